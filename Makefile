@@ -1,0 +1,31 @@
+# The interface for people and for CI.  Everything happens in .venv; nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test bench style types clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
+	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
+
+test: $(STAMP) style types  ## everything CI runs
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+bench: $(STAMP)  ## each benchmark beside its peers, one table
+	$(BIN)/python benchmarks/run.py
+
+style: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache axon_notebook/static

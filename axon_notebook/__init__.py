@@ -1,0 +1,74 @@
+"""Runloop Axons in Jupyter.
+
+    %load_ext axon_notebook
+
+or, without magics::
+
+    import axon_notebook as an
+
+    client = an.connect()
+    axon = client.create_axon("demo")
+    axon.publish("greeting", {"text": "hello"})
+    axon.events()
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name → module; imported at first use, so that `import axon_notebook` stays quick.
+_HOMES = {
+    "Axon": "axon",
+    "AxonError": "errors",
+    "AxonEvent": "models",
+    "Client": "client",
+    "Subscription": "wire.subscription",
+    "connect": "client",
+}
+
+__all__ = [
+    "Axon",
+    "AxonError",
+    "AxonEvent",
+    "Client",
+    "Subscription",
+    "connect",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+if TYPE_CHECKING:
+    from .axon import Axon
+    from .client import Client, connect
+    from .errors import AxonError
+    from .models import AxonEvent
+    from .wire.subscription import Subscription
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics: ``%load_ext axon_notebook``."""
+    from . import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away again and close what they opened."""
+    from . import magics
+
+    magics.unload(shell)

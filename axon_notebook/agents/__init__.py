@@ -1,0 +1,1 @@
+"""Agents behind an axon's broker: pure codecs, and the session on top of them."""

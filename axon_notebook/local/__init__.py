@@ -1,0 +1,1 @@
+"""The embedded service: Runloop's API on this machine, in a process of its own."""

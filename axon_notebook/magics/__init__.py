@@ -1,0 +1,1 @@
+"""The language of cells: ``%axon``, ``%%axonsql``, ``%%axon_publish``."""

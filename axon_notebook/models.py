@@ -1,0 +1,218 @@
+"""The words of the API: one frozen struct per schema of the OpenAPI documents.
+
+Field names are the wire's.  Times are milliseconds since the Unix epoch (UTC),
+durations milliseconds, offsets bytes, as the API has them.  Parsing is
+tolerant: unknown fields are ignored, enumerations are plain strings, and what
+the API calls optional may be missing.
+
+Source: Runloop OpenAPI documents (axons, executions) and the types of
+``runloop-api-client`` 3.0.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+__all__ = [
+    "AxonEvent",
+    "AxonEventList",
+    "AxonInfo",
+    "AxonList",
+    "DevboxInfo",
+    "DevboxList",
+    "ErrorFrame",
+    "ExecutionInfo",
+    "ORIGINS",
+    "OutputChunk",
+    "OutputFrame",
+    "PUBLISH_ORIGINS",
+    "PublishResult",
+    "SqlBatchResult",
+    "SqlColumn",
+    "SqlMeta",
+    "SqlResult",
+    "SqlStep",
+    "SqlStepError",
+    "origin_name",
+]
+
+#: ``origin`` by the integer that ``rl_axon_events`` stores.
+ORIGINS: Final = {1: "EXTERNAL_EVENT", 2: "AGENT_EVENT", 3: "USER_EVENT", 4: "SYSTEM_EVENT"}
+
+#: What a publisher may claim to be; ``SYSTEM_EVENT`` is the server's own.
+PUBLISH_ORIGINS: Final = ("EXTERNAL_EVENT", "AGENT_EVENT", "USER_EVENT")
+
+
+def origin_name(value: int | str) -> str:
+    """Return the API's name of an origin given by name or by stored number."""
+    return ORIGINS.get(value, str(value)) if isinstance(value, int) else value
+
+
+class AxonEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event of an axon (``AxonEventView``).
+
+    ``sequence`` is per axon, starts at 1 and has no holes.  ``payload`` is the
+    text that was published, usually JSON; :meth:`json` decodes it.
+    """
+
+    sequence: int
+    axon_id: str
+    timestamp_ms: int
+    origin: str
+    source: str
+    event_type: str
+    payload: str
+
+    def json(self) -> Any:
+        """Decode the payload; raise ``ValueError`` if it is not JSON."""
+        return msgspec.json.decode(self.payload)
+
+
+class AxonEventList(msgspec.Struct, frozen=True):
+    """A page of events, newest first (``AxonEventListView``)."""
+
+    events: list[AxonEvent]
+    has_more: bool = False
+    total_count: int | None = None
+
+
+class AxonInfo(msgspec.Struct, frozen=True):
+    """What the registry knows of an axon (``AxonView``)."""
+
+    id: str
+    created_at_ms: int
+    name: str | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    deleted_at_ms: int | None = None
+
+
+class AxonList(msgspec.Struct, frozen=True):
+    """A page of axons (``AxonListView``)."""
+
+    axons: list[AxonInfo]
+    has_more: bool = False
+    total_count: int | None = None
+
+
+class PublishResult(msgspec.Struct, frozen=True):
+    """Where a published event stands (``PublishResultView``)."""
+
+    sequence: int
+    timestamp_ms: int
+
+
+class SqlColumn(msgspec.Struct, frozen=True):
+    """A result column; ``type`` is the declared type, empty for expressions."""
+
+    name: str
+    type: str = ""
+
+
+class SqlMeta(msgspec.Struct, frozen=True):
+    """How a statement ran (``SqlResultMetaView``); ``duration_ms`` on the server."""
+
+    duration_ms: float = 0.0
+    changes: int = 0
+    rows_read_limit_reached: bool = False
+
+
+class SqlResult(msgspec.Struct, frozen=True):
+    """The result of one statement (``SqlQueryResultView``).
+
+    ``rows`` are lists in column order.  Integers are exact over the whole
+    signed 64-bit range.
+    """
+
+    columns: list[SqlColumn]
+    rows: list[Any]
+    meta: SqlMeta = SqlMeta()
+
+
+class SqlStepError(msgspec.Struct, frozen=True):
+    """Why a step of a batch failed."""
+
+    message: str
+
+
+class SqlStep(msgspec.Struct, frozen=True):
+    """One step of a batch: a result or an error."""
+
+    success: SqlResult | None = None
+    error: SqlStepError | None = None
+
+
+class SqlBatchResult(msgspec.Struct, frozen=True):
+    """The steps of a batch, in order (``SqlBatchResultView``)."""
+
+    results: list[SqlStep]
+
+
+class OutputFrame(msgspec.Struct, frozen=True):
+    """A frame of a stdout or stderr stream (``ExecUpdateChunkView``)."""
+
+    output: str
+    offset: int | None = None
+
+
+class OutputChunk(msgspec.Struct, frozen=True):
+    """A piece of a command's output, each byte delivered once.
+
+    Attributes:
+        stream: ``"stdout"`` or ``"stderr"``.
+        offset: Position of the first byte of ``text`` in that stream, in bytes.
+        text: The output, decoded as UTF-8 with U+FFFD for what is not.
+        missing: Bytes the server could not deliver directly before ``offset``.
+    """
+
+    stream: str
+    offset: int
+    text: str
+    missing: int = 0
+
+
+class ExecutionInfo(msgspec.Struct, frozen=True):
+    """State of a command in a devbox (``DevboxAsyncExecutionDetailView``).
+
+    ``status`` is ``queued``, ``running`` or ``completed``; a killed command is
+    completed with an ``exit_status`` other than 0.
+    """
+
+    devbox_id: str
+    execution_id: str
+    status: str
+    exit_status: int | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+    stdout_truncated: bool | None = None
+    stderr_truncated: bool | None = None
+    shell_name: str | None = None
+
+
+class DevboxInfo(msgspec.Struct, frozen=True):
+    """A devbox (``DevboxView``, the fields this package uses)."""
+
+    id: str
+    status: str
+    name: str | None = None
+    create_time_ms: int | None = None
+    end_time_ms: int | None = None
+    failure_reason: str | None = None
+    shutdown_reason: str | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class DevboxList(msgspec.Struct, frozen=True):
+    """A page of devboxes."""
+
+    devboxes: list[DevboxInfo]
+    has_more: bool = False
+    total_count: int | None = None
+
+
+class ErrorFrame(msgspec.Struct, frozen=True):
+    """The data of an ``event: error`` frame; ``code`` is a number or its text."""
+
+    code: int | str = 500
+    message: str = ""

@@ -1,0 +1,1 @@
+"""SQL without a connection: text and values in, text, values and frames out."""

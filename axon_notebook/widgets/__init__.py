@@ -1,0 +1,1 @@
+"""Faces: live widgets over handles."""
