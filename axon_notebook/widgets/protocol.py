@@ -1,0 +1,312 @@
+"""What crosses between the kernel and the page.
+
+Mirror of ``js/src/protocol.ts``: the same names, fields and order;
+``tests/widgets/test_protocol_mirror.py`` compares the two files.
+
+Rules:
+
+* The kernel pushes and never waits for the page: a busy kernel answers nobody.
+* ``ev`` and ``log`` messages are numbered (``batch``), so a hole is seen; what is
+  missing is asked for with ``need`` and comes back in ``snap`` (or ``log``)
+  messages, which do not advance the numbering.
+* An event's identity is its sequence, a log byte's is its offset in its stream:
+  what arrives twice is dropped by looking, not by counting.
+* Raw event texts travel in ``buffers[0]`` as one JSON array, UTF-8; log bytes as
+  they are.
+* Times are milliseconds since the Unix epoch, on the kernel's clock unless said
+  otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NotRequired, TypeAlias, TypedDict
+
+__all__ = [
+    "ACK_MS",
+    "BATCH_BYTES",
+    "BATCH_BYTES_BEHIND",
+    "BATCH_EVENTS",
+    "HEAD_EVENTS",
+    "HEARTBEAT_MS",
+    "PROTOCOL_VERSION",
+    "SILENT_MS",
+    "TICK_MS",
+    "AckMessage",
+    "ByeMessage",
+    "CommandMessage",
+    "ConnectionState",
+    "EventRecord",
+    "EventsMessage",
+    "Header",
+    "HelloMessage",
+    "KernelMessage",
+    "LogMessage",
+    "LogStatMessage",
+    "Mark",
+    "NeedMessage",
+    "PageMessage",
+    "Range",
+    "SelectMessage",
+    "SnapMessage",
+    "Snapshot",
+    "StatMessage",
+    "StateName",
+]
+
+#: Both sides say it; a page that meets another number asks for a page reload.
+PROTOCOL_VERSION: Final = 1
+#: The pump sends at most once in this time.
+TICK_MS: Final = 50
+#: A message is cut at this many events.
+BATCH_EVENTS: Final = 1000
+#: A message is cut at this many bytes; the pump may grow it to BATCH_BYTES_BEHIND when behind.
+BATCH_BYTES: Final = 262144
+BATCH_BYTES_BEHIND: Final = 1048576
+#: A ``stat`` goes out at least this often.
+HEARTBEAT_MS: Final = 5000
+#: After this time without a message the page says that the kernel is silent.
+SILENT_MS: Final = 15000
+#: The page acknowledges at most once in this time.
+ACK_MS: Final = 500
+#: Events in a ``snap`` with reason "head".
+HEAD_EVENTS: Final = 50
+
+#: Inclusive: [first, last] sequence, or [first, last] byte offset.
+Range: TypeAlias = tuple[int, int]
+
+#: Where the kernel stands with the source of the stream.
+StateName: TypeAlias = Literal[
+    "connecting", "replaying", "live", "reconnecting", "paused", "ended", "failed"
+]
+
+
+class ConnectionState(TypedDict):
+    """Where the kernel stands with the source of the stream."""
+
+    name: StateName
+    #: replaying: events read so far.
+    done: NotRequired[int]
+    #: replaying: events to read until the stream is live.
+    total: NotRequired[int]
+    #: reconnecting, ended, failed: why, for people.
+    reason: NotRequired[str]
+    #: failed: what the user can do about it.
+    way_out: NotRequired[str]
+    #: reconnecting: time until the next attempt, counted from ``sent_ms``.
+    retry_in_ms: NotRequired[int]
+    #: reconnecting: number of the attempt to come, from 1.
+    attempt: NotRequired[int]
+
+
+class Mark(TypedDict):
+    """A labelled divider: a reconnect, a restart, a word of the user."""
+
+    #: The divider stands before this sequence.
+    sequence: int
+    label: str
+    at_ms: int
+
+
+# ---- kernel → page -------------------------------------------------------------------------
+
+
+class Header(TypedDict):
+    """Every message of the kernel starts like this."""
+
+    #: Random per feed: another value means another stream with its own sequences.
+    epoch: str
+    #: ``ev`` and ``log``: number of this message, from 1 without holes. Others: the last one sent.
+    batch: int
+    sent_ms: int
+
+
+class EventsMessage(Header):
+    """Events ``first`` … ``first + count - 1``, in order, the next ones of the stream."""
+
+    kind: Literal["ev"]
+    first: int
+    count: int
+    #: Highest sequence the kernel knows of; above the last one here while the pump is behind.
+    head: int
+    #: The buffer is zlib data.
+    deflated: bool
+
+
+class SnapMessage(Header):
+    """Events out of turn: an answer to ``need``, or the newest for a page that does not answer."""
+
+    kind: Literal["snap"]
+    first: int
+    count: int
+    head: int
+    deflated: bool
+    reason: Literal["need", "head"]
+    #: need: asked-for ranges that the feed no longer keeps.
+    missing: list[Range]
+
+
+class LogMessage(Header):
+    """Output bytes of a command; ``buffers[0]`` holds ``length`` bytes from ``offset`` on."""
+
+    kind: Literal["log"]
+    stream: Literal["stdout", "stderr"]
+    offset: int
+    length: int
+    deflated: bool
+    #: Arrival of the bytes at the kernel.
+    at_ms: int
+    #: Bytes directly before ``offset`` that nobody can deliver any more.
+    missing: int
+
+
+class StatMessage(Header):
+    """The heartbeat of an event feed; what it says replaces what the one before said."""
+
+    kind: Literal["stat"]
+    state: ConnectionState
+    #: The first sequence this viewer was asked to show.
+    start: int
+    head: int
+    #: Highest sequence that was sent in an ``ev`` or ``snap``; 0 before the first.
+    pushed: int
+    #: The feed keeps ``kept_from`` … ``kept_to``; both 0 while it is empty.
+    kept_from: int
+    kept_to: int
+    #: Events read from the server since the feed began.
+    received: int
+    #: Events the feed let go to stay within ``max_bytes``.
+    dropped: int
+    #: Events the server could not deliver.
+    lost: int
+    #: The ranges behind ``lost``, the newest 100.
+    gaps: list[Range]
+    #: Dividers, the newest 100.
+    marks: list[Mark]
+    #: Bytes in the feed.
+    bytes: int
+    max_bytes: int
+
+
+class LogStatMessage(Header):
+    """The heartbeat of an execution log."""
+
+    kind: Literal["logstat"]
+    state: ConnectionState
+    #: ``queued``, ``running`` or ``completed``.
+    status: str
+    exit_status: int | None
+    started_ms: int | None
+    ended_ms: int | None
+    #: Bytes per stream that the kernel has received, and the first offset it still keeps.
+    stdout_bytes: int
+    stderr_bytes: int
+    stdout_from: int
+    stderr_from: int
+    #: Bytes nobody could deliver.
+    lost: int
+    bytes: int
+    max_bytes: int
+
+
+class ByeMessage(Header):
+    """The feed was closed; nothing follows."""
+
+    kind: Literal["bye"]
+    reason: Literal["closed", "replaced", "ended"]
+
+
+KernelMessage: TypeAlias = (
+    EventsMessage | SnapMessage | LogMessage | StatMessage | LogStatMessage | ByeMessage
+)
+
+# ---- page → kernel: best effort, none is needed for the push ---------------------------------
+
+
+class HelloMessage(TypedDict):
+    """First message of a page, repeated until the kernel has been heard."""
+
+    kind: Literal["hello"]
+    #: Random per page and model; acknowledgements are counted per page.
+    page: str
+    version: int
+    #: The epoch the page has events of; empty for none.
+    epoch: str
+    #: Highest sequence the page has; 0 for none.
+    have: int
+    #: The page's ``Date.getTimezoneOffset()``, for times of day in the filter.
+    tz_offset_min: int
+
+
+class AckMessage(TypedDict):
+    """I have every batch up to this one; at most every ACK_MS, and after each heartbeat."""
+
+    kind: Literal["ack"]
+    page: str
+    epoch: str
+    batch: int
+    #: Bytes of buffers taken in this epoch.
+    bytes: int
+
+
+class NeedMessage(TypedDict):
+    """Send these again, in this order (newest first)."""
+
+    kind: Literal["need"]
+    page: str
+    epoch: str
+    #: Logs: which stream; events: empty.
+    stream: Literal["", "stdout", "stderr"]
+    ranges: list[Range]
+
+
+class CommandMessage(TypedDict):
+    """A button that the kernel has to carry out."""
+
+    kind: Literal["cmd"]
+    page: str
+    name: Literal["retry", "close", "kill", "stdin", "stdin_eof"]
+    #: stdin: the text to write.
+    value: str
+
+
+class SelectMessage(TypedDict):
+    """Which events are selected in the viewer."""
+
+    kind: Literal["select"]
+    page: str
+    epoch: str
+    #: Oldest first; at most 1000 ranges, ``truncated`` says that there were more.
+    ranges: list[Range]
+    truncated: bool
+
+
+PageMessage: TypeAlias = HelloMessage | AckMessage | NeedMessage | CommandMessage | SelectMessage
+
+# ---- saved state ---------------------------------------------------------------------------
+
+
+class Snapshot(TypedDict):
+    """The deflated JSON in the ``_snapshot`` trait: what a viewer without a kernel shows."""
+
+    version: int
+    taken_ms: int
+    state: ConnectionState
+    start: int
+    head: int
+    received: int
+    dropped: int
+    lost: int
+    #: The newest events, oldest first, as the API has them.
+    events: list[EventRecord]
+
+
+class EventRecord(TypedDict):
+    """An event as the API sends it (``AxonEventView``)."""
+
+    sequence: int
+    axon_id: str
+    timestamp_ms: int
+    origin: str
+    source: str
+    event_type: str
+    payload: str

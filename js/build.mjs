@@ -1,0 +1,103 @@
+// Bundles every widget whose entry exists: one minified ES module each, because
+// anywidget sends `_esm` once per widget instance and a hub pays for every byte.
+//
+//   node build.mjs           build into ../axon_notebook/static, fail above the size limit
+//   node build.mjs --watch   rebuild on change, with inline source maps
+//   node build.mjs --demo    serve demo/ on http://127.0.0.1:8765 without Jupyter
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = join(here, "..", "axon_notebook", "static");
+const LIMIT = 60 * 1024;
+const ENTRIES = {
+  "event-viewer": "src/viewer/index.ts",
+  "execution-log": "src/log/index.ts",
+  "agent-chat": "src/chat/index.ts",
+};
+const present = Object.entries(ENTRIES).filter(([, path]) => existsSync(join(here, path)));
+
+/** CSS is imported as text (the widgets put it into their shadow root); minify it like the rest. */
+const cssText = {
+  name: "css-text",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const { code } = await esbuild.transform(source, { loader: "css", minify: true });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+
+const options = {
+  absWorkingDir: here,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  legalComments: "none",
+  define: { "define.amd": "false" },
+  plugins: [cssText],
+};
+
+async function build() {
+  mkdirSync(out, { recursive: true });
+  await esbuild.build({
+    ...options,
+    entryPoints: Object.fromEntries(present),
+    outdir: out,
+    minify: true,
+  });
+  await writeLicences();
+  let tooLarge = false;
+  for (const [name] of present) {
+    const { size } = statSync(join(out, `${name}.js`));
+    tooLarge ||= size > LIMIT;
+    console.log(`${name}.js  ${(size / 1024).toFixed(1)} KB of ${LIMIT / 1024} KB`);
+  }
+  if (tooLarge) {
+    console.error(
+      "A bundle is above the limit: it is sent once per widget instance. Make it smaller.",
+    );
+    process.exit(1);
+  }
+}
+
+/** The licences of what is bundled travel with the bundle. */
+async function writeLicences() {
+  const { dependencies = {} } = JSON.parse(await readFile(join(here, "package.json"), "utf8"));
+  const texts = Object.keys(dependencies).map(async (name) => {
+    const text = await readFile(join(here, "node_modules", name, "LICENSE"), "utf8");
+    return `${name}\n\n${text.trim()}\n`;
+  });
+  writeFileSync(join(out, "LICENSES.txt"), (await Promise.all(texts)).join("\n\n"));
+}
+
+async function watch() {
+  const context = await esbuild.context({
+    ...options,
+    entryPoints: Object.fromEntries(present),
+    outdir: out,
+    sourcemap: "inline",
+  });
+  await context.watch();
+}
+
+async function demo() {
+  const context = await esbuild.context({
+    ...options,
+    entryPoints: ["demo/demo.ts"],
+    outdir: join(here, "demo", "out"),
+    write: false,
+    sourcemap: "inline",
+  });
+  const port = Number(process.env.PORT ?? 8765);
+  const served = await context.serve({ servedir: join(here, "demo"), host: "127.0.0.1", port });
+  console.log(`http://127.0.0.1:${served.port}/`);
+}
+
+const mode = process.argv[2];
+await (mode === "--watch" ? watch() : mode === "--demo" ? demo() : build());

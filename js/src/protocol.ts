@@ -1,0 +1,261 @@
+// What crosses between the kernel and the page.
+//
+// Mirror of axon_notebook/widgets/protocol.py: the same names, fields and order;
+// tests/widgets/test_protocol_mirror.py compares the two files.
+//
+// Rules:
+// - The kernel pushes and never waits for the page: a busy kernel answers nobody.
+// - `ev` and `log` messages are numbered (`batch`), so a hole is seen; what is
+//   missing is asked for with `need` and comes back in `snap` (or `log`) messages,
+//   which do not advance the numbering.
+// - An event's identity is its sequence, a log byte's is its offset in its stream:
+//   what arrives twice is dropped by looking, not by counting.
+// - Raw event texts travel in `buffers[0]` as one JSON array, UTF-8; log bytes as they are.
+// - Times are milliseconds since the Unix epoch, on the kernel's clock unless said otherwise.
+
+/** Both sides say it; a page that meets another number asks for a page reload. */
+export const PROTOCOL_VERSION = 1;
+/** The pump sends at most once in this time. */
+export const TICK_MS = 50;
+/** A message is cut at this many events. */
+export const BATCH_EVENTS = 1000;
+/** A message is cut at this many bytes; the pump may grow it to BATCH_BYTES_BEHIND when behind. */
+export const BATCH_BYTES = 262144;
+export const BATCH_BYTES_BEHIND = 1048576;
+/** A `stat` goes out at least this often. */
+export const HEARTBEAT_MS = 5000;
+/** After this time without a message the page says that the kernel is silent. */
+export const SILENT_MS = 15000;
+/** The page acknowledges at most once in this time. */
+export const ACK_MS = 500;
+/** Events in a `snap` with reason "head". */
+export const HEAD_EVENTS = 50;
+
+/** Inclusive: [first, last] sequence, or [first, last] byte offset. */
+export type Range = [number, number];
+
+/** Where the kernel stands with the source of the stream. */
+export type StateName =
+  | "connecting"
+  | "replaying"
+  | "live"
+  | "reconnecting"
+  | "paused"
+  | "ended"
+  | "failed";
+
+export interface ConnectionState {
+  name: StateName;
+  /** replaying: events read so far. */
+  done?: number;
+  /** replaying: events to read until the stream is live. */
+  total?: number;
+  /** reconnecting, ended, failed: why, for people. */
+  reason?: string;
+  /** failed: what the user can do about it. */
+  way_out?: string;
+  /** reconnecting: time until the next attempt, counted from `sent_ms`. */
+  retry_in_ms?: number;
+  /** reconnecting: number of the attempt to come, from 1. */
+  attempt?: number;
+}
+
+/** A labelled divider: a reconnect, a restart, a word of the user. */
+export interface Mark {
+  /** The divider stands before this sequence. */
+  sequence: number;
+  label: string;
+  at_ms: number;
+}
+
+// ---- kernel → page ------------------------------------------------------------------------
+
+/** Every message of the kernel starts like this. */
+export interface Header {
+  /** Random per feed: another value means another stream with its own sequences. */
+  epoch: string;
+  /** `ev` and `log`: number of this message, from 1 without holes. Others: the last one sent. */
+  batch: number;
+  sent_ms: number;
+}
+
+/** Events `first` … `first + count - 1`, in order, the next ones of the stream. */
+export interface EventsMessage extends Header {
+  kind: "ev";
+  first: number;
+  count: number;
+  /** Highest sequence the kernel knows of; above the last one here while the pump is behind. */
+  head: number;
+  /** The buffer is zlib data. */
+  deflated: boolean;
+}
+
+/** Events out of turn: an answer to `need`, or the newest ones for a page that does not answer. */
+export interface SnapMessage extends Header {
+  kind: "snap";
+  first: number;
+  count: number;
+  head: number;
+  deflated: boolean;
+  reason: "need" | "head";
+  /** need: asked-for ranges that the feed no longer keeps. */
+  missing: Range[];
+}
+
+/** Output bytes of a command; `buffers[0]` holds `length` bytes from `offset` on. */
+export interface LogMessage extends Header {
+  kind: "log";
+  stream: "stdout" | "stderr";
+  offset: number;
+  length: number;
+  deflated: boolean;
+  /** Arrival of the bytes at the kernel. */
+  at_ms: number;
+  /** Bytes directly before `offset` that nobody can deliver any more. */
+  missing: number;
+}
+
+/** The heartbeat of an event feed; what it says replaces what the one before said. */
+export interface StatMessage extends Header {
+  kind: "stat";
+  state: ConnectionState;
+  /** The first sequence this viewer was asked to show. */
+  start: number;
+  head: number;
+  /** Highest sequence that was sent in an `ev` or `snap`; 0 before the first. */
+  pushed: number;
+  /** The feed keeps `kept_from` … `kept_to`; both 0 while it is empty. */
+  kept_from: number;
+  kept_to: number;
+  /** Events read from the server since the feed began. */
+  received: number;
+  /** Events the feed let go to stay within `max_bytes`. */
+  dropped: number;
+  /** Events the server could not deliver. */
+  lost: number;
+  /** The ranges behind `lost`, the newest 100. */
+  gaps: Range[];
+  /** Dividers, the newest 100. */
+  marks: Mark[];
+  /** Bytes in the feed. */
+  bytes: number;
+  max_bytes: number;
+}
+
+/** The heartbeat of an execution log. */
+export interface LogStatMessage extends Header {
+  kind: "logstat";
+  state: ConnectionState;
+  /** `queued`, `running` or `completed`. */
+  status: string;
+  exit_status: number | null;
+  started_ms: number | null;
+  ended_ms: number | null;
+  /** Bytes per stream that the kernel has received, and the first offset it still keeps. */
+  stdout_bytes: number;
+  stderr_bytes: number;
+  stdout_from: number;
+  stderr_from: number;
+  /** Bytes nobody could deliver. */
+  lost: number;
+  bytes: number;
+  max_bytes: number;
+}
+
+/** The feed was closed; nothing follows. */
+export interface ByeMessage extends Header {
+  kind: "bye";
+  reason: "closed" | "replaced" | "ended";
+}
+
+export type KernelMessage =
+  | EventsMessage
+  | SnapMessage
+  | LogMessage
+  | StatMessage
+  | LogStatMessage
+  | ByeMessage;
+
+// ---- page → kernel: best effort, none is needed for the push --------------------------------
+
+/** First message of a page, repeated until the kernel has been heard. */
+export interface HelloMessage {
+  kind: "hello";
+  /** Random per page and model; acknowledgements are counted per page. */
+  page: string;
+  version: number;
+  /** The epoch the page has events of; empty for none. */
+  epoch: string;
+  /** Highest sequence the page has; 0 for none. */
+  have: number;
+  /** The page's `Date.getTimezoneOffset()`, for times of day in the filter. */
+  tz_offset_min: number;
+}
+
+/** "I have every batch up to this one"; at most every ACK_MS, and after each heartbeat. */
+export interface AckMessage {
+  kind: "ack";
+  page: string;
+  epoch: string;
+  batch: number;
+  /** Bytes of buffers taken in this epoch. */
+  bytes: number;
+}
+
+/** Send these again, in this order (newest first). */
+export interface NeedMessage {
+  kind: "need";
+  page: string;
+  epoch: string;
+  /** Logs: which stream; events: empty. */
+  stream: "" | "stdout" | "stderr";
+  ranges: Range[];
+}
+
+/** A button that the kernel has to carry out. */
+export interface CommandMessage {
+  kind: "cmd";
+  page: string;
+  name: "retry" | "close" | "kill" | "stdin" | "stdin_eof";
+  /** stdin: the text to write. */
+  value: string;
+}
+
+/** Which events are selected in the viewer. */
+export interface SelectMessage {
+  kind: "select";
+  page: string;
+  epoch: string;
+  /** Oldest first; at most 1000 ranges, `truncated` says that there were more. */
+  ranges: Range[];
+  truncated: boolean;
+}
+
+export type PageMessage = HelloMessage | AckMessage | NeedMessage | CommandMessage | SelectMessage;
+
+// ---- saved state ----------------------------------------------------------------------------
+
+/** The deflated JSON in the `_snapshot` trait: what a viewer without a kernel shows. */
+export interface Snapshot {
+  version: number;
+  taken_ms: number;
+  state: ConnectionState;
+  start: number;
+  head: number;
+  received: number;
+  dropped: number;
+  lost: number;
+  /** The newest events, oldest first, as the API has them. */
+  events: EventRecord[];
+}
+
+/** An event as the API sends it (`AxonEventView`). */
+export interface EventRecord {
+  sequence: number;
+  axon_id: string;
+  timestamp_ms: number;
+  origin: string;
+  source: string;
+  event_type: string;
+  payload: string;
+}
