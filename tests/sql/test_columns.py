@@ -1,0 +1,61 @@
+"""Names kept apart, kinds decided by values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axon_notebook.models import SqlColumn, SqlResult
+from axon_notebook.sql.columns import columns_of, kind_of, unique_names
+
+
+@given(st.lists(st.sampled_from(["", "id", "id_2", "id_3", "column_1", "column_2", "ID", "é"])))
+def test_names_are_unique_and_the_first_of_each_keeps_its_own(names: list[str]) -> None:
+    """A frame with two equal names loses one of them in most operations."""
+    unique = unique_names(names)
+
+    assert len(set(unique)) == len(names)
+    assert all(unique[names.index(name)] == name for name in names if name)
+
+
+def test_a_duplicate_takes_a_number_nobody_has() -> None:
+    """``id_2`` may be a real column to the right."""
+    assert unique_names(["id", "id", "id_2", "", ""]) == [
+        "id",
+        "id_3",
+        "id_2",
+        "column_4",
+        "column_5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "declared", "expected"),
+    [
+        pytest.param([1, None], "TEXT", ("integer", True), id="values beat the declared type"),
+        pytest.param([1, "x"], "INTEGER", ("mixed", False), id="two storage classes"),
+        pytest.param([b"x"], "INTEGER", ("blob", False), id="blob"),
+        pytest.param([1, 2.5], "", ("real", False), id="numbers"),
+        pytest.param([2**53 + 1, 0.5], "", ("mixed", False), id="no float is 2^53 + 1"),
+        pytest.param([1, 2], "DOUBLE", ("real", False), id="whole numbers of a REAL column"),
+        pytest.param([0, 1, None], "BOOLEAN", ("boolean", True), id="flags"),
+        pytest.param([0, 2], "BOOLEAN", ("integer", False), id="2 is no flag"),
+        pytest.param([], "BIGINT", ("integer", False), id="no rows"),
+        pytest.param([None], "VARCHAR(20)", ("text", True), id="only NULLs"),
+        pytest.param([None], "", ("unknown", True), id="nothing tells"),
+        pytest.param([{}], "", ("mixed", False), id="not from SQLite"),
+    ],
+)
+def test_kind(values: list[Any], declared: str, expected: tuple[str, bool]) -> None:
+    """A column's declared type is only a claim in SQLite."""
+    assert kind_of(values, declared) == expected
+
+
+def test_rows_may_be_objects() -> None:
+    """The API's schema says objects where its answers are arrays: both are read."""
+    result = SqlResult([SqlColumn("b"), SqlColumn("a")], [{"a": 1, "b": "x"}, {"a": 2}])
+
+    assert [column.values for column in columns_of(result)] == [["x", None], [1, 2]]
