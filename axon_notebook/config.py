@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         # A closure: no attribute, `vars` or debugger view of the object holds the text.
-        self._reveal = lambda: value
+        self._reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """Return the text itself."""

@@ -99,12 +99,14 @@ class TransportError(AxonError):
 class ConnectionFailed(TransportError):
     """The connection could not be made, or broke.
 
-    ``permanent`` is true where trying again cannot help (TLS verification).
+    ``permanent`` is true where trying again cannot help (TLS verification),
+    ``sent`` is false where the request certainly never reached the server.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    def __init__(self, message: str, *, permanent: bool = False, sent: bool = True) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.sent = sent
 
 
 class ReadTimedOut(TransportError):

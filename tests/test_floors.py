@@ -29,6 +29,7 @@ LOCAL_STANDS_ON = ("errors", "models", "config", "wire.sse", "local")
 
 # Threads, sleeps and waits live here and nowhere else.
 WAITING = {
+    "wire.retry",
     "wire.stream",
     "wire.subscription",
     "widgets.feed",

@@ -1,0 +1,371 @@
+"""An axon in your hands: publish, query, read, follow."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from .errors import AxonError, ParameterError, PublishError, SqlError
+from .models import (
+    ORIGINS,
+    PUBLISH_ORIGINS,
+    AxonEvent,
+    AxonInfo,
+    PublishResult,
+    SqlResult,
+    origin_name,
+)
+from .wire.stream import EventStream
+from .wire.subscription import Subscription
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .wire.api import ApiClient
+
+__all__ = ["Axon"]
+
+MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024  # the API's limit, UTF-8
+EVENTS_PER_PAGE: Final = 5000
+QUIET_SECONDS: Final = 1.0  # publish_many shows its progress after this long
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+
+
+class Axon:
+    """One axon; borrows its client's connection and owns nothing to close.
+
+    Made by :meth:`Client.axon` and :meth:`Client.create_axon`.  Every method
+    blocks until the server has answered, reacts to Ctrl-C, and raises
+    :class:`~axon_notebook.errors.AxonError`.  Safe to use from several threads.
+
+    Attributes:
+        id: The axon's identifier, ``axn_…``.
+        name: Its name, or ``None``.
+    """
+
+    def __init__(self, api: ApiClient, info: AxonInfo) -> None:
+        self._api = api
+        self.id = info.id
+        self.name = info.name
+
+    def __repr__(self) -> str:
+        return f"<Axon {self.name or 'unnamed'} ({self.id})>"
+
+    # -- writing
+
+    def publish(
+        self,
+        event_type: str,
+        payload: Any = None,
+        *,
+        source: str = "notebook",
+        origin: str = "USER_EVENT",
+    ) -> PublishResult:
+        """Publish one event; it is durable when this returns.
+
+        Args:
+            event_type: What happened, such as ``"user.message"``.
+            payload: A text is sent as it is, anything else as JSON; nothing
+                becomes ``{}``.  At most 4 MiB.
+            source: Who says so.
+            origin: ``USER_EVENT``, ``AGENT_EVENT`` or ``EXTERNAL_EVENT``.
+
+        Returns:
+            Its ``sequence`` and ``timestamp_ms``.
+
+        Raises:
+            ParameterError: If the payload cannot be sent; nothing was published.
+            TransportError: If the connection broke; on Runloop the event may or
+                may not have been stored (:meth:`events` shows it).
+        """
+        if origin not in PUBLISH_ORIGINS:
+            raise ParameterError(f"origin {origin!r} is none of {', '.join(PUBLISH_ORIGINS)}")
+        text = payload_text(payload)
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if size > MAX_PAYLOAD_BYTES:
+            raise ParameterError(
+                f"the payload has {size:,} bytes, more than the {MAX_PAYLOAD_BYTES:,} an event "
+                "can carry: publish a reference to it instead"
+            )
+        return self._api.publish(
+            self.id, source=source, event_type=event_type, origin=origin, payload=text
+        )
+
+    def publish_many(
+        self,
+        events: Iterable[Mapping[str, Any] | AxonEvent | tuple[str, Any]],
+        *,
+        source: str = "notebook",
+        origin: str = "USER_EVENT",
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Publish *events* one after the other, in their order.
+
+        Args:
+            events: Mappings with ``event_type`` and, if wanted, ``payload``,
+                ``source``, ``origin``; or ``(event_type, payload)``; or events
+                read from an axon.
+            source: For events that name none.
+            origin: For events that name none.
+            progress: Show a line on stderr when it takes more than a second.
+
+        Returns:
+            One row per event: ``sequence``, ``timestamp``, ``event_type``.
+
+        Raises:
+            PublishError: At the first event that fails: ``index`` is its place,
+                ``published`` what the events before it became.
+        """
+        from .sql.frames import publish_frame
+
+        wanted = [_as_mapping(event) for event in events]
+        results: list[PublishResult] = []
+        line = _Progress(len(wanted), shown=progress)
+        for index, event in enumerate(wanted):
+            try:
+                results.append(self.publish(**{"source": source, "origin": origin, **event}))
+            except (AxonError, TypeError) as error:
+                raise PublishError(
+                    f"event {index} of {len(wanted)} was not published: {error}; the {index} "
+                    f"before it were: mend it and go on with events[{index}:]",
+                    index=index,
+                    published=results,
+                ) from error
+            line.show(len(results))
+        line.end()
+        return publish_frame([event["event_type"] for event in wanted], results)
+
+    # -- SQL
+
+    def sql(self, query: str, params: Params = None, *, dates: bool = False) -> pd.DataFrame:
+        """Run one statement; return its rows as an exact DataFrame.
+
+        Args:
+            query: ``?`` takes its value from a list, ``:name`` from a mapping.
+            params: The values; never spliced into the text.
+            dates: Show ``…_ms`` columns as UTC datetimes.
+
+        Raises:
+            SqlError: SQLite refused it; nothing was changed.
+            ParameterError: A name is unknown or a value cannot be bound.
+        """
+        from .sql.frames import result_frame
+
+        result = self.execute(query, params)
+        return result_frame(result, dates=dates, axon_id=self.id, sql=query)
+
+    def execute(self, query: str, params: Params = None) -> SqlResult:
+        """Run one statement; return columns, rows and meta, without pandas."""
+        return self._api.query(self.id, *_bound(query, params))
+
+    def batch(self, statements: Iterable[str | tuple[str, Params]]) -> list[SqlResult]:
+        """Run statements in one transaction: all of them, or none.
+
+        Args:
+            statements: Texts, or pairs of a text and its parameters.
+
+        Returns:
+            One result per statement.
+
+        Raises:
+            SqlError: ``statement_index`` names the one that failed; everything
+                was rolled back.
+        """
+        pairs = [(s, None) if isinstance(s, str) else s for s in statements]
+        if not pairs:
+            return []
+        bound = [_bound(sql, params) for sql, params in pairs]
+        steps = self._api.batch(self.id, bound).results
+        for index, step in enumerate(steps):
+            if step.error is not None:
+                raise SqlError(
+                    f"statement {index + 1} of {len(pairs)}: {step.error.message}; "
+                    "everything was rolled back",
+                    sql=pairs[index][0],
+                    statement_index=index,
+                )
+        return [step.success for step in steps if step.success is not None]
+
+    # -- reading
+
+    def events(
+        self,
+        limit: int = 1000,
+        *,
+        after_sequence: int | None = None,
+        event_type: str | None = None,
+        source: str | None = None,
+        origin: str | None = None,
+    ) -> pd.DataFrame:
+        """Return events, oldest first.
+
+        Args:
+            limit: At most so many.
+            after_sequence: Start after this one; without it the newest *limit*
+                events are returned.
+            event_type: Only this type; ``*`` stands for any text.
+            source: Only this source; ``*`` stands for any text.
+            origin: Only this origin, such as ``AGENT_EVENT``.
+
+        Returns:
+            ``sequence``, ``timestamp`` (UTC), ``origin``, ``source``,
+            ``event_type``, ``payload``.
+        """
+        from .sql.frames import events_frame
+
+        wanted = {"event_type": event_type, "source": source, "origin": origin}
+        found = self._read(limit, after_sequence, {k: v for k, v in wanted.items() if v})
+        return events_frame(found)
+
+    def subscribe(
+        self, after_sequence: int | Literal["head"] = 0, *, max_failures: int | None = None
+    ) -> Subscription:
+        """Follow the events as they come; close it, or use it in a ``with``.
+
+        Args:
+            after_sequence: 0 replays everything first; ``"head"`` starts live.
+            max_failures: Give up after so many failed attempts in a row;
+                without it the subscription reconnects for ever.
+        """
+        stream = EventStream(
+            self._api, self.id, after_sequence=after_sequence, max_failures=max_failures
+        )
+        return Subscription(stream)
+
+    # -- the registry
+
+    def info(self) -> AxonInfo:
+        """Ask the server what it knows of this axon."""
+        return self._api.get_axon(self.id)
+
+    def update(self, *, metadata: Mapping[str, str]) -> AxonInfo:
+        """Replace the metadata; an empty mapping clears it."""
+        return self._api.update_axon(self.id, metadata)
+
+    def delete(self) -> None:
+        """Delete the events and tables for good; the registry record stays readable."""
+        self._api.delete_axon(self.id)
+
+    def _read(self, limit: int, after: int | None, filters: Mapping[str, str]) -> list[AxonEvent]:
+        """Page through the history by sequence, newest first if *after* is ``None``."""
+        found: list[AxonEvent] = []
+        edge = after
+        while (left := limit - len(found)) > 0:
+            sql, params = _history_query(edge, filters, min(left, EVENTS_PER_PAGE), after is None)
+            result = self._api.query(self.id, sql, params)
+            found += [self._event(row) for row in result.rows]
+            full = len(result.rows) == min(left, EVENTS_PER_PAGE)
+            if not result.rows or not (full or result.meta.rows_read_limit_reached):
+                break
+            edge = found[-1].sequence
+        return found[::-1] if after is None else found
+
+    def _event(self, row: Sequence[Any]) -> AxonEvent:
+        sequence, timestamp_ms, origin, source, event_type, payload = row
+        return AxonEvent(
+            sequence, self.id, timestamp_ms, origin_name(origin), source, event_type, payload
+        )
+
+
+def payload_text(payload: Any) -> str:
+    """Return what is sent for *payload*: a text as it is, anything else as JSON."""
+    if isinstance(payload, str):
+        return payload
+    if payload is None:
+        return "{}"
+    try:
+        return msgspec.json.encode(payload, enc_hook=_plain).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ParameterError(f"the payload is no JSON value: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy's and pandas' values into what JSON knows."""
+    for method in ("item", "tolist", "isoformat", "to_dict"):
+        convert = getattr(value, method, None)
+        if convert is not None and (method != "item" or getattr(value, "size", 1) == 1):
+            return convert()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[str, Any]:
+    if isinstance(event, AxonEvent):
+        origin = event.origin if event.origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
+        return {
+            "event_type": event.event_type,
+            "payload": event.payload,
+            "source": event.source,
+            "origin": origin,
+        }
+    if isinstance(event, Mapping):
+        known = ("event_type", "payload", "source", "origin")
+        if "event_type" not in event:
+            raise ParameterError(f"an event needs an event_type, got only {sorted(event)}")
+        return {name: event[name] for name in known if name in event}
+    event_type, payload = event
+    return {"event_type": event_type, "payload": payload}
+
+
+def _bound(query: str, params: Params) -> tuple[str, list[Any]]:
+    """Return the text with ``?`` and the values for it."""
+    if not isinstance(params, Mapping):
+        return query, list(params or ())
+    from .sql.binding import bind
+
+    bound = bind(query, params)
+    return bound.sql, list(bound.params)
+
+
+def _history_query(
+    edge: int | None, filters: Mapping[str, str], limit: int, backwards: bool
+) -> tuple[str, list[Any]]:
+    where: list[str] = []
+    params: list[Any] = []
+    if edge is not None:
+        where.append("sequence < ?" if backwards else "sequence > ?")
+        params.append(edge)
+    for column, wanted in filters.items():
+        if column == "origin":
+            numbers = {name: number for number, name in ORIGINS.items()}
+            where.append("origin = ?")
+            params.append(numbers.get(wanted, wanted))
+        else:
+            where.append(f"{column} GLOB ?" if "*" in wanted else f"{column} = ?")
+            params.append(wanted)
+    condition = f"WHERE {' AND '.join(where)} " if where else ""
+    order = "DESC" if backwards else "ASC"
+    return (
+        "SELECT sequence, timestamp_ms, origin, source, event_type, payload FROM rl_axon_events "
+        f"{condition}ORDER BY sequence {order} LIMIT ?",
+        [*params, limit],
+    )
+
+
+class _Progress:
+    """One line on stderr, rewritten in place, only for work that takes a while."""
+
+    def __init__(self, total: int, *, shown: bool) -> None:
+        self._total = total
+        self._started = time.monotonic()
+        self._last = self._started + QUIET_SECONDS if shown else float("inf")
+        self._visible = False
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        if now < self._last:
+            return
+        self._last, self._visible = now + 0.2, True
+        rate = done / (now - self._started)
+        sys.stderr.write(f"\rpublished {done:,} of {self._total:,} · {rate:,.0f}/s ")
+        sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._visible:
+            seconds = time.monotonic() - self._started
+            sys.stderr.write(f"\rpublished {self._total:,} events in {seconds:.1f} s{' ' * 20}\n")
+            sys.stderr.flush()

@@ -1,0 +1,187 @@
+"""The connection a notebook works with: axons by name, devboxes by id."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from .axon import Axon
+from .config import Secret, Settings
+from .errors import NotFound, ServiceError
+from .models import AxonInfo
+from .wire.api import ApiClient
+from .wire.client import Endpoint, Locate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+__all__ = ["Client", "connect"]
+
+
+def connect(
+    base_url: str | None = None,
+    *,
+    api_key: str | Secret | None = None,
+    home: str | os.PathLike[str] | None = None,
+) -> Client:
+    """Connect to Runloop or, without a key, to the embedded service.
+
+    Sends nothing yet; the embedded service is found, or started, with the
+    first request.
+
+    Args:
+        base_url: The API; else ``RUNLOOP_BASE_URL``, else Runloop's own.
+        api_key: The key; else ``RUNLOOP_API_KEY``.  Without either the embedded
+            service of *home* is used.
+        home: Directory of the embedded service's data; else
+            ``AXON_NOTEBOOK_HOME``, else the platform's user data directory.
+
+    Raises:
+        ConfigError: If the settings cannot work.
+    """
+    return Client(Settings.resolve(base_url, api_key=api_key, home=home))
+
+
+class Client:
+    """A connection; lives as long as the notebook, or until :meth:`close`.
+
+    Safe to use from several threads.  Axons and devboxes made from it borrow
+    its connection and end with it.
+
+    Attributes:
+        settings: Where it connects; the key in it shows as ``***``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._api = ApiClient(_locate(settings))
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.where}>"
+
+    @property
+    def where(self) -> str:
+        """Where this client connects, in words; sends nothing."""
+        if self.settings.base_url is None:
+            return f"the embedded service in {self.settings.home}"
+        return urlsplit(self.settings.base_url).netloc
+
+    def axon(self, id_or_name: str) -> Axon:
+        """Return the axon with this id, or the newest with exactly this name.
+
+        Raises:
+            NotFound: If there is none; the message names what comes near.
+        """
+        if id_or_name.startswith("axn_"):
+            return Axon(self._api, self._api.get_axon(id_or_name))
+        found = self._api.list_axons(name=id_or_name, limit=100).axons
+        exact = [info for info in found if info.name == id_or_name and not info.deleted_at_ms]
+        if not exact:
+            raise self._no_such_axon(id_or_name)
+        return Axon(self._api, exact[0])
+
+    def create_axon(
+        self, name: str | None = None, *, metadata: Mapping[str, str] | None = None
+    ) -> Axon:
+        """Create an axon; names need not be unique."""
+        return Axon(self._api, self._api.create_axon(name, metadata))
+
+    def axons(
+        self,
+        name: str | None = None,
+        *,
+        limit: int = 20,
+        search: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        deleted: bool = False,
+    ) -> pd.DataFrame:
+        """Return axons, newest first: ``id``, ``name``, ``created`` (UTC), ``metadata``.
+
+        Args:
+            name: Only names that begin so.
+            limit: At most so many; further pages are fetched as needed.
+            search: Only ids or names that contain this.
+            metadata: Only axons with all of these values.
+            deleted: Also those that were deleted.
+        """
+        from .sql.frames import axons_frame
+
+        query = {f"metadata[{key}]": value for key, value in (metadata or {}).items()}
+        return axons_frame(self._list(limit, deleted, name=name, search=search, **query))
+
+    def close(self) -> None:
+        """Close the connections; idempotent.  The embedded service goes on running."""
+        self._closed = True
+        self._api.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        api = getattr(self, "_api", None)  # missing if __init__ raised
+        if api is not None and api.connected and not self._closed:
+            message = f"unclosed {self!r}: close() it, or use it as a context manager"
+            warnings.warn(message, ResourceWarning, stacklevel=2)
+            self.close()
+
+    def _list(self, limit: int, deleted: bool, **query: str | None) -> list[AxonInfo]:
+        found: list[AxonInfo] = []
+        after: str | None = None
+        while len(found) < limit:
+            page = self._api.list_axons(
+                limit=min(5000, max(20, limit - len(found))),
+                starting_after=after,
+                include_total_count=False,
+                **query,
+            )
+            found += [info for info in page.axons if deleted or not info.deleted_at_ms]
+            if not page.has_more or not page.axons:
+                break
+            after = page.axons[-1].id
+        return found[:limit]
+
+    def _no_such_axon(self, name: str) -> NotFound:
+        names = {info.name for info in self._list(500, False) if info.name}
+        near = difflib.get_close_matches(name, names, n=3)
+        if near:
+            way_out = f"did you mean {' or '.join(repr(n) for n in near)}?"
+        elif names:
+            way_out = f"there are {', '.join(sorted(names)[:5])}{', …' if len(names) > 5 else ''}"
+        else:
+            way_out = "there is none yet: create_axon makes one"
+        return NotFound(f"no axon is named {name!r} on {self.where}: {way_out}", status=404)
+
+
+def _locate(settings: Settings) -> Locate:
+    if settings.base_url is not None and settings.api_key is not None:
+        fixed = Endpoint(settings.base_url, settings.api_key)
+        return lambda start, failed: fixed
+    return lambda start, failed: _embedded(settings.home, start, failed)
+
+
+def _embedded(home: Path, start: bool, failed: Endpoint | None) -> Endpoint:
+    """Find the embedded service of *home*; start it only if asked to."""
+    from .local.launcher import ensure_service, find_service
+
+    address = ensure_service(home) if start else find_service(home)
+    if address is None:
+        if failed is None:
+            raise ServiceError(f"no service is running for {home}: axon-notebook serve starts one")
+        return failed
+    return Endpoint(address.base_url, address.token, remembers=True)

@@ -1,0 +1,217 @@
+"""The API: one method per endpoint.
+
+Source: Runloop OpenAPI documents (axons, executions, devboxes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from .. import errors
+from ..models import (
+    AxonEventList,
+    AxonInfo,
+    AxonList,
+    DevboxInfo,
+    DevboxList,
+    ExecutionInfo,
+    PublishResult,
+    SqlBatchResult,
+    SqlResult,
+)
+from .client import ByteStream, Endpoint, HttpClient, Interrupt, Locate
+
+__all__ = ["ApiClient"]
+
+
+class ApiClient:
+    """Every endpoint of one server; lives until :meth:`close`.
+
+    Safe to use from several threads.  Every method sends one request (and
+    repeats it where that cannot do harm, see :mod:`~axon_notebook.wire.retry`)
+    and raises :class:`~axon_notebook.errors.ApiError` or
+    :class:`~axon_notebook.errors.TransportError`.
+    """
+
+    def __init__(self, locate: Locate) -> None:
+        self._http = HttpClient(locate)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server in use; finds (or starts) it at the first call."""
+        return self._http.endpoint
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection pool is open."""
+        return self._http.connected
+
+    def close(self) -> None:
+        """Close every idle connection; streams are closed by who opened them."""
+        self._http.close()
+
+    # -- axons
+
+    def create_axon(self, name: str | None, metadata: Mapping[str, str] | None) -> AxonInfo:
+        """``POST /v1/axons``."""
+        body = _given(name=name, metadata=dict(metadata) if metadata else None)
+        return self._http.send("POST", "/v1/axons", AxonInfo, json=body)
+
+    def get_axon(self, axon_id: str) -> AxonInfo:
+        """``GET /v1/axons/{id}``."""
+        return self._http.send("GET", f"/v1/axons/{_part(axon_id)}", AxonInfo)
+
+    def list_axons(self, **query: Any) -> AxonList:
+        """``GET /v1/axons``; *query* as in the API."""
+        return self._http.send("GET", "/v1/axons", AxonList, query=query)
+
+    def update_axon(self, axon_id: str, metadata: Mapping[str, str] | None) -> AxonInfo:
+        """``POST /v1/axons/{id}``; the map is replaced whole."""
+        body = _given(metadata=None if metadata is None else dict(metadata))
+        return self._http.send("POST", f"/v1/axons/{_part(axon_id)}", AxonInfo, json=body)
+
+    def delete_axon(self, axon_id: str) -> None:
+        """``DELETE /v1/axons/{id}``."""
+        self._http.send("DELETE", f"/v1/axons/{_part(axon_id)}", dict)
+
+    def publish(
+        self, axon_id: str, *, source: str, event_type: str, origin: str, payload: str
+    ) -> PublishResult:
+        """``POST /v1/axons/{id}/publish``, under one ``x-request-id``."""
+        body = {"source": source, "event_type": event_type, "origin": origin, "payload": payload}
+        return self._http.send(
+            "POST", f"/v1/axons/{_part(axon_id)}/publish", PublishResult, json=body
+        )
+
+    def list_events(
+        self, axon_id: str, *, limit: int, starting_after: str | None = None, count: bool = True
+    ) -> AxonEventList:
+        """``GET /v1/axons/{id}/events``, newest first; *limit* up to 5,000."""
+        query = _given(limit=limit, starting_after=starting_after, include_total_count=count)
+        return self._http.send(
+            "GET", f"/v1/axons/{_part(axon_id)}/events", AxonEventList, query=query
+        )
+
+    def query(
+        self, axon_id: str, sql: str, params: Sequence[Any] = (), *, timeout: float | None = None
+    ) -> SqlResult:
+        """``POST /v1/axons/{id}/sql/query``: one statement."""
+        body = {"sql": sql, "params": list(params)}
+        path = f"/v1/axons/{_part(axon_id)}/sql/query"
+        try:
+            return self._http.send("POST", path, SqlResult, json=body, timeout=timeout)
+        except errors.BadRequest as error:
+            if error.status != 400:
+                raise
+            raise errors.SqlError(str(error), sql=sql) from error
+
+    def batch(
+        self,
+        axon_id: str,
+        statements: Sequence[tuple[str, Sequence[Any]]],
+        *,
+        timeout: float | None = None,
+    ) -> SqlBatchResult:
+        """``POST /v1/axons/{id}/sql/batch``: *statements* ``(sql, params)``, one transaction."""
+        body = {"statements": [{"sql": sql, "params": list(p)} for sql, p in statements]}
+        path = f"/v1/axons/{_part(axon_id)}/sql/batch"
+        return self._http.send("POST", path, SqlBatchResult, json=body, timeout=timeout)
+
+    def subscribe(
+        self, axon_id: str, after_sequence: int, *, idle: float, interrupt: Interrupt
+    ) -> ByteStream:
+        """Open ``GET /v1/axons/{id}/subscribe/sse``; *idle* seconds of silence end it."""
+        path = f"/v1/axons/{_part(axon_id)}/subscribe/sse"
+        return self._http.open(path, {"after_sequence": after_sequence}, idle, interrupt)
+
+    # -- devboxes and executions
+
+    def create_devbox(self, body: Mapping[str, Any]) -> DevboxInfo:
+        """``POST /v1/devboxes``."""
+        return self._http.send("POST", "/v1/devboxes", DevboxInfo, json=body)
+
+    def get_devbox(self, devbox_id: str) -> DevboxInfo:
+        """``GET /v1/devboxes/{id}``."""
+        return self._http.send("GET", f"/v1/devboxes/{_part(devbox_id)}", DevboxInfo)
+
+    def list_devboxes(self, **query: Any) -> DevboxList:
+        """``GET /v1/devboxes``."""
+        return self._http.send("GET", "/v1/devboxes", DevboxList, query=query)
+
+    def shutdown_devbox(self, devbox_id: str) -> DevboxInfo:
+        """``POST /v1/devboxes/{id}/shutdown``."""
+        return self._http.send(
+            "POST", f"/v1/devboxes/{_part(devbox_id)}/shutdown", DevboxInfo, json={}
+        )
+
+    def wait_for_devbox(
+        self, devbox_id: str, statuses: Sequence[str], *, hold: float
+    ) -> DevboxInfo:
+        """``POST /v1/devboxes/{id}/wait_for_status``; 408 after *hold* seconds."""
+        body = {"statuses": list(statuses), "timeout_seconds": int(hold)}
+        path = f"/v1/devboxes/{_part(devbox_id)}/wait_for_status"
+        return self._http.send("POST", path, DevboxInfo, json=body, timeout=hold + 5, attempts=1)
+
+    def execute_async(self, devbox_id: str, command: str, *, attach_stdin: bool) -> ExecutionInfo:
+        """``POST /v1/devboxes/{id}/execute_async``."""
+        body = {"command": command, "attach_stdin": attach_stdin}
+        path = f"/v1/devboxes/{_part(devbox_id)}/execute_async"
+        return self._http.send("POST", path, ExecutionInfo, json=body)
+
+    def get_execution(
+        self, devbox_id: str, execution_id: str, *, last_n: int | None = None
+    ) -> ExecutionInfo:
+        """``GET /v1/devboxes/{d}/executions/{e}``; *last_n* lines of output."""
+        query = _given(last_n=None if last_n is None else str(last_n))
+        return self._http.send(
+            "GET", _execution(devbox_id, execution_id), ExecutionInfo, query=query
+        )
+
+    def wait_for_execution(
+        self, devbox_id: str, execution_id: str, *, hold: float
+    ) -> ExecutionInfo:
+        """``POST …/wait_for_status`` for ``completed``; 408 after *hold* seconds."""
+        body = {"statuses": ["completed"], "timeout_seconds": max(1, int(hold))}
+        path = f"{_execution(devbox_id, execution_id)}/wait_for_status"
+        return self._http.send("POST", path, ExecutionInfo, json=body, timeout=hold + 5, attempts=1)
+
+    def kill_execution(
+        self, devbox_id: str, execution_id: str, *, process_group: bool
+    ) -> ExecutionInfo:
+        """``POST …/kill``."""
+        body = {"kill_process_group": process_group}
+        path = f"{_execution(devbox_id, execution_id)}/kill"
+        return self._http.send("POST", path, ExecutionInfo, json=body)
+
+    def send_stdin(self, devbox_id: str, execution_id: str, body: Mapping[str, str]) -> None:
+        """``POST …/send_std_in`` with ``text`` or ``signal``."""
+        path = f"{_execution(devbox_id, execution_id)}/send_std_in"
+        self._http.send("POST", path, dict, json=body)
+
+    def stream_output(
+        self,
+        devbox_id: str,
+        execution_id: str,
+        stream: str,
+        offset: int | None,
+        *,
+        idle: float,
+        interrupt: Interrupt,
+    ) -> ByteStream:
+        """Open ``…/stream_stdout_updates`` or ``…/stream_stderr_updates`` from byte *offset*."""
+        path = f"{_execution(devbox_id, execution_id)}/stream_{stream}_updates"
+        return self._http.open(path, _given(offset=offset), idle, interrupt)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _execution(devbox_id: str, execution_id: str) -> str:
+    return f"/v1/devboxes/{_part(devbox_id)}/executions/{_part(execution_id)}"

@@ -1,0 +1,392 @@
+"""One HTTP connection pool, its errors translated and its streams interruptible.
+
+The only file that names httpx: its exceptions become this package's here, in
+:func:`translated`, and its responses stay behind :class:`ByteStream`.
+
+Source: Runloop OpenAPI documents (axons, executions, devboxes).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from httpx_sse import connect_sse
+
+from .. import errors
+from ..config import Secret, is_loopback
+from ..models import (
+    ErrorFrame,
+)
+from .backoff import retry_after_seconds
+from .retry import Attempts
+
+__all__ = ["HttpClient", "ByteStream", "Endpoint", "Interrupt", "Locate"]
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 60.0
+MAX_REDIRECTS: Final = 5
+
+
+class Endpoint(NamedTuple):
+    """A server and the key for it.
+
+    ``remembers`` says that it stores a publish with the same ``x-request-id``
+    once, so that repeating one is harmless; Runloop does not document that.
+    """
+
+    base_url: str
+    api_key: Secret
+    remembers: bool = False
+
+
+#: Finds the server.  With *failed* (an endpoint that just refused or went
+#: away) it looks again; with *start* it may start the embedded service.
+Locate = Callable[[bool, Endpoint | None], Endpoint]
+
+
+@contextlib.contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn httpx's exceptions into this package's, most specific first."""
+    host = urlsplit(url).netloc
+    try:
+        yield
+    except httpx.ReadTimeout as error:
+        raise errors.ReadTimedOut(f"{host} was connected but silent for too long") from error
+    except httpx.ConnectTimeout as error:
+        raise errors.ConnectionFailed(
+            f"{host} did not answer within {CONNECT_SECONDS:g} s: check the network",
+            sent=False,
+        ) from error
+    except httpx.ConnectError as error:
+        if isinstance(_root(error), ssl.SSLCertVerificationError):
+            raise errors.ConnectionFailed(
+                f"the certificate of {host} is not valid: {_root(error).verify_message}",  # type: ignore[attr-defined]
+                permanent=True,
+                sent=False,
+            ) from error
+        raise errors.ConnectionFailed(
+            f"cannot connect to {host}: {_reason(error)}", sent=False
+        ) from error
+    except httpx.TransportError as error:
+        raise errors.ConnectionFailed(
+            f"the connection to {host} broke: {_reason(error)}"
+        ) from error
+    except httpx.DecodingError as error:
+        raise errors.ProtocolError(f"{host} sent a body that does not decode: {error}") from error
+    except httpx.InvalidURL as error:
+        raise errors.ConfigError(f"{url!r} is no usable URL: {error}") from error
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+class Interrupt:
+    """Ends a blocking request from another thread, whatever it waits for.
+
+    ``response.close()`` does not wake a reader blocked in ``recv``; shutting the
+    socket down does, within milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self._sockets: list[Any] = []
+        self._fired = False
+        self._guard = threading.Lock()  # serialises fire() with a connection being made
+
+    def fire(self) -> None:
+        """Shut the request's socket down; safe from any thread, at any time."""
+        with self._guard:
+            self._fired = True
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):  # already gone
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Learn of the socket as soon as it exists: httpx's ``trace`` extension."""
+        if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            return
+        with self._guard:
+            self._sockets.append(info["return_value"].get_extra_info("socket"))
+        if self._fired:
+            self.fire()
+
+
+class ByteStream:
+    """An open response body; iterate its chunks of bytes in one thread."""
+
+    def __init__(
+        self, http: httpx.Client, url: str, *, interrupt: Interrupt, **request: Any
+    ) -> None:
+        self._url = url
+        self._open = contextlib.ExitStack()
+        opening = connect_sse(http, "GET", url, extensions={"trace": interrupt.watch}, **request)
+        with translated(url):
+            self._response = self._open.enter_context(opening).response
+        self.status = self._response.status_code
+        self.headers: Mapping[str, str] = self._response.headers
+
+    def __iter__(self) -> Iterator[bytes]:
+        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
+        chunks = self._response.iter_bytes() if encoded else self._response.iter_raw()
+        with translated(self._url):
+            yield from chunks
+
+    def read(self, limit: int) -> bytes:
+        """Return the first *limit* bytes of the body."""
+        body = b""
+        with contextlib.suppress(errors.TransportError):  # what came is all there is to show
+            for chunk in self:
+                body += chunk
+                if len(body) >= limit:
+                    break
+        return body[:limit]
+
+    def close(self) -> None:
+        """Give the connection back; only from the iterating thread."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class HttpClient:
+    """One connection pool to one server; lives until :meth:`close`.
+
+    Safe to use from several threads.
+
+    Args:
+        locate: Finds the server at the first request, and again when it is gone.
+        timeout: Seconds of silence after which a request is given up.
+    """
+
+    def __init__(self, locate: Locate, *, timeout: float = READ_SECONDS) -> None:
+        self._locate = locate
+        self._timeout = timeout
+        self._endpoint: Endpoint | None = None
+        self._pools: dict[bool, httpx.Client] = {}
+        self._guard = threading.Lock()  # serialises locating the server and making pools
+        self._closed = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server in use; finds (or starts) it at the first call."""
+        with self._guard:
+            if self._endpoint is None:
+                self._endpoint = self._locate(True, None)
+            return self._endpoint
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection pool is open."""
+        return bool(self._pools)
+
+    def close(self) -> None:
+        """Close every idle connection; streams are closed by who opened them."""
+        with self._guard:
+            self._closed = True
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.close()
+
+    def _relocate(self, failed: Endpoint, *, start: bool) -> Endpoint:
+        with self._guard:
+            if self._endpoint in (None, failed):
+                self._endpoint = self._locate(start, failed)
+            return self._endpoint
+
+    def _pool(self, endpoint: Endpoint, *, streams: bool) -> httpx.Client:
+        with self._guard:
+            if self._closed:
+                raise errors.ClosedError("this client is closed: make a new one with connect()")
+            if streams not in self._pools:
+                keep = httpx.Limits(
+                    max_connections=None, max_keepalive_connections=0 if streams else 8
+                )
+                local = is_loopback(urlsplit(endpoint.base_url).hostname)
+                # A proxy set for the outside world would be handed the token of a loopback server.
+                self._pools[streams] = httpx.Client(limits=keep, trust_env=not local)
+            return self._pools[streams]
+
+    def _headers(self, endpoint: Endpoint, url: str, **more: str) -> dict[str, str]:
+        """Common headers; the key goes to its own origin only."""
+        headers = {"User-Agent": _user_agent(), **more}
+        if _origin(url) == _origin(endpoint.base_url):
+            headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
+        return headers
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        attempts: int = 4,
+    ) -> T:
+        """Send one request, decode its answer as *kind*."""
+        content = None if json is None else msgspec.json.encode(json)
+        more = {"Accept": "application/json"}
+        if content is not None:
+            more["Content-Type"] = "application/json"
+        if method != "GET":
+            # The same id on every attempt: a server that knows it stores the request once.
+            more["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
+        limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
+        endpoint = self.endpoint
+        repeatable = method == "GET" or (endpoint.remembers and path.endswith("/publish"))
+        for attempt in Attempts(attempts, repeatable=repeatable):
+            with attempt:
+                url = endpoint.base_url + path
+                with translated(url):
+                    response = self._pool(endpoint, streams=False).request(
+                        method,
+                        url,
+                        params=_query(query or {}),
+                        content=content,
+                        headers=self._headers(endpoint, url, **more),
+                        timeout=limit,
+                    )
+                if response.status_code == 200:
+                    return _decoded(response.content, kind, url)
+                raise _api_error(response.status_code, response.headers, response.content, endpoint)
+            if attempt.server_gone:
+                endpoint = self._relocate(endpoint, start=True)
+        raise AssertionError("unreachable: the last attempt raises")
+
+    def open(
+        self, path: str, query: Mapping[str, Any], idle: float, interrupt: Interrupt
+    ) -> ByteStream:
+        """Open an event stream; follow redirects on the same origin only."""
+        endpoint = self.endpoint
+        url, params = endpoint.base_url + path, _query(query)
+        limit = httpx.Timeout(CONNECT_SECONDS, read=idle)
+        for _ in range(MAX_REDIRECTS + 1):
+            headers = self._headers(endpoint, url, **{"Accept-Encoding": "identity"})
+            pool = self._pool(endpoint, streams=True)
+            try:
+                stream = ByteStream(
+                    pool, url, interrupt=interrupt, params=params, headers=headers, timeout=limit
+                )
+            except errors.ConnectionFailed:
+                # The embedded service may run elsewhere by now; a stream never starts it.
+                self._relocate(endpoint, start=False)
+                raise
+            if stream.status not in (301, 302, 303, 307, 308):
+                return self._checked(stream, endpoint, url)
+            with stream:
+                url = _redirect(url, stream.headers.get("location"), endpoint)
+            params = None
+        raise errors.ProtocolError(
+            f"{urlsplit(url).netloc} redirects more than {MAX_REDIRECTS} times"
+        )
+
+    def _checked(self, stream: ByteStream, endpoint: Endpoint, url: str) -> ByteStream:
+        kind = stream.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if stream.status == 200 and kind == "text/event-stream":
+            return stream
+        with stream:
+            head = stream.read(4096)
+            if stream.status >= 400:
+                error = _api_error(stream.status, stream.headers, head, endpoint)
+                if stream.status == 401:
+                    self._relocate(endpoint, start=False)
+                raise error
+        shown = head.decode("utf-8", "replace")[:200]
+        if stream.status == 204:
+            raise errors.NotAnEventStream("the server asked to stop (204 No Content)")
+        raise errors.NotAnEventStream(
+            f"{urlsplit(url).netloc} answered {stream.status} with {kind or 'no content type'} "
+            f"where text/event-stream was expected: {shown!r}"
+        )
+
+
+def _query(values: Mapping[str, Any]) -> dict[str, str] | None:
+    given = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+    return given or None  # httpx would drop the URL's own query for an empty mapping
+
+
+def _user_agent() -> str:
+    from .. import __version__
+
+    return f"axon-notebook/{__version__} Python/{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _redirect(url: str, location: str | None, endpoint: Endpoint) -> str:
+    if not location:
+        raise errors.ProtocolError(f"{urlsplit(url).netloc} redirects without a Location header")
+    target = str(httpx.URL(url).join(location))
+    if _origin(target) != _origin(endpoint.base_url):
+        raise errors.ProtocolError(
+            f"{urlsplit(url).netloc} redirects to another origin, {urlsplit(target).netloc}: "
+            "the key is not sent there; set the base URL to it if you trust it"
+        )
+    return target
+
+
+def _decoded(body: bytes, kind: type[T], url: str) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind, strict=False)
+    except (msgspec.DecodeError, RecursionError) as error:
+        shown = body[:200].decode("utf-8", "replace")
+        raise errors.ProtocolError(
+            f"{urlsplit(url).netloc} sent an answer that is no {kind.__name__}: {error}; {shown!r}"
+        ) from error
+
+
+def _api_error(
+    status: int, headers: Mapping[str, str], body: bytes, endpoint: Endpoint
+) -> errors.ApiError:
+    """Build the typed error for an answer that is no success."""
+    shown: Any = body[:200].decode("utf-8", "replace")
+    message = shown.strip() or f"HTTP {status} without a body"
+    with contextlib.suppress(msgspec.DecodeError):
+        message = msgspec.json.decode(body, type=ErrorFrame).message or message
+        shown = msgspec.json.decode(body)
+    kind = errors.error_for_status(status)
+    if kind is errors.AuthenticationError:
+        host = urlsplit(endpoint.base_url).netloc
+        message = f"{host} refused the key ({status}): {message} Check RUNLOOP_API_KEY."
+    error = kind(message, status=status, body=shown, request_id=headers.get("x-request-id"))
+    if isinstance(error, errors.RateLimited | errors.ServerError):
+        error.retry_after = retry_after_seconds(
+            headers.get("retry-after"), date=headers.get("date")
+        )
+    return error

@@ -1,0 +1,281 @@
+"""A stream of an axon's events that resumes by itself.
+
+It reconnects for ever after a clean end, a cut, 408, 429 and 5xx, and after 45
+seconds of silence; it stops with a typed error where trying again cannot help.
+Every event of the server is delivered once, in order, or declared missing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Final, Literal, Self
+
+import msgspec
+
+from ..errors import (
+    ApiError,
+    AxonError,
+    BadRequest,
+    ConnectionFailed,
+    ServerError,
+    SqlError,
+    StreamFailed,
+    TransportError,
+)
+from ..models import AxonEvent, origin_name
+from .api import ApiClient
+from .backoff import Backoff
+from .client import ByteStream, Interrupt
+from .cursor import EventBatch
+from .reception import Reception
+
+__all__ = ["EventStream", "StreamState"]
+
+IDLE_SECONDS: Final = 45.0  # three keep-alives of the embedded service
+STALE_SECONDS: Final = 60.0  # away for longer: compare the last event on return
+FILL_PAGE: Final = 5000  # events per request that fills a gap
+FILL_ATTEMPTS: Final = 3
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """How a stream stands.
+
+    Attributes:
+        name: ``connecting``, ``replaying``, ``live``, ``reconnecting``,
+            ``ended`` (closed by its owner) or ``failed``.
+        reason: Why it reconnects or failed, one line.
+        retry_in: Seconds until the next attempt, while reconnecting.
+        head: Highest sequence of the server when the connection was made.
+        failures: Failed attempts in a row.
+    """
+
+    name: str
+    reason: str = ""
+    retry_in: float | None = None
+    head: int | None = None
+    failures: int = 0
+
+
+class EventStream:
+    """Iterate :class:`~axon_notebook.wire.cursor.EventBatch`; blocks; no thread of its own.
+
+    One thread iterates; :meth:`close`, :meth:`reconnect` may be called from any
+    thread.  The iteration ends after :meth:`close` and raises the typed error
+    that stopped the stream.
+
+    Args:
+        client: Borrowed; not closed.
+        axon_id: The axon.
+        after_sequence: Deliver events after this one; ``"head"`` starts with
+            the next event that is published.
+        backoff: The waits between connections.
+        max_failures: Raise :class:`~axon_notebook.errors.StreamFailed` after so
+            many failed attempts in a row; ``None`` goes on for ever.
+        idle: Seconds of silence after which the connection is given up.
+        on_state: Called in the iterating thread at every change of state.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        axon_id: str,
+        *,
+        after_sequence: int | Literal["head"] = 0,
+        backoff: Backoff | None = None,
+        max_failures: int | None = None,
+        idle: float = IDLE_SECONDS,
+        on_state: Callable[[StreamState], None] | None = None,
+    ) -> None:
+        self._client = client
+        self.axon_id = axon_id
+        self._from_head = after_sequence == "head"
+        start = after_sequence if isinstance(after_sequence, int) else 0
+        self.reception = Reception(axon_id, after_sequence=start, backoff=backoff)
+        self._max_failures = max_failures
+        self._idle = idle
+        self._on_state = on_state
+        self.state = StreamState("connecting")
+        self.connections = 0
+        self._closed = threading.Event()
+        self._wake = threading.Event()  # ends a wait between connections
+        self._interrupt = Interrupt()
+        self._last_contact = time.monotonic()
+        self._suspect = False  # the server may be another one than before
+
+    def __iter__(self) -> Iterator[EventBatch]:
+        while not self._closed.is_set():
+            error: AxonError | None = None
+            try:
+                yield from self._connection()
+            except AxonError as caught:
+                if self._closed.is_set():
+                    break  # the socket was shut down by close()
+                error = caught
+            if not self._closed.is_set():
+                self._pause(error)
+        self._change(StreamState("ended", head=self.state.head))
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        """End the iteration, from any thread; a blocked reader wakes at once."""
+        self._closed.set()
+        self._wake.set()
+        self._interrupt.fire()
+
+    def reconnect(self) -> None:
+        """Drop the connection, or the wait for the next one, and connect now; any thread."""
+        self._wake.set()
+        self._interrupt.fire()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _connection(self) -> Iterator[EventBatch]:
+        """One connection, from the request to its end."""
+        if self.connections == 0:
+            self._change(StreamState("connecting"))
+        self._interrupt = Interrupt()
+        if self._closed.is_set():
+            return
+        head = self._check_history()
+        after = self.reception.cursor.after_sequence
+        # One event of overlap shows whether the server still has the history that was read.
+        if after > 0 and (self._suspect or time.monotonic() - self._last_contact > STALE_SECONDS):
+            after -= 1
+        with self._client.subscribe(
+            self.axon_id, after, idle=self._idle, interrupt=self._interrupt
+        ) as stream:
+            try:
+                yield from self._read(stream, head)
+            finally:
+                self._last_contact = time.monotonic()
+
+    def _read(self, stream: ByteStream, head: int | None) -> Iterator[EventBatch]:
+        self.connections += 1
+        self._suspect = False
+        self.reception.opened(time.monotonic())
+        self._caught_up(head)
+        for chunk in stream:
+            yield from self.reception.received(chunk)
+            while (gap := self.reception.cursor.gap) is not None:
+                yield from self._fill(*gap)
+            if self.state.name != "live":
+                self._caught_up(head)
+
+    def _caught_up(self, head: int | None) -> None:
+        behind = head is not None and self.reception.cursor.after_sequence < head
+        name = "replaying" if behind else "live"
+        if self.state.name != name:
+            self._change(StreamState(name, head=head))
+
+    def _check_history(self) -> int | None:
+        """Ask for the head; notice a server whose history went back or was replaced."""
+        try:
+            page = self._client.list_events(self.axon_id, limit=1)
+        except ServerError:
+            if self._from_head:
+                raise
+            return None  # the stream itself may work; it says so if not
+        newest = page.events[0] if page.events else None
+        head = max(newest.sequence if newest else 0, page.total_count or 0)
+        if self._from_head:
+            self._from_head = False
+            self.reception.cursor.after_sequence = head
+        self.reception.check_head(head, newest)
+        return head
+
+    def _fill(self, first: int, last: int) -> Iterator[EventBatch]:
+        """Fetch a gap from the history; declare missing what is not there."""
+        last_in_page = min(last, first + FILL_PAGE - 1)
+        events = self._fetch(first, last_in_page)
+        yield from self.reception.accept(events)
+        if self.reception.cursor.after_sequence < last_in_page:
+            yield from self.reception.settle(last_in_page)
+
+    def _fetch(self, first: int, last: int) -> list[AxonEvent]:
+        for attempt in range(FILL_ATTEMPTS):
+            try:
+                return self._history(first, last)
+            except SqlError:
+                return self._listed(first, last)
+            except (TransportError, ServerError):
+                if attempt == FILL_ATTEMPTS - 1:
+                    raise  # the connection is given up; the next one starts at the gap
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _history(self, first: int, last: int) -> list[AxonEvent]:
+        sql = (
+            "SELECT sequence, timestamp_ms, origin, source, event_type, payload "
+            "FROM rl_axon_events WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?"
+        )
+        found: list[AxonEvent] = []
+        while first <= last:
+            rows = self._client.query(self.axon_id, sql, [first, last, FILL_PAGE]).rows
+            if not rows:
+                break
+            for sequence, time_ms, origin, source, event_type, payload in rows:
+                name = origin_name(origin)
+                found.append(
+                    AxonEvent(sequence, self.axon_id, time_ms, name, source, event_type, payload)
+                )
+            first = found[-1].sequence + 1
+        return found
+
+    def _listed(self, first: int, last: int) -> list[AxonEvent]:
+        """The same from the list of events, for a server without SQL history."""
+        try:
+            page = self._client.list_events(
+                self.axon_id, limit=FILL_PAGE, starting_after=str(last + 1), count=False
+            )
+        except BadRequest:  # what this cursor means is the server's own affair
+            page = self._client.list_events(self.axon_id, limit=FILL_PAGE, count=False)
+        return [e for e in reversed(page.events) if first <= e.sequence <= last]
+
+    def _pause(self, error: AxonError | None) -> None:
+        """Wait for the next attempt, or raise what cannot be helped by one."""
+        reason = _reason(error)
+        self._suspect = isinstance(error, ConnectionFailed) and not error.sent
+        try:
+            seconds = self.reception.ended(error, time.monotonic())
+        except AxonError:
+            self._change(StreamState("failed", reason, head=self.state.head))
+            raise
+        failures = self.reception.backoff.failures
+        if self._max_failures is not None and failures > self._max_failures:
+            self._change(StreamState("failed", reason, head=self.state.head, failures=failures))
+            raise StreamFailed(
+                f"{failures} attempts in a row failed, the last one: {reason}; "
+                "raise max_failures, or subscribe again later"
+            ) from error
+        self._change(StreamState("reconnecting", reason, seconds, self.state.head, failures))
+        self._wake.wait(seconds)
+        if not self._closed.is_set():
+            self._wake.clear()
+
+    def _change(self, state: StreamState) -> None:
+        self.state = state
+        if self._on_state is not None:
+            self._on_state(state)
+
+
+def _reason(error: AxonError | None) -> str:
+    if error is None:
+        return "the server closed the stream"
+    if isinstance(error, ApiError) and error.status == 408:
+        return "the server ended an idle stream"
+    return str(error)
