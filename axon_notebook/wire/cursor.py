@@ -93,14 +93,10 @@ class Cursor:
         The declared ranges are the first batch's ``missing``.
         """
         declared = []
-        while self.after_sequence < up_to:
-            ahead = [s for s in self._held if s <= up_to]
-            last = min(ahead) - 1 if ahead else up_to
-            if last > self.after_sequence:
-                declared.append((self.after_sequence + 1, last))
-            self.after_sequence = last
-            while self.after_sequence + 1 in self._held and self.after_sequence < up_to:
-                self.after_sequence += 1
+        for sequence in [*sorted(s for s in self._held if s <= up_to), up_to + 1]:
+            if sequence > self.after_sequence + 1:
+                declared.append((self.after_sequence + 1, sequence - 1))
+            self.after_sequence = max(self.after_sequence, min(sequence, up_to))
         self.missing += declared
         ready = self._release()
         if not declared:

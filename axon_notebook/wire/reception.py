@@ -51,6 +51,7 @@ class Reception:
         cursor: Which sequences were delivered.
         backoff: The waits between connections.
         foreign: Events of another axon that were dropped.
+        failure: The error that an ``event: error`` frame of this connection carried.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Reception:
         self.cursor = Cursor(after_sequence)
         self.backoff = backoff or Backoff()
         self.foreign = 0
+        self.failure: ApiError | None = None
         self._decoder = EventDecoder()
         self._opened_at: float | None = None
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED)
@@ -67,14 +69,17 @@ class Reception:
     def opened(self, now: float) -> None:
         """A connection is open; what was left of the last one's bytes is void."""
         self._decoder = EventDecoder()
+        self.failure = None
         self._opened_at = now
         self.cursor.forget_held()
 
     def received(self, chunk: bytes) -> list[EventBatch]:
         """Decode *chunk*; return what can be delivered.
 
+        An ``event: error`` frame sets :attr:`failure`; what came before it is
+        delivered all the same.
+
         Raises:
-            ApiError: If it carries an ``event: error`` frame.
             StreamTruncated: If an event that was delivered before comes with
                 another content.
         """
@@ -143,7 +148,8 @@ class Reception:
         batches: list[EventBatch] = []
         for frame in frames:
             if frame.event == "error":
-                raise _frame_error(frame)
+                self.failure = _frame_error(frame)
+                break
             event = _decoded(frame)
             if event is None:
                 continue

@@ -131,7 +131,7 @@ class EventDecoder:
         if not end or b"\n" in tail or b"\r" in chunk:
             return None
         body = b"".join((self._line, head))
-        if not body.startswith(_PREFIX) or max(len(body), len(tail)) > self._max:
+        if not body.startswith(_PREFIX) or len(body) > self._max:
             return None
         raws = body[len(_PREFIX) :].split(b"\n\n" + _PREFIX)
         if b"\n" in b"".join(raws):
@@ -203,12 +203,11 @@ class EventDecoder:
 
     def _append_data(self, value: bytes, skipped: int) -> None:
         self._fields_seen = True
-        before = self._size
         self._size += len(value) + skipped + 1
         if self._size - 1 <= self._max:
             self._data += value
             self._data += b"\n"
-        elif before - 1 <= self._max:
+        else:
             self._data += value[: self._cut]
             del self._data[self._cut :]
 

@@ -174,6 +174,8 @@ class EventStream:
             yield from self.reception.received(chunk)
             while (gap := self.reception.cursor.gap) is not None:
                 yield from self._fill(*gap)
+            if (failure := self.reception.failure) is not None:
+                raise failure
             if self.state.name != "live":
                 self._caught_up(head)
 
