@@ -30,7 +30,7 @@ MIB = 1024 * 1024
 Triple = tuple[str, str, str]
 
 
-def by_name(cases: list[dict[str, Any]]) -> Any:
+def by_name(cases: list[dict[str, Any]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
 
 
@@ -182,6 +182,25 @@ def test_what_no_event_needs_takes_no_memory(unit: bytes, chunks: int) -> None:
     assert peak < 5 * limit
 
 
+def test_a_comment_is_not_kept() -> None:
+    """Nobody reads it, so its length must not matter, not even below the limit."""
+    decoder = EventDecoder()
+
+    peak = peak_of(lambda: decode(decoder, [b": " + b"x" * 65536, *[b"x" * 65536] * 64]))
+
+    assert peak < MIB
+
+
+@pytest.mark.parametrize("size", [5, 1000])
+def test_a_field_longer_than_any_event_is_ignored(size: int) -> None:
+    """An endless id must not be kept, nor half of it be sent back on a reconnect."""
+    body = b"id: %b\nevent: %b\nretry: %b\ndata: x\n\n" % (b"7" * 20, b"e" * 20, b"9" * 20)
+
+    (event,) = decode(EventDecoder(max_event_bytes=5), cut_at(body, range(0, 200, size)))
+
+    assert (event.event, event.id, event.data) == ("message", "", "x")
+
+
 def test_one_huge_chunk_is_taken_in_slices() -> None:
     """A decompressed bomb of line ends would become a table of one pointer per line."""
     chunk = b"\n" * (32 * MIB)
@@ -202,13 +221,17 @@ def test_an_event_over_the_limit_is_cut_and_the_stream_goes_on() -> None:
     assert (small.raw, small.size) == (b"next", 4)
 
 
-def test_an_event_at_the_limit_is_whole() -> None:
+@pytest.mark.parametrize("limit", [1000, 100_000])
+def test_an_event_at_the_limit_is_whole(limit: int) -> None:
     """The limit is on the data, not on the line that carries it."""
-    body = encode_event(b"x" * 1000) + encode_event(b"y" * 1001)
+    body = encode_event(b"x" * limit) + encode_event(b"y" * (limit + 1))
 
-    events = EventDecoder(max_event_bytes=1000).feed(body)
+    events = decode(EventDecoder(max_event_bytes=limit), cut_at(body, range(0, len(body), 999)))
 
-    assert [(len(event.raw), event.size) for event in events] == [(1000, 1000), (1000, 1001)]
+    assert [(len(e.raw), e.size) for e in events] == [
+        (limit, limit),
+        (min(limit, 65536), limit + 1),
+    ]
 
 
 def calls_during(work: Callable[[], object]) -> int:
@@ -376,7 +399,15 @@ class LiteralParser:
 # Bytes that matter to a decoder, so that chance finds the corners.
 PIECES = [b"data", b"data:", b"data: ", b"id", b"id: 1", b"event: e", b"retry: 9", b":", b" "]
 PIECES += [b"\n", b"\n\n", b"\r", b"\r\n", b"\xef\xbb\xbf", b"\xef", b"\xe2\x80\xa8", b"\0", b"x"]
-STREAMS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=40).map(b"".join)
+SOUP = st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=40).map(b"".join)
+NAMES = [b"data: ", b"data: ", b"data:", b"id: ", b"event: ", b"retry: ", b": "]
+LINES = st.builds(
+    lambda name, value, end: name + value + end,
+    st.sampled_from(NAMES),
+    st.sampled_from([b"", b"1", b"22", b"55555", b"\xc3\xa9", b"0123456789abcdefghij"]),
+    st.sampled_from([b"\n", b"\n", b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n"]),
+)
+STREAMS = SOUP | st.lists(LINES, max_size=12).map(b"".join)
 CUTS = st.lists(st.integers(0, 120), max_size=12)
 
 
