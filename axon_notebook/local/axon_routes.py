@@ -1,0 +1,203 @@
+"""The axon endpoints: registry, publish, history, SQL, subscription.
+
+Shapes and names follow Runloop's OpenAPI document for axons and the types of
+``runloop-api-client`` 3.0.0.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from .answers import Receive, Refusal, Scope, Send, send_json
+from .broadcast import Broadcast
+from .requests import (
+    INT64_MAX,
+    Query,
+    check_media_type,
+    decode_object,
+    header,
+    read_body,
+)
+from .store import Store
+from .streams import Streams
+
+__all__ = ["AxonRoutes"]
+
+T = TypeVar("T")
+
+PAYLOAD_LIMIT: Final = 4 * 1024 * 1024
+
+_encode = msgspec.json.Encoder().encode
+_METADATA_KEY = re.compile(r"^metadata\[([^\[\]]+)\](\[in\])?$")
+
+
+class CreateParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/axons``."""
+
+    name: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class UpdateParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/axons/{id}``; ``None`` leaves the metadata as it is."""
+
+    metadata: dict[str, str] | None = None
+
+
+class PublishParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Body of ``POST /v1/axons/{id}/publish``."""
+
+    source: str
+    event_type: str
+    origin: Literal["EXTERNAL_EVENT", "AGENT_EVENT", "USER_EVENT"]
+    payload: str
+
+
+class Statement(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/axons/{id}/sql/query``, and a step of a batch."""
+
+    sql: str
+    params: list[Any] | None = None
+
+
+class BatchParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/axons/{id}/sql/batch``."""
+
+    statements: list[Statement]
+
+
+class AxonRoutes:
+    """Handlers by path and method; each gets the ASGI triple and the axon's id."""
+
+    def __init__(self, store: Store, broadcast: Broadcast, streams: Streams) -> None:
+        self._store = store
+        self._broadcast = broadcast
+        self._streams = streams
+        self.collection = {"GET": self.list, "POST": self.create}
+        self.item = {
+            "": {"GET": self.get, "POST": self.update, "DELETE": self.delete},
+            "publish": {"POST": self.publish},
+            "events": {"GET": self.events},
+            "sql/query": {"POST": self.query},
+            "sql/batch": {"POST": self.batch},
+            "subscribe/sse": {"GET": self.subscribe},
+        }
+
+    async def list(self, scope: Scope, receive: Receive, send: Send, _: str) -> None:
+        """Answer a page of axons, newest first."""
+        query = Query(scope["query_string"])
+        page = await self._store.list_axons(
+            limit=query.limit(),
+            starting_after=query.text("starting_after"),
+            name=query.text("name"),
+            id=query.text("id"),
+            search=query.text("search"),
+            metadata=_metadata_filter(query),
+            include_total_count=query.flag("include_total_count", default=True),
+        )
+        await send_json(send, _encode(page))
+
+    async def create(self, scope: Scope, receive: Receive, send: Send, _: str) -> None:
+        """Create an axon; the body may be empty."""
+        params = await _read(scope, receive, CreateParams)
+        await send_json(send, _encode(await self._store.create_axon(params.name, params.metadata)))
+
+    async def get(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Answer what the registry knows, also of a deleted axon."""
+        await send_json(send, _encode(await self._store.get_axon(axon_id)))
+
+    async def update(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Replace the metadata, if any is given."""
+        params = await _read(scope, receive, UpdateParams)
+        info = await self._store.update_axon(axon_id, params.metadata)
+        await send_json(send, _encode(info))
+
+    async def delete(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Delete the axon's events and end its streams; the registry keeps the axon."""
+        await self._store.delete_axon(axon_id)
+        self._broadcast.deleted(axon_id)
+        await send_json(send, b"{}")
+
+    async def publish(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Store an event and answer its sequence once it is on disk."""
+        params = await _read(scope, receive, PublishParams)
+        if len(params.payload) > PAYLOAD_LIMIT // 4:
+            _check_payload(params.payload)
+        request_id = header(scope, b"x-request-id")
+        result = await self._store.publish(
+            axon_id,
+            source=params.source,
+            event_type=params.event_type,
+            origin=params.origin,
+            payload=params.payload,
+            request_id=request_id.decode("latin-1") if request_id else None,
+        )
+        answer = b'{"sequence":%d,"timestamp_ms":%d}' % (result.sequence, result.timestamp_ms)
+        await send_json(send, answer)
+
+    async def events(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Answer a page of events, newest first."""
+        query = Query(scope["query_string"])
+        limit = query.limit()
+        counted = query.flag("include_total_count", default=True)
+        before = await self._cursor(axon_id, query.text("starting_after"))
+        page = await self._store.list_events(
+            axon_id, limit=limit, before=before, include_total_count=counted
+        )
+        await send_json(send, _encode(page))
+
+    async def query(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Execute one statement."""
+        params = await _read(scope, receive, Statement)
+        result = await self._store.query(axon_id, params.sql, params.params or [])
+        await send_json(send, _encode(result))
+
+    async def batch(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Execute statements in one transaction."""
+        params = await _read(scope, receive, BatchParams)
+        statements = [(step.sql, step.params or []) for step in params.statements]
+        await send_json(send, _encode(await self._store.batch(axon_id, statements)))
+
+    async def subscribe(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Stream events after ``after_sequence``: first the stored ones, then live."""
+        after = Query(scope["query_string"]).integer("after_sequence", 0, 0, INT64_MAX)
+        if (await self._store.get_axon(axon_id)).deleted_at_ms is not None:
+            raise Refusal(404, "Axon not found.")
+        await self._streams.serve(
+            scope, receive, send, lambda stream: self._broadcast.pump(stream, axon_id, after)
+        )
+
+    async def _cursor(self, axon_id: str, starting_after: str | None) -> int | None:
+        """Return the sequence that ``starting_after`` names, alone or behind the axon's id."""
+        if starting_after is None:
+            return None
+        text = starting_after.removeprefix(f"{axon_id}:")
+        plain = text.isascii() and text.isdigit() and len(text) <= 19
+        if not plain or not 1 <= int(text) <= await self._store.head(axon_id):
+            raise Refusal(400, "starting_after: no such item.")
+        return int(text)
+
+
+async def _read(scope: Scope, receive: Receive, kind: type[T]) -> T:
+    body = await read_body(scope, receive)
+    if body:
+        check_media_type(scope)
+    return decode_object(body, kind)
+
+
+def _check_payload(payload: str) -> None:
+    if len(payload.encode()) > PAYLOAD_LIMIT:
+        raise Refusal(413, f"payload is larger than {PAYLOAD_LIMIT} bytes.")
+
+
+def _metadata_filter(query: Query) -> dict[str, list[str]]:
+    """Read ``metadata[key]=v`` and ``metadata[key][in]=a,b``; one of the values must match."""
+    wanted: dict[str, list[str]] = {}
+    for name, value in query.pairs:
+        if match := _METADATA_KEY.match(name):
+            values = value.split(",") if match[2] else [value]
+            wanted.setdefault(match[1], []).extend(values)
+    return wanted
