@@ -1,0 +1,428 @@
+"""Devboxes of this machine: a directory of one's own, and commands that run in it.
+
+**Not a sandbox.**  A command in a local devbox runs as the user who runs the
+service and may do whatever that user may do.  It starts in the devbox directory,
+which is also its ``HOME``; nothing keeps it there.  Every view of a devbox says
+so in its field ``isolation``.
+
+A devbox lives until it is shut down; then its processes are ended and its
+directory is deleted, as on Runloop.  What its commands wrote stays readable for
+28 days.  It survives the service: after a restart it is there, idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from .answers import Refusal
+from .bell import Bell
+from .devbox_records import DevboxRecord, DevboxRecords, ExecutionRecord, Transition
+from .executions import Executions, now_ms
+from .output_log import LIMIT
+from .processes import command_environment, end_marked
+
+__all__ = ["CreateDevbox", "Devboxes", "MountHook", "devbox_view"]
+
+#: Called with a devbox and its broker mounts.
+MountHook = Callable[[DevboxRecord, list[dict[str, Any]]], Awaitable[None]]
+
+#: What every view says of the walls around a devbox.
+ISOLATION: Final = (
+    "none: commands run as this machine's user, with that user's rights; this is no sandbox"
+)
+
+#: Milliseconds for which a devbox that was shut down is remembered.
+KEPT_MS: Final = 28 * 24 * 3600 * 1000
+
+#: What Runloop offers and a directory cannot, by request field.
+ELSEWHERE: Final = (
+    "blueprint_id",
+    "blueprint_name",
+    "code_mounts",
+    "entrypoint",
+    "gateways",
+    "mcp",
+    "secrets",
+    "snapshot_id",
+    "tunnel",
+)
+
+logger = logging.getLogger(__name__)
+
+
+class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v1/devboxes``."""
+
+    name: str | None = None
+    metadata: dict[str, str] | None = None
+    environment_variables: dict[str, str] | None = None
+    file_mounts: dict[str, str] | None = None
+    launch_parameters: dict[str, Any] | None = None
+    mounts: list[dict[str, Any]] | None = None
+    blueprint_id: Any = None
+    blueprint_name: Any = None
+    code_mounts: Any = None
+    entrypoint: Any = None
+    gateways: Any = None
+    mcp: Any = None
+    secrets: Any = None
+    snapshot_id: Any = None
+    tunnel: Any = None
+
+
+class Devboxes:
+    """All devboxes of one service; opened and closed on its loop.
+
+    Attributes:
+        executions: Their commands.
+        check_mounts: Called before a devbox with broker mounts is created; may refuse.
+        on_devbox_created: Called when such a devbox is about to run: after its launch
+            commands, and again after a restart of the service.
+        on_devbox_shutdown: Called when such a devbox is shut down, before its processes end.
+    """
+
+    def __init__(self, home: Path, *, log_limit: int = LIMIT) -> None:
+        self._home = home
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._records = DevboxRecords(home / "devboxes.db")
+        self.executions = Executions(self._records, home, log_limit=log_limit)
+        self.check_mounts: MountHook | None = None
+        self.on_devbox_created: MountHook | None = None
+        self.on_devbox_shutdown: MountHook | None = None
+        self._news = Bell()
+        self._booting: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs or a devbox is starting."""
+        return bool(self.executions.running or self._booting)
+
+    async def recover(self) -> None:
+        """Put in order what a killed service left: end its processes, complete its commands."""
+        devboxes = {record.id: record for record in self._all()}
+        await asyncio.to_thread(end_marked, set(devboxes))
+        self.executions.recover()
+        for record in devboxes.values():
+            if record.status == "initializing":
+                self._become(record, "failure", failure_reason="execution_failed")
+        await asyncio.to_thread(self._forget_old, list(devboxes.values()))
+
+    async def remount(self) -> None:
+        """Tell ``on_devbox_created`` of the devboxes that outlived the last service."""
+        for record in self._all(status="running"):
+            if brokers := broker_mounts(record):
+                self._boot_later(record, brokers, commands=[])
+
+    async def create(self, wanted: CreateDevbox) -> DevboxRecord:
+        """Make a devbox; it is ``running`` at once unless it has something to launch.
+
+        Raises:
+            Refusal: 400, with the field that cannot be honoured here.
+        """
+        record = self._checked(wanted)
+        if (brokers := broker_mounts(record)) and self.check_mounts is not None:
+            await self.check_mounts(record, brokers)
+        directory = self.directory(record.id)
+        directory.mkdir(mode=0o700, parents=True)
+        await asyncio.to_thread(_write_files, directory, files_to_mount(wanted))
+        commands = (wanted.launch_parameters or {}).get("launch_commands") or []
+        if not commands and not (brokers and self.on_devbox_created):
+            self._become(record, "running")
+            return record
+        self._become(record, "initializing")
+        self._boot_later(record, brokers, commands)
+        return record
+
+    def find(self, devbox_id: str) -> DevboxRecord:
+        """Return the devbox.
+
+        Raises:
+            Refusal: 404.
+        """
+        record = self._records.devbox(devbox_id)
+        if record is None:
+            raise Refusal(404, "Devbox not found.")
+        return record
+
+    def page(
+        self, *, limit: int, after: str | None, status: str | None, count: bool
+    ) -> tuple[list[DevboxRecord], bool, int | None]:
+        """Return devboxes newest first, whether there are more, and how many in all."""
+        found = self._records.page_of_devboxes(limit=limit + 1, after=after, status=status)
+        if found is None:
+            raise Refusal(400, "starting_after: no such item.")
+        total = self._records.count_devboxes(status=status) if count else None
+        return found[:limit], len(found) > limit, total
+
+    def update(
+        self, devbox_id: str, name: str | None, metadata: dict[str, str] | None
+    ) -> DevboxRecord:
+        """Change what is given."""
+        record = self.find(devbox_id)
+        record.name = record.name if name is None else name
+        record.metadata = record.metadata if metadata is None else metadata
+        self._records.save_devbox(record)
+        return record
+
+    async def wait(
+        self, devbox_id: str, *, statuses: list[str], hold: float
+    ) -> DevboxRecord | None:
+        """Return the devbox once its status is one of *statuses*; ``None`` after *hold* s."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(hold):
+                while (record := self.find(devbox_id)).status not in statuses:
+                    if self._closing:
+                        raise Refusal(503, "Server is stopping.")
+                    await self._news.wait()
+                return record
+        return None
+
+    async def execute(
+        self,
+        devbox_id: str,
+        command: str,
+        *,
+        execution_id: str | None = None,
+        attach_stdin: bool = False,
+    ) -> ExecutionRecord:
+        """Start *command* in a running devbox.
+
+        Raises:
+            Refusal: 409 while the devbox is starting, 400 when it has ended.
+        """
+        record = self.find(devbox_id)
+        if record.status == "initializing":
+            raise Refusal(409, "The devbox is initializing: wait until it is running.")
+        if record.status != "running":
+            raise Refusal(400, f"The devbox is not running; its status is {record.status}.")
+        return await self._start(
+            record, command, execution_id=execution_id, attach_stdin=attach_stdin
+        )
+
+    def logs_of(self, devbox_id: str) -> list[ExecutionRecord]:
+        """Return every execution of a devbox, oldest first."""
+        self.find(devbox_id)
+        return [
+            self.executions.find(devbox_id, record.id)
+            for record in self._records.executions(devbox_id=devbox_id)
+        ]
+
+    async def shutdown(self, devbox_id: str, *, reason: str = "api_shutdown") -> DevboxRecord:
+        """End the devbox's processes and delete its directory; its logs stay. Idempotent."""
+        record = self.find(devbox_id)
+        if record.status == "shutdown":
+            return record
+        record.end_time_ms, record.shutdown_reason = now_ms(), reason
+        self._become(record, "shutdown")
+        if booting := self._booting.get(devbox_id):
+            booting.cancel()
+        await self._unmount(record)
+        await self.executions.end_all(devbox_id)
+        await asyncio.to_thread(end_marked, {devbox_id})
+        await asyncio.to_thread(_delete, self.directory(devbox_id))
+        return record
+
+    def directory(self, devbox_id: str) -> Path:
+        """Return the devbox's directory, which is the ``HOME`` of its commands."""
+        return self._home / devbox_id / "home"
+
+    def environment(self, record: DevboxRecord, purpose: str) -> dict[str, str]:
+        """Return the environment for a process of this devbox, marked as its own.
+
+        For what runs in a devbox without being an execution, such as an agent;
+        *purpose* is a word for the mark.
+        """
+        return command_environment(
+            self.directory(record.id), f"{record.id}/{purpose}", record.environment_variables
+        )
+
+    async def close(self) -> None:
+        """End every command and every process of every devbox; idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        self._news.ring()
+        booting = list(self._booting.values())
+        for task in booting:
+            task.cancel()
+        await asyncio.gather(*booting, return_exceptions=True)
+        await self.executions.close()
+        ids = {record.id for record in self._all(status="running")}
+        await asyncio.to_thread(end_marked, ids)
+        self._records.close()
+
+    def _checked(self, wanted: CreateDevbox) -> DevboxRecord:
+        for field in ELSEWHERE:
+            if getattr(wanted, field):
+                raise Refusal(400, f"{field} is not available in the local service.")
+        for mount in wanted.mounts or []:
+            if mount.get("type") not in ("broker_mount", "file_mount"):
+                raise Refusal(400, "mounts: only broker_mount and file_mount are available here.")
+            if mount["type"] == "broker_mount" and not isinstance(mount.get("axon_id"), str):
+                raise Refusal(400, "mounts: a broker_mount needs axon_id.")
+        commands = (wanted.launch_parameters or {}).get("launch_commands") or []
+        if not isinstance(commands, list) or not all(isinstance(c, str) for c in commands):
+            raise Refusal(400, "launch_parameters.launch_commands must be an array of strings.")
+        variables = wanted.environment_variables or {}
+        if any(
+            "\0" in name + value or "=" in name or not name for name, value in variables.items()
+        ):
+            raise Refusal(
+                400, "environment_variables: a name is empty or has =, or there is a NUL."
+            )
+        files_to_mount(wanted)
+        return DevboxRecord(
+            id=f"dbx_{secrets.token_hex(11)}",
+            create_time_ms=now_ms(),
+            status="provisioning",
+            name=wanted.name,
+            metadata=wanted.metadata or {},
+            environment_variables=variables,
+            launch_parameters=wanted.launch_parameters or {},
+            mounts=wanted.mounts or [],
+        )
+
+    def _boot_later(
+        self, record: DevboxRecord, brokers: list[dict[str, Any]], commands: list[str]
+    ) -> None:
+        task = asyncio.create_task(self._boot(record, brokers, commands))
+        self._booting[record.id] = task
+        task.add_done_callback(lambda _: self._booting.pop(record.id, None))
+
+    async def _boot(
+        self, record: DevboxRecord, brokers: list[dict[str, Any]], commands: list[str]
+    ) -> None:
+        """Run the launch commands, then the hook, then say ``running``; or ``failure``."""
+        try:
+            for command in commands:
+                started = await self._start(record, command, purpose="setup_commands")
+                ended = await self.executions.wait(record.id, started.id)
+                if ended is None or ended.exit_status != 0:
+                    raise Refusal(400, "A launch command failed: see the logs of the devbox.")
+            if brokers and self.on_devbox_created is not None:
+                await self.on_devbox_created(record, brokers)
+        except Exception:
+            logger.exception("devbox %s did not start", record.id)
+            self._become(record, "failure", failure_reason="execution_failed")
+        else:
+            if record.status != "running":
+                self._become(record, "running")
+
+    async def _start(
+        self,
+        record: DevboxRecord,
+        command: str,
+        *,
+        execution_id: str | None = None,
+        attach_stdin: bool = False,
+        purpose: str = "exec",
+    ) -> ExecutionRecord:
+        return await self.executions.start(
+            record.id,
+            command,
+            directory=self.directory(record.id),
+            variables=record.environment_variables,
+            execution_id=execution_id,
+            attach_stdin=attach_stdin,
+            purpose=purpose,
+        )
+
+    async def _unmount(self, record: DevboxRecord) -> None:
+        if (brokers := broker_mounts(record)) and self.on_devbox_shutdown is not None:
+            try:
+                await self.on_devbox_shutdown(record, brokers)
+            except Exception:
+                # The devbox ends all the same; its processes are found by their mark.
+                logger.exception("the broker of devbox %s did not end properly", record.id)
+
+    def _become(
+        self, record: DevboxRecord, status: str, *, failure_reason: str | None = None
+    ) -> None:
+        now = now_ms()
+        record.status, record.failure_reason = status, failure_reason
+        if failure_reason:
+            record.end_time_ms = now
+        record.state_transitions.append(Transition(status, now, failure_reason))
+        self._records.save_devbox(record)
+        self._news.ring()
+
+    def _all(self, status: str | None = None) -> list[DevboxRecord]:
+        return self._records.page_of_devboxes(limit=2**31, after=None, status=status) or []
+
+    def _forget_old(self, records: list[DevboxRecord]) -> None:
+        for record in records:
+            if record.end_time_ms and record.end_time_ms < now_ms() - KEPT_MS:
+                _delete(self._home / record.id)
+                self._records.forget(record.id)
+
+
+def broker_mounts(record: DevboxRecord) -> list[dict[str, Any]]:
+    """Return the mounts that ask for a broker."""
+    return [mount for mount in record.mounts if mount.get("type") == "broker_mount"]
+
+
+def files_to_mount(wanted: CreateDevbox) -> dict[str, str]:
+    """Return path → content of the files to write, the paths relative to the devbox.
+
+    Raises:
+        Refusal: 400 for a target outside the devbox's directory.
+    """
+    files = dict(wanted.file_mounts or {})
+    for mount in wanted.mounts or []:
+        if mount.get("type") == "file_mount":
+            files[str(mount.get("target", ""))] = str(mount.get("content", ""))
+    inside = {}
+    for target, content in files.items():
+        path = os.path.normpath(target.removeprefix("~/"))
+        if path.startswith(("/", "..")) or path == "." or "\0" in path:
+            raise Refusal(
+                400, "A file to mount must be inside the devbox: give its target relative to ~."
+            )
+        inside[path] = content
+    return inside
+
+
+def devbox_view(record: DevboxRecord, directory: Path) -> dict[str, Any]:
+    """Return the API's view (``DevboxView``) with ``isolation`` and ``directory`` added."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "status": record.status,
+        "capabilities": [],
+        "create_time_ms": record.create_time_ms,
+        "end_time_ms": record.end_time_ms,
+        "launch_parameters": record.launch_parameters,
+        "metadata": record.metadata,
+        "state_transitions": record.state_transitions,
+        "failure_reason": record.failure_reason,
+        "shutdown_reason": record.shutdown_reason,
+        "isolation": ISOLATION,
+        "directory": str(directory),
+    }
+
+
+def _write_files(directory: Path, files: Mapping[str, str]) -> None:
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, "utf-8")
+
+
+def _delete(directory: Path) -> None:
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        pass  # deleted before
+    except OSError:
+        logger.exception("cannot delete all of %s", directory)

@@ -1,0 +1,132 @@
+"""Commands as processes of this machine: how they start, and how strays are found.
+
+A command runs in its own session, in the shell, with the environment of the
+service minus everything that names the service or carries a key.  Each process
+inherits a mark in its environment, which tells later to which devbox it
+belongs, even when the service that started it was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+__all__ = ["MARK", "command_environment", "end_marked", "marked_processes", "start_shell"]
+
+#: The environment variable that says to whom a process belongs: ``devbox/execution``.
+MARK: Final = "AXON_NOTEBOOK_EXECUTION"
+
+#: Prefixes of variables that a command gets only when its devbox asks for them.
+PRIVATE: Final = ("RUNLOOP_", "AXON_NOTEBOOK_")
+
+#: What a login shell reads, in bash's order; the first one found counts.
+PROFILES: Final = (".bash_profile", ".bash_login", ".profile")
+
+
+logger = logging.getLogger(__name__)
+
+
+def command_environment(
+    home: Path, mark: str, wanted: Mapping[str, str], *, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment of a command in the devbox directory *home*.
+
+    ``HOME`` is the devbox directory.  Python is asked not to buffer, so that
+    its output can be followed.  *wanted* wins over everything but the mark.
+    """
+    inherited = os.environ if base is None else base
+    kept = {name: value for name, value in inherited.items() if not name.startswith(PRIVATE)}
+    defaults = {"HOME": str(home), "PWD": str(home), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **defaults, **wanted, MARK: mark}
+
+
+def start_shell(
+    command: str, *, home: Path, environment: Mapping[str, str], stdin: bool
+) -> subprocess.Popen[bytes]:
+    """Start *command* in a shell in *home*, with unbuffered pipes to its output.
+
+    The shell reads the profile of the devbox directory if there is one, as a
+    login shell does, but not ``/etc/profile``: on Debian that one replaces
+    ``PATH``, and the notebook's own Python would be gone.
+
+    Raises:
+        OSError: The system cannot start it (too long, too many processes, no memory).
+    """
+    shell = shutil.which("bash") or "/bin/sh"
+    arguments = [shell, "-c", command]
+    if profile := next((home / name for name in PROFILES if (home / name).is_file()), None):
+        arguments = [shell, "-c", '. "$1"; exec "$0" -c "$2"', shell, str(profile), command]
+    return subprocess.Popen(
+        arguments,
+        bufsize=0,
+        cwd=home,
+        env=environment,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def marked_processes(devbox_ids: set[str]) -> Iterator[int]:
+    """Find the processes of these devboxes, except this one and its parent."""
+    if not Path("/proc/self/environ").exists():
+        yield from _marked_by_ps(devbox_ids)
+        return
+    prefix = f"{MARK}=".encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in (os.getpid(), os.getppid()):
+            continue
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # ended meanwhile, or somebody else's
+        for variable in variables:
+            if variable.startswith(prefix):
+                owner = variable[len(prefix) :].partition(b"/")[0].decode("utf-8", "replace")
+                if owner in devbox_ids:
+                    yield int(entry.name)
+
+
+def end_marked(devbox_ids: set[str], *, grace: float = 1.0) -> int:
+    """End every process of these devboxes; blocks up to *grace* seconds and a little.
+
+    SIGTERM first, SIGKILL for what is left after *grace*.  Used for processes
+    that are not children of this one any more, or never were.
+
+    Returns:
+        How many processes got a signal.
+    """
+    signalled: set[int] = set()
+    deadline = time.monotonic() + grace
+    while left := set(marked_processes(devbox_ids)):
+        late = time.monotonic() >= deadline
+        for pid in left if late else left - signalled:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        signalled |= left
+        if time.monotonic() > deadline + grace:
+            logger.warning("processes %s do not end", sorted(left))
+            break
+        time.sleep(0.02)
+    return len(signalled)
+
+
+def _marked_by_ps(devbox_ids: set[str]) -> Iterator[int]:
+    # macOS has no /proc; its ps prints the environment after the command with -E.
+    listing = subprocess.run(
+        ["ps", "-x", "-E", "-ww", "-o", "pid=,command="], capture_output=True, check=True
+    )
+    for line in listing.stdout.decode("utf-8", "replace").splitlines():
+        pid, _, rest = line.strip().partition(" ")
+        owner = rest.partition(f"{MARK}=")[2].partition("/")[0]
+        if owner in devbox_ids and int(pid) not in (os.getpid(), os.getppid()):
+            yield int(pid)
