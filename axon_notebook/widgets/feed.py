@@ -1,0 +1,267 @@
+"""The pump between a reader thread and the pages that look on.
+
+It pushes without waiting for a page to be ready, because a busy kernel answers
+nobody: a page that comes late, or lost something, asks, and until it does the
+heartbeat carries the newest.  What a closed tab would pile up in the notebook
+server is bounded by what pages have acknowledged.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from .protocol import BATCH_BYTES, BATCH_BYTES_BEHIND, BATCH_EVENTS, HEARTBEAT_MS, TICK_MS, Range
+
+__all__ = ["Feed", "Outgoing", "Source"]
+
+#: A message's own fields, and the bytes of its buffer.
+Outgoing = tuple[dict[str, Any], bytes]
+
+NORMAL_BYTES: Final = 16 * 1024 * 1024  # unacknowledged; above it only full batches go out
+MOST_BYTES: Final = 64 * 1024 * 1024  # unacknowledged; above it only the newest and the counts
+DEFLATE_ABOVE: Final = 2 * 1024 * 1024  # unacknowledged; above it buffers are deflated
+DEFLATE_BYTES: Final = 16 * 1024  # smaller buffers are not worth it
+SILENT_SECONDS: Final = 15.0  # a page that did not acknowledge for so long is gone
+PATIENCE_SECONDS: Final = 1.0  # between messages while pages do not keep up
+ANSWER_BYTES: Final = BATCH_BYTES_BEHIND  # of answers per tick, so that new events get through
+
+
+class Source(Protocol):
+    """What a feed pumps.  Called from the pump thread; must not block."""
+
+    def next(self, max_bytes: int, max_items: int) -> Outgoing | None:
+        """Return the next numbered message and move on; ``None`` if all was sent."""
+
+    def backlog(self) -> int:
+        """Bytes that :meth:`next` has yet to return."""
+
+    def newest(self) -> Outgoing | None:
+        """Return what a page that does not answer should show."""
+
+    def answers(self, stream: str, ranges: list[Range]) -> Iterator[Outgoing]:
+        """Return what a page asked for again."""
+
+    def stat(self) -> dict[str, Any]:
+        """Return the heartbeat's fields."""
+
+
+class _Page:
+    """A page that was heard: one browser tab's end of the comm."""
+
+    def __init__(self, sent_bytes: int, now: float) -> None:
+        self.acked_bytes = sent_bytes  # counted from the feed's start
+        self.heard_at = now
+
+
+class Feed:
+    """Owns the pump thread of one widget; lives until :meth:`close`.
+
+    Args:
+        source: What to pump.
+        send: ``widget.send(content, buffers)``; called in the pump thread only.
+        name: Of the thread.
+        on_message: Takes the page's ``cmd`` and ``select`` messages, in the thread
+            the host delivers them in.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        send: Callable[[dict[str, Any], list[bytes]], None],
+        *,
+        name: str,
+        on_message: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self.epoch = secrets.token_hex(6)
+        self._source = source
+        self._send = send
+        self._on_message = on_message
+        self._changed = threading.Condition()  # guards everything below
+        self._pages: dict[str, _Page] = {}
+        self._questions: list[tuple[str, list[Range]]] = []
+        self._unsent = self._stat_due = False
+        self._batch = 0
+        self._sent_bytes = self._last_acked = 0
+        self._sizes: list[int] = [0]  # sent bytes after each batch, by its number
+        self._acked_at = time.monotonic()
+        self._closing: str | None = None
+        # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def notify(self, *, stat: bool = False) -> None:
+        """Something is there to be sent; with *stat* the state changed.  From any thread."""
+        with self._changed:
+            self._unsent = True
+            self._stat_due |= stat
+            self._changed.notify()
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Take what a page sent; from whatever thread the host calls."""
+        kind = message.get("kind")
+        with self._changed:
+            page = self._page(str(message.get("page", "")))
+            if kind == "hello":
+                page.acked_bytes = self._sent_bytes
+                self._stat_due = True
+            elif kind == "ack" and message.get("epoch") == self.epoch:
+                self._acknowledge(page, message.get("batch"))
+            elif kind == "need" and message.get("epoch") == self.epoch:
+                self._ask(message)
+            self._changed.notify()
+        if kind in ("cmd", "select"):
+            self._on_message(message)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the pump's counters: batches, sent_bytes, unacked_bytes, pages."""
+        with self._changed:
+            return {
+                "batches": self._batch,
+                "sent_bytes": self._sent_bytes,
+                "unacked_bytes": self._unacked(time.monotonic()),
+                "pages": len(self._pages),
+            }
+
+    def close(self, reason: str = "closed") -> None:
+        """Send what is left, say ``bye``, end the thread; idempotent, at most two seconds."""
+        with self._changed:
+            self._closing = self._closing or reason
+            self._changed.notify()
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout=2.0)
+
+    # -- what pages say (the lock is held)
+
+    def _page(self, name: str) -> _Page:
+        now = time.monotonic()
+        page = self._pages.setdefault(name, _Page(self._sent_bytes, now))
+        page.heard_at = now
+        return page
+
+    def _acknowledge(self, page: _Page, batch: object) -> None:
+        if isinstance(batch, int) and 0 <= batch < len(self._sizes):
+            page.acked_bytes = max(page.acked_bytes, self._sizes[batch])
+            self._acked_at = time.monotonic()
+
+    def _ask(self, message: Mapping[str, Any]) -> None:
+        ranges = [
+            (first, last)
+            for first, last in message.get("ranges", ())
+            if isinstance(first, int) and isinstance(last, int) and 0 <= first <= last
+        ]
+        question = (str(message.get("stream", "")), ranges[:64])
+        if ranges and question not in self._questions:
+            self._questions.append(question)
+
+    def _unacked(self, now: float) -> int:
+        """Bytes on their way to the slowest living page, or to nobody."""
+        self._pages = {
+            name: page for name, page in self._pages.items() if now - page.heard_at < SILENT_SECONDS
+        }
+        acked = [page.acked_bytes for page in self._pages.values()]
+        slowest = min(acked) if acked else self._last_acked
+        self._last_acked = slowest
+        return self._sent_bytes - slowest
+
+    # -- the pump thread
+
+    def _run(self) -> None:
+        next_beat = 0.0
+        answers: Iterator[Outgoing] = iter(())
+        while True:
+            with self._changed:
+                self._wait(next_beat)
+                closing = self._closing
+                stat_due, self._stat_due = self._stat_due, False
+                self._unsent = False
+                questions, self._questions = self._questions, []
+            started = time.monotonic()
+            if questions:
+                answers = self._all_answers(questions)
+            self._push(flush=closing is not None)
+            more = self._answer(answers)
+            if stat_due or started >= next_beat or closing:
+                self._beat()
+                next_beat = started + HEARTBEAT_MS / 1000
+            if closing:
+                self._out({"kind": "bye", "reason": closing}, b"")
+                return
+            with self._changed:
+                self._unsent |= more or self._source.backlog() > 0
+                # The pace: whatever comes within a tick goes out together.
+                self._changed.wait_for(lambda: self._closing, self._pause(started))
+
+    def _wait(self, next_beat: float) -> None:
+        def due() -> bool:
+            return bool(self._unsent or self._stat_due or self._questions or self._closing)
+
+        while not due() and (left := next_beat - time.monotonic()) > 0:
+            self._changed.wait(left)
+
+    def _pause(self, started: float) -> float:
+        unacked = self._unacked(time.monotonic())
+        tick = PATIENCE_SECONDS if unacked > NORMAL_BYTES else TICK_MS / 1000
+        return max(0.0, started + tick - time.monotonic())
+
+    def _push(self, *, flush: bool) -> None:
+        """Send the next numbered message, if the pages keep up."""
+        while True:
+            with self._changed:
+                room = MOST_BYTES - self._unacked(time.monotonic())
+            if room <= 0:
+                return
+            behind = self._source.backlog() > BATCH_BYTES
+            size, count = (BATCH_BYTES_BEHIND, 10**9) if behind else (BATCH_BYTES, BATCH_EVENTS)
+            message = self._source.next(size, count)
+            if message is None:
+                return
+            self._numbered(*message)
+            if not flush:
+                return
+
+    def _numbered(self, fields: dict[str, Any], raw: bytes) -> None:
+        buffer, deflated = self._packed(raw)
+        with self._changed:
+            self._batch += 1
+            self._sent_bytes += len(buffer)
+            self._sizes.append(self._sent_bytes)
+        self._out({**fields, "deflated": deflated}, buffer)
+
+    def _all_answers(self, questions: list[tuple[str, list[Range]]]) -> Iterator[Outgoing]:
+        for stream, ranges in questions:
+            yield from self._source.answers(stream, ranges)
+
+    def _answer(self, answers: Iterator[Outgoing]) -> bool:
+        """Send answers up to a tick's share; return whether more wait."""
+        sent = 0
+        for fields, raw in answers:
+            buffer, deflated = self._packed(raw)
+            self._out({**fields, "deflated": deflated}, buffer)
+            sent += len(raw)
+            if sent >= ANSWER_BYTES:
+                return True
+        return False
+
+    def _beat(self) -> None:
+        self._out(self._source.stat(), b"")
+        with self._changed:
+            silent = time.monotonic() - self._acked_at > SILENT_SECONDS or not self._pages
+        if silent and (newest := self._source.newest()) is not None:
+            fields, raw = newest
+            self._out({**fields, "deflated": False}, raw)
+
+    def _packed(self, raw: bytes) -> tuple[bytes, bool]:
+        with self._changed:
+            worth_it = self._unacked(time.monotonic()) > DEFLATE_ABOVE
+        if worth_it and len(raw) > DEFLATE_BYTES:
+            return zlib.compress(raw, 1), True
+        return raw, False
+
+    def _out(self, fields: dict[str, Any], buffer: bytes) -> None:
+        header = {"epoch": self.epoch, "batch": self._batch, "sent_ms": int(time.time() * 1000)}
+        self._send({**fields, **header}, [buffer] if buffer else [])
