@@ -1,0 +1,84 @@
+"""What the storage allows, and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+__all__ = ["Limits", "NotFoundInStore", "Refused", "storage_busy", "storage_full"]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of the storage and of SQL; sizes in bytes, times in seconds.
+
+    Attributes:
+        payload_bytes: Largest payload of an event, as UTF-8.
+        group_events: Most events that share one commit.
+        group_bytes: About how much text shares one commit.
+        dedup_seconds: How long a request id is remembered.
+        busy_seconds: How long a lock held by another process is waited for.
+        sql_seconds: Time for one query, or for one batch as a whole.
+        sql_wait_seconds: Time a query waits for its turn.
+        sql_readers: Queries that read at the same time.
+        sql_rows: Most rows of one result.
+        sql_result_bytes: About how much text one result holds.
+        sql_text_bytes: Longest statement, as UTF-8.
+        sql_value_bytes: Longest string or blob that SQL may build.
+        sql_statements: Most statements of a batch.
+        sql_database_bytes: SQL may not grow an axon's file beyond this; publishing may.
+        database_bytes: Nothing may grow an axon's file beyond this.
+        heap_bytes: Memory SQLite may use, all axons together.
+    """
+
+    payload_bytes: int = 4 * 1024**2
+    group_events: int = 1_000
+    group_bytes: int = 16 * 1024**2
+    dedup_seconds: float = 600.0
+    busy_seconds: float = 5.0
+    sql_seconds: float = 5.0
+    sql_wait_seconds: float = 5.0
+    sql_readers: int = 4
+    sql_rows: int = 10_000
+    sql_result_bytes: int = 8 * 1024**2
+    sql_text_bytes: int = 100 * 1024
+    sql_value_bytes: int = 8 * 1024**2
+    sql_statements: int = 100
+    sql_database_bytes: int = 1024**3
+    database_bytes: int = 1024**4
+    heap_bytes: int = 1024**3
+
+
+class Refused(Exception):
+    """The storage says no; the service answers with ``status`` and ``message``.
+
+    Attributes:
+        status: The HTTP status.
+        message: One sentence for the caller, without paths.
+        headers: What the answer carries besides.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+class NotFoundInStore(Refused):
+    """There is no such axon, or its events were deleted."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "Axon not found.")
+
+
+def storage_full() -> Refused:
+    """Return the refusal for a disk, or a file, that cannot grow."""
+    return Refused(507, "Storage is full.")
+
+
+def storage_busy() -> Refused:
+    """Return the refusal for a database that somebody else holds locked."""
+    return Refused(503, "Database is busy.", headers={"Retry-After": "1"})

@@ -1,0 +1,291 @@
+"""Statements of users: checked, run, and their values turned into JSON's.
+
+How values leave (this service's choice where the API is silent):
+
+* INTEGER is a number, exact over 64 bits.  REAL is a number; the infinities
+  are the texts ``"Infinity"`` and ``"-Infinity"`` (SQLite stores NaN as NULL).
+* A BLOB is base64 text, in a column whose ``type`` is ``"BLOB"``.  A column
+  without that declared type gets it as soon as one of its values is a BLOB;
+  and in a column with that type *every* text is base64, of a TEXT's UTF-8 too.
+  So a client may decode every text of such a column, and none of another.
+* TEXT that is not UTF-8 has U+FFFD where it is wrong.
+
+And how they come in: null, numbers of 64 bits, text; true and false are 1 and 0.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import apsw
+
+from ..models import SqlColumn, SqlMeta, SqlResult
+from .authorizer import Authorizer
+from .limits import Limits, Refused, storage_busy, storage_full
+
+__all__ = ["NeedsWriter", "SqlConnection", "Statement", "checked", "refusal_for"]
+
+Value = int | float | str | None
+
+#: What may follow the one statement: blanks, semicolons, comments.
+_NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*", re.DOTALL)
+
+
+class NeedsWriter(Exception):
+    """The statement writes; it has to run on the axon's writing connection."""
+
+
+class Statement(NamedTuple):
+    """One statement with its positional parameters, both checked."""
+
+    sql: str
+    params: tuple[Value, ...]
+
+
+def checked(sql: str, params: Sequence[Any] | None, limits: Limits) -> Statement:
+    """Return the statement, or raise :class:`Refused` (400) with what is wrong."""
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError:
+        raise Refused(400, "SQL has an unpaired surrogate.") from None
+    if size > limits.sql_text_bytes:
+        raise Refused(400, f"SQL is longer than {limits.sql_text_bytes} bytes: it has {size}.")
+    if "\0" in sql:
+        raise Refused(400, "SQL has a NUL character: bind it as a parameter.")
+    if _NOTHING.fullmatch(sql):
+        raise Refused(400, "SQL is empty.")
+    return Statement(sql, tuple(_bindable(i, value) for i, value in enumerate(params or (), 1)))
+
+
+class SqlConnection:
+    """A connection on which statements of users run, one thread at a time.
+
+    Args:
+        connection: The open connection; its authorizer becomes ours.
+        limits: Rows, bytes and times.
+        writes: Whether statements may write.
+    """
+
+    def __init__(self, connection: apsw.Connection, limits: Limits, *, writes: bool) -> None:
+        self.connection = connection
+        self._limits = limits
+        self._writes = writes
+        self._rules = Authorizer()
+        self._text = ""
+        self._columns: list[SqlColumn] = []
+        connection.authorizer = self._rules
+
+    def run(self, statement: Statement) -> SqlResult:
+        """Run *statement*; raise :class:`NeedsWriter`, :class:`Refused` or SQLite's error."""
+        started = time.perf_counter()
+        try:
+            table = self._table(statement, ())
+        except UnicodeDecodeError:
+            table = self._table_of_bytes(statement)
+        meta = SqlMeta(
+            duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            changes=self._changes(),
+            rows_read_limit_reached=table.cut,
+        )
+        return SqlResult(columns=table.columns, rows=table.rows, meta=meta)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep everything or nothing of what runs inside."""
+        self._own("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._own("COMMIT")
+        except BaseException:
+            # A full disk may have rolled back already.
+            if self.connection.in_transaction:
+                self._own("ROLLBACK")
+            raise
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last statement was denied by the authorizer."""
+        return self._rules.reason
+
+    def _own(self, sql: str) -> None:
+        self.connection.authorizer = None
+        try:
+            self.connection.execute(sql)
+        finally:
+            self.connection.authorizer = self._rules
+
+    def _table(self, statement: Statement, columns: Sequence[SqlColumn]) -> _Table:
+        cursor = self._execute(statement)
+        try:
+            rows = map(_decoded, cursor) if columns else cursor
+            return _Table(columns or self._columns, rows, self._limits)
+        finally:
+            cursor.close()
+
+    def _table_of_bytes(self, statement: Statement) -> _Table:
+        """Read texts as bytes and decode them here: apsw decodes strictly."""
+        if self._writes:
+            raise Refused(400, "a returned text is not UTF-8: return its hex() instead.")
+        names = [f"c{i}" for i in range(len(self._columns))]
+        values = ", ".join(
+            f"typeof({n}), CASE typeof({n}) WHEN 'text' THEN CAST({n} AS BLOB) ELSE {n} END"
+            for n in names
+        )
+        inner = self._text.rstrip().removesuffix(";")
+        sql = f"WITH q({', '.join(names)}) AS MATERIALIZED (\n{inner}\n) SELECT {values} FROM q"
+        return self._table(Statement(sql, statement.params), self._columns)
+
+    def _execute(self, statement: Statement) -> apsw.Cursor:
+        """Start *statement*, if it is just one and may run here."""
+        self._rules.begin()
+        cursor = self.connection.cursor()
+        cursor.exec_trace = partial(self._before, statement.sql)
+        return cursor.execute(statement.sql, statement.params)
+
+    def _before(self, whole: str, cursor: apsw.Cursor, text: str, bindings: object) -> bool:
+        """Called by apsw between compiling a statement and its first step."""
+        rest = whole.encode()[len(text.encode()) :].decode()
+        if not _NOTHING.fullmatch(rest):
+            raise Refused(400, "SQL has more than one statement: send them as a batch.")
+        if not self._writes and not cursor.is_readonly:
+            raise NeedsWriter
+        if not _NOTHING.fullmatch(text):
+            self._text = text
+            self._columns = [SqlColumn(n, kind or "") for n, kind in cursor.get_description()]
+        return True
+
+    def _changes(self) -> int:
+        counts = self._writes and self._rules.changing and not self._rules.defining
+        return self.connection.changes() if counts else 0
+
+
+class _Table:
+    """Rows as JSON can carry them, up to the limits.
+
+    Attributes:
+        columns: Name and type; the type says where texts are base64.
+        rows: Lists in column order.
+        cut: Whether there were more rows than the limits allow.
+    """
+
+    def __init__(
+        self, columns: Sequence[SqlColumn], rows: Iterable[Sequence[Any]], limits: Limits
+    ) -> None:
+        self.rows: list[list[Any]] = []
+        self.cut = False
+        self._blobs: set[int] = set()
+        self._take(rows, limits)
+        self.columns = [
+            SqlColumn(c.name, "BLOB") if i in self._blobs else c for i, c in enumerate(columns)
+        ]
+        self._encode({i for i, c in enumerate(self.columns) if c.type.upper() == "BLOB"})
+
+    def _take(self, rows: Iterable[Sequence[Any]], limits: Limits) -> None:
+        room = limits.sql_result_bytes
+        for row in rows:
+            room -= self._weigh(row)
+            if len(self.rows) == limits.sql_rows or (room < 0 and self.rows):
+                self.cut = True
+                return
+            if room < 0:
+                raise Refused(
+                    400, f"a row is larger than {limits.sql_result_bytes} bytes: select less of it."
+                )
+            self.rows.append(list(row))
+
+    def _weigh(self, row: Sequence[Any]) -> int:
+        weight = 0
+        for i, value in enumerate(row):
+            kind = type(value)
+            if kind is str:
+                weight += len(value)
+            elif kind is bytes:
+                self._blobs.add(i)
+                weight += len(value)
+            else:
+                weight += 8
+        return weight
+
+    def _encode(self, blobs: set[int]) -> None:
+        for row in self.rows:
+            for i, value in enumerate(row):
+                if type(value) is float and math.isinf(value):
+                    row[i] = "Infinity" if value > 0 else "-Infinity"
+                elif i in blobs and isinstance(value, (str, bytes)):
+                    raw = value.encode() if isinstance(value, str) else value
+                    row[i] = base64.b64encode(raw).decode()
+
+
+def refusal_for(error: Exception, reason: str | None = None) -> Refused:
+    """Return what to answer for an *error* out of SQLite or its binding.
+
+    Args:
+        error: An error of apsw, or of Python while values were bound.
+        reason: What the authorizer said, if it did.
+    """
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, apsw.FullError):
+        return storage_full()
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return storage_busy()
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError)):
+        return Refused(500, "The axon's database is damaged or cannot be read.")
+    if isinstance(error, apsw.NoMemError):
+        return Refused(400, "SQL needs more memory than it may use.")
+    if isinstance(error, apsw.BindingsError):
+        return Refused(400, _binding_message(str(error)))
+    if isinstance(error, apsw.Error):
+        return Refused(400, reason or _short(str(error)))
+    raise error
+
+
+def _bindable(place: int, value: Any) -> Value:
+    if value is None or isinstance(value, bool):
+        return value if value is None else int(value)
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise Refused(400, f"parameter {place} is no 64-bit integer: send it as text.")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Refused(400, f"parameter {place} is {value}: send a finite number or null.")
+        return value
+    if isinstance(value, str):
+        if not _encodable(value):
+            raise Refused(400, f"parameter {place} has an unpaired surrogate.")
+        return value
+    kind = "an array" if isinstance(value, (list, tuple)) else "an object"
+    raise Refused(400, f"parameter {place} is {kind}: send null, a number, text or a boolean.")
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _decoded(row: Sequence[Any]) -> list[Any]:
+    """Undo the pairs of type and value that ``_table_of_bytes`` asked for."""
+    pairs = zip(row[::2], row[1::2], strict=True)
+    return [v.decode(errors="replace") if kind == "text" else v for kind, v in pairs]
+
+
+def _binding_message(message: str) -> str:
+    counts = re.search(r"uses (\d+) and there are (\d+)", message)
+    if counts is None:
+        return "the number of parameters does not fit the statement."
+    return f"the statement has {counts[1]} parameters, but {counts[2]} values were sent."
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= 200 else f"{message[:197]}..."
