@@ -134,7 +134,8 @@ class Devboxes:
         if (brokers := broker_mounts(record)) and self.check_mounts is not None:
             await self.check_mounts(record, brokers)
         directory = self.directory(record.id)
-        directory.mkdir(mode=0o700, parents=True)
+        for folder in (directory.parent, directory):
+            folder.mkdir(mode=0o700)
         await asyncio.to_thread(_write_files, directory, files_to_mount(wanted))
         commands = (wanted.launch_parameters or {}).get("launch_commands") or []
         if not commands and not (brokers and self.on_devbox_created):

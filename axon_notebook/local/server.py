@@ -26,8 +26,11 @@ from .. import __version__
 from ..config import Secret
 from ..errors import ServiceError
 from .app import ServiceApp, build_app
+from .devbox_routes import devbox_routes
+from .devboxes import Devboxes
 from .home import Home, ServiceRecord
 from .store import Store
+from .streams import Streams
 
 __all__ = ["IDLE_SECONDS", "run"]
 
@@ -64,10 +67,20 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
-        store = Store(home.axons)
+        store = Store(home.path)
         stack.push_async_callback(store.close)
+        devboxes = Devboxes(home.devboxes)
+        stack.push_async_callback(devboxes.close)
+        await devboxes.recover()
+        streams = Streams()
         app = build_app(
-            store, token=token, home=home.fingerprint, on_stop=lambda: server.end("asked to stop")
+            store,
+            token=token,
+            home=home.fingerprint,
+            routes=devbox_routes(devboxes, streams),
+            busy=[lambda: devboxes.busy],
+            streams=streams,
+            on_stop=lambda: server.end("asked to stop"),
         )
         stack.push_async_callback(app.close)
         server = ServiceServer(app, listener, idle_seconds=idle_seconds)
