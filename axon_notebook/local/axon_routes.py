@@ -103,7 +103,8 @@ class AxonRoutes:
     async def create(self, scope: Scope, receive: Receive, send: Send, _: str) -> None:
         """Create an axon; the body may be empty."""
         params = await _read(scope, receive, CreateParams)
-        await send_json(send, _encode(await self._store.create_axon(params.name, params.metadata)))
+        info = await self._store.create_axon(params.name, params.metadata or {})
+        await send_json(send, _encode(info))
 
     async def get(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Answer what the registry knows, also of a deleted axon."""

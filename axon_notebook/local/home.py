@@ -8,7 +8,7 @@
       service.json      0600: where the service answers, and its token
       service.log       what happened, at most 2 MiB with its predecessor service.log.1
       start.lock        held by the one that is starting a service
-      axons/  devboxes/ the data
+      registry.db  axons/  devboxes/   the data
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ class Home:
         self.record_path = self.path / "service.json"
         self.pid_path = self.path / "service.pid"
         self.log_path = self.path / "service.log"
-        self.axons = self.path / "axons"
         self.devboxes = self.path / "devboxes"
 
     @property

@@ -200,6 +200,8 @@ def _explain(problem: str, kind: type) -> str:
         expected = names[0].split(" | ")[0]
     else:
         expected = getattr(info, "__name__", "")
+    if place.endswith("[...]"):
+        place = f"every value of {place.removesuffix('[...]')}"
     return f"{place or 'value'} must be {_NOUNS.get(expected, expected or 'different')}."
 
 

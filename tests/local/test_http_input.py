@@ -1,0 +1,527 @@
+"""What the service takes and refuses, byte by byte: paths, methods, bodies, numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from typing import Any
+
+import pytest
+
+EVENT = {"source": "s", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
+LIMIT = "limit must be an integer from 1 to 5000."
+AFTER = "after_sequence must be an integer from 0 to 9223372036854775807."
+ORIGIN = "origin must be EXTERNAL_EVENT, AGENT_EVENT or USER_EVENT."
+ENDLESS = 64 * 1024 * 1024  # far more than the sockets' buffers hold
+TYPE = "Content-Type must be application/json."
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in EVENT.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v2/axons",
+        "/v1/axons/",
+        "//v1//axons",
+        "/v1//axons",
+        "/v1/axons/../x",
+        "/v1/axons/.",
+        "/v1/axons/%2e%2e",
+        "/v1/axons/%2E%2E/publish",
+        "/v1/axons/%00",
+        "/v1/axons/a%2Fb",
+        "/v1/axons/axn_x/",
+        "/v1/axons/axn_x/none",
+        "/v1/axons/axn_x/publish/",
+        "/V1/AXONS",
+        "/v1/axons;x",
+        "/healthz/",
+        "/v1/devboxes/%2e%2e",
+        "/v1/devboxes/a%2Fb",
+    ],
+)
+def test_an_unknown_path_is_not_found(wire: Any, path: str) -> None:
+    """Paths are taken as they were sent; nothing is normalised into a match."""
+    answer = wire.ask("GET", path)
+
+    assert (answer.status, answer.message) == (404, "Not found.")
+
+
+@pytest.mark.parametrize(
+    "axon_id", ["axn_unknown", "x" * 10_000, "%22%27;--", "%C3%A9", "%F0%9F%98%80", "%ff"]
+)
+@pytest.mark.parametrize("rest", ["", "/events", "/subscribe/sse"])
+def test_an_unknown_axon_is_not_found_and_not_repeated(wire: Any, axon_id: str, rest: str) -> None:
+    """An echo of the id would carry an attacker's text into logs and pages."""
+    answer = wire.ask("GET", f"/v1/axons/{axon_id}{rest}")
+
+    assert (answer.status, answer.message) == (404, "Axon not found.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PATCH", "/v1/axons", "GET, HEAD, POST"),
+        ("DELETE", "/v1/axons", "GET, HEAD, POST"),
+        ("PUT", "/v1/axons/axn_x", "DELETE, GET, HEAD, POST"),
+        ("GET", "/v1/axons/axn_x/publish", "POST"),
+        ("POST", "/v1/axons/axn_x/events", "GET, HEAD"),
+        ("POST", "/v1/axons/axn_x/subscribe/sse", "GET, HEAD"),
+        ("GET", "/v1/axons/axn_x/sql/query", "POST"),
+        ("TRACE", "/v1/axons", "GET, HEAD, POST"),
+    ],
+)
+def test_another_method_is_told_the_right_ones(
+    wire: Any, method: str, path: str, allow: str
+) -> None:
+    """405 without Allow leaves the caller guessing."""
+    answer = wire.ask(method, path)
+
+    assert (answer.status, answer.message) == (405, "Method not allowed.")
+    assert answer.headers["allow"] == allow
+
+
+@pytest.mark.parametrize("path", ["/v1/axons", "/v1/axons/{axon}/events", "/healthz"])
+def test_head_answers_without_a_body(wire: Any, axon: str, path: str) -> None:
+    """Monitors ask with HEAD."""
+    answer = wire.ask("HEAD", path.format(axon=axon))
+
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_head_of_a_stream_ends_at_once(wire: Any, axon: str) -> None:
+    """A HEAD that stayed open would wait for ever."""
+    answer = wire.ask("HEAD", f"/v1/axons/{axon}/subscribe/sse")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin-1",
+        "application/jsonx",
+        "",
+    ],
+)
+def test_a_body_that_is_not_declared_as_json_is_refused(
+    wire: Any, axon: str, declared: str
+) -> None:
+    """A page can send the simple types without asking; JSON it cannot."""
+    body = json.dumps(EVENT).encode()
+    answer = wire.ask("POST", f"/v1/axons/{axon}/publish", f"Content-Type: {declared}", body=body)
+
+    assert (answer.status, answer.message) == (415, TYPE)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["application/json; charset=utf-8", 'APPLICATION/JSON;charset="UTF-8"', "application/json"],
+)
+def test_json_in_utf8_is_taken_however_it_is_spelled(wire: Any, declared: str) -> None:
+    """Clients differ in case and parameters."""
+    answer = wire.ask("POST", "/v1/axons", f"Content-Type: {declared}", body=b'{"name":"x"}')
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{}", b"  "])
+def test_an_axon_needs_no_body(wire: Any, body: bytes | None) -> None:
+    """Everything about a new axon is optional."""
+    answer = wire.ask("POST", "/v1/axons", body=body)
+
+    assert answer.status == 200
+    assert answer.json["id"].startswith("axn_")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"source":"s",}', "Request body is not valid JSON: line 1 column 15."),
+        (b'{\n "source": x}', "Request body is not valid JSON: line 2 column 12."),
+        (b"{'source':1}", "Request body is not valid JSON: line 1 column 2."),
+        (b'{"payload":NaN}', "Request body is not valid JSON: NaN is no JSON number."),
+        (b'{"payload":-Infinity}', "Request body is not valid JSON: -Infinity is no JSON number."),
+        (b"{", "Request body is not valid JSON: line 1 column 2."),
+        (b"{} {}", "Request body is not valid JSON: line 1 column 4."),
+        (b'{"payload":"\x01"}', "Request body is not valid JSON: line 1 column 13."),
+        (b'\xff{"a":1}', "Request body is not UTF-8."),
+        (b'{"payload":"\xed\xa0\x80"}', "Request body is not UTF-8."),
+        (b"\xef\xbb\xbf{}", "Request body is not UTF-8."),
+        ('{"payload":"x"}'.encode("utf-16"), "Request body is not UTF-8."),
+        ('{"payload":"x"}'.encode("utf-16-le"), "Request body is not UTF-8."),
+        (b"[" * 100_000, "JSON is nested deeper than 64."),
+        (b'{"payload":' * 65 + b"1" + b"}" * 65, "JSON is nested deeper than 64."),
+        (b'{"payload":' + b"1" * 5000 + b"}", "Number out of range."),
+        (b'{"payload":-1e999}', "Number out of range."),
+        (b'{"payload":"\\ud800"}', "Text has an unpaired surrogate."),
+        (b'{"\\udc00":"x"}', "Text has an unpaired surrogate."),
+        (b'{"payload":"\\ude00\\ud83d"}', "Text has an unpaired surrogate."),
+        (b'{"source":"a","source":"b"}', 'Duplicate key "source".'),
+        (b"[]", "Request body must be a JSON object."),
+        (b'"text"', "Request body must be a JSON object."),
+        (b"12", "Request body must be a JSON object."),
+        (b"null", "Request body must be a JSON object."),
+        (json.dumps({**EVENT, "x": 1}).encode(), 'Unknown property "x".'),
+        (json.dumps(without("source")).encode(), "source must be a string."),
+        (json.dumps(without("event_type")).encode(), "event_type must be a string."),
+        (json.dumps(without("payload")).encode(), "payload must be a string."),
+        (json.dumps(without("origin")).encode(), ORIGIN),
+        (json.dumps({**EVENT, "payload": None}).encode(), "payload must be a string."),
+        (json.dumps({**EVENT, "payload": {"a": 1}}).encode(), "payload must be a string."),
+        (json.dumps({**EVENT, "source": 7}).encode(), "source must be a string."),
+        (json.dumps({**EVENT, "origin": "SYSTEM_EVENT"}).encode(), ORIGIN),
+        (json.dumps({**EVENT, "origin": ""}).encode(), ORIGIN),
+        (json.dumps({**EVENT, "origin": "user_event"}).encode(), ORIGIN),
+        (json.dumps({**EVENT, "origin": None}).encode(), ORIGIN),
+        (b"", "source must be a string."),
+    ],
+)
+def test_a_bad_body_is_told_what_is_wrong(wire: Any, axon: str, body: bytes, message: str) -> None:
+    """Each mistake has its own sentence, and none is an internal error."""
+    answer = wire.ask("POST", f"/v1/axons/{axon}/publish", body=body)
+
+    assert (answer.status, answer.message) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"name":1}', "name must be a string."),
+        (b'{"metadata":[]}', "metadata must be an object."),
+        (b'{"metadata":{"a":1}}', "every value of metadata must be a string."),
+        (b'{"id":"axn_1"}', 'Unknown property "id".'),
+    ],
+)
+def test_a_bad_axon_is_told_what_is_wrong(wire: Any, body: bytes, message: str) -> None:
+    """The same care for the registry."""
+    answer = wire.ask("POST", "/v1/axons", body=body)
+
+    assert (answer.status, answer.message) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{}", "sql must be a string."),
+        (b'{"sql":1}', "sql must be a string."),
+        (b'{"sql":"select 1","params":{}}', "params must be an array."),
+        (b'{"sql":"select 1","named":{}}', 'Unknown property "named".'),
+    ],
+)
+def test_a_bad_statement_is_told_what_is_wrong(
+    wire: Any, axon: str, body: bytes, message: str
+) -> None:
+    """The same care for SQL."""
+    answer = wire.ask("POST", f"/v1/axons/{axon}/sql/query", body=body)
+
+    assert (answer.status, answer.message) == (400, message)
+
+
+def test_a_bad_step_of_a_batch_is_named(wire: Any, axon: str) -> None:
+    """In a batch of many, the place is what the caller needs."""
+    body = b'{"statements":[{"sql":"select 1"},{"sql":5}]}'
+    answer = wire.ask("POST", f"/v1/axons/{axon}/sql/batch", body=body)
+
+    assert (answer.status, answer.message) == (400, "statements[1].sql must be a string.")
+
+
+@pytest.mark.parametrize("text", ['"\\ud83d\\ude00"', '"\\u0000"', '"\U0001f600"', '"\\\\ud800"'])
+def test_proper_escapes_are_taken(wire: Any, axon: str, text: str) -> None:
+    """Only a lone half of a pair is wrong; NUL and emoji are text."""
+    body = f'{{"source":"s","event_type":"t","origin":"USER_EVENT","payload":{text}}}'.encode()
+    axon_id = wire.create()
+
+    assert wire.ask("POST", f"/v1/axons/{axon_id}/publish", body=body).status == 200
+    event = wire.ask("GET", f"/v1/axons/{axon_id}/events").json["events"][0]
+    assert event["payload"] == json.loads(text)
+
+
+BAD_NUMBERS = [
+    "-1",
+    "1e3",
+    "abc",
+    "",
+    "%205",
+    "%EF%BC%91%EF%BC%92",
+    "1_0",
+    "9" * 20,
+    "1.0",
+    "0x5",
+    "%2B5",
+]
+
+
+@pytest.mark.parametrize("value", ["0", "5001", *BAD_NUMBERS, "5&limit=5"])
+@pytest.mark.parametrize("path", ["/v1/axons", "/v1/axons/{axon}/events"])
+def test_a_bad_limit_is_refused(wire: Any, axon: str, path: str, value: str) -> None:
+    """Python's int() takes several of these; the API must not."""
+    answer = wire.ask("GET", f"{path.format(axon=axon)}?limit={value}")
+
+    assert (answer.status, answer.message) == (400, LIMIT)
+
+
+@pytest.mark.parametrize("value", [*BAD_NUMBERS, str(2**63), "1&after_sequence=2"])
+def test_a_bad_after_sequence_is_refused(wire: Any, axon: str, value: str) -> None:
+    """A stream from the wrong place would lose events silently."""
+    answer = wire.ask("GET", f"/v1/axons/{axon}/subscribe/sse?after_sequence={value}")
+
+    assert (answer.status, answer.message) == (400, AFTER)
+
+
+@pytest.mark.parametrize("value", ["maybe", "1", "TRUE", "", "true&include_total_count=true"])
+def test_a_bad_flag_is_refused(wire: Any, value: str) -> None:
+    """`0` and `no` mean different things to different people."""
+    answer = wire.ask("GET", f"/v1/axons?include_total_count={value}")
+
+    assert (answer.status, answer.message) == (400, "include_total_count must be true or false.")
+
+
+@pytest.mark.parametrize("cursor", ["0", "11", "-1", "abc", "x" * 10_000, "axn_other:3", "%C2%B2"])
+def test_a_cursor_that_names_no_event_is_refused(wire: Any, axon: str, cursor: str) -> None:
+    """An empty page would look like the end of the history."""
+    answer = wire.ask("GET", f"/v1/axons/{axon}/events?starting_after={cursor}")
+
+    assert (answer.status, answer.message) == (400, "starting_after: no such item.")
+
+
+@pytest.mark.parametrize("cursor", ["axn_nobody", "x" * 10_000, "%27--"])
+def test_a_cursor_that_names_no_axon_is_refused(wire: Any, cursor: str) -> None:
+    """The same for the list of axons."""
+    answer = wire.ask("GET", f"/v1/axons?starting_after={cursor}")
+
+    assert (answer.status, answer.message) == (400, "starting_after: no such item.")
+
+
+def test_a_declared_body_over_the_limit_is_refused_before_it_is_read(wire: Any, axon: str) -> None:
+    """Nobody should have to send 7 MiB to learn that."""
+    head = wire.head("POST", f"/v1/axons/{axon}/publish", length=6 * 1024 * 1024 + 1)
+    with wire.connect() as sock:
+        sock.sendall(head)
+        answer = wire.read(sock)
+
+    assert (answer.status, answer.message) == (413, "Request body is larger than 6291456 bytes.")
+
+
+def test_a_sender_of_too_much_sees_why(wire: Any, axon: str) -> None:
+    """A close while the body still arrives would be a reset instead of an answer."""
+    body = b" " * (7 * 1024 * 1024)
+    answer = wire.ask("POST", f"/v1/axons/{axon}/publish", body=body)
+
+    assert answer.status == 413
+
+
+def test_a_chunked_body_is_refused_when_it_grows_past_the_limit(wire: Any, axon: str) -> None:
+    """It declares no length; only counting helps."""
+    head = wire.head(
+        "POST",
+        f"/v1/axons/{axon}/publish",
+        "Transfer-Encoding: chunked",
+        "Content-Type: application/json",
+    )
+    chunk = b"%x\r\n" % 65536 + b" " * 65536 + b"\r\n"
+    with wire.connect() as sock:
+        sock.sendall(head)
+        for _ in range(97):
+            sock.sendall(chunk)
+        answer = wire.read(sock)
+
+    assert (answer.status, answer.message) == (413, "Request body is larger than 6291456 bytes.")
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_chunked_body_is_taken(wire: Any, axon: str) -> None:
+    """Streaming clients send no length."""
+    body = json.dumps({"name": "chunked"}).encode()
+    head = wire.head(
+        "POST", "/v1/axons", "Transfer-Encoding: chunked", "Content-Type: application/json"
+    )
+    pieces = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+
+    assert wire.exchange(head + pieces).json["name"] == "chunked"
+
+
+def test_the_largest_payload_is_taken_and_one_byte_more_is_not(wire: Any) -> None:
+    """4 MiB is the documented limit, counted in UTF-8 bytes after the JSON escapes."""
+    axon_id = wire.create()
+    largest = "é" * (2 * 1024 * 1024)
+
+    assert wire.publish(axon_id, largest).status == 200
+    answer = wire.publish(axon_id, largest + "x")
+    assert (answer.status, answer.message) == (413, "payload is larger than 4194304 bytes.")
+
+
+def test_a_repeated_request_id_is_answered_with_the_first_result(wire: Any) -> None:
+    """The SDK repeats a publish whose answer it missed, under the same id."""
+    axon_id = wire.create()
+    first = wire.publish(axon_id, "1", "x-request-id: once")
+
+    again = wire.publish(axon_id, "1", "x-request-id: once")
+
+    assert again.json == first.json
+    assert wire.publish(axon_id, "2").json["sequence"] == 2
+
+
+def test_a_request_id_with_another_body_is_a_conflict(wire: Any) -> None:
+    """Answering it with the first result would lose the second event."""
+    axon_id = wire.create()
+    wire.publish(axon_id, "1", "x-request-id: twice")
+
+    answer = wire.publish(axon_id, "2", "x-request-id: twice")
+
+    assert (answer.status, answer.message) == (409, "x-request-id was used with another body.")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /v1/axons HTTP/1.1\nHost: 127.0.0.1\n\n",
+        b"GET /v1/axons HTTP/1.1\r\nHost: 127.0.0.1\r\n folded\r\n\r\n",
+        b"GET /v1/axons HTTP/1.1\r\nHo st: a\r\n\r\n",
+        b"GET /v1/axons HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"GET /v1/axons HTTP/2.0\r\nHost: a\r\n\r\n",
+        b"get /v1/axons HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /\x80 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"SSH-2.0-client\r\n\r\n",
+    ],
+)
+def test_a_malformed_request_is_answered_and_cut(wire: Any, request_bytes: bytes) -> None:
+    """Two readings of one request are how requests are smuggled."""
+    with wire.connect() as sock:
+        sock.sendall(request_bytes)
+        answer = wire.read(sock)
+        rest = sock.recv(1)
+
+    assert (answer.status, answer.message, rest) == (400, "Malformed request.", b"")
+
+
+def test_a_bad_chunk_size_is_malformed(wire: Any, axon: str) -> None:
+    """The body's end would be anybody's guess."""
+    head = wire.head(
+        "POST",
+        f"/v1/axons/{axon}/publish",
+        "Transfer-Encoding: chunked",
+        "Content-Type: application/json",
+    )
+
+    answer = wire.exchange(head + b"zz\r\n{}\r\n")
+
+    assert (answer.status, answer.message) == (400, "Malformed request.")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["X-Long: " + "x" * 20_000], 431),
+        ([f"X-{n}: x" for n in range(200)], 431),
+        (["X-Long: " + "x" * 15_000], 200),
+        ([f"X-{n}: x" for n in range(90)], 200),
+    ],
+)
+def test_the_head_of_a_request_is_bounded(wire: Any, lines: list[str], status: int) -> None:
+    """Memory is the server's, not the caller's."""
+    assert wire.ask("GET", "/v1/axons", *lines).status == status
+
+
+def test_a_header_without_end_is_cut(wire: Any) -> None:
+    """The parser keeps it until its end, which never comes."""
+    with wire.connect() as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < ENDLESS:
+                sent += sock.send(b"x" * 65536)
+
+    assert sent < ENDLESS
+
+
+def test_a_long_url_is_refused(wire: Any) -> None:
+    """10 KB ids are looked up; beyond 16 KB nothing is."""
+    answer = wire.ask("GET", "/v1/axons?search=" + "x" * 17_000)
+
+    assert (answer.status, answer.message) == (414, "URL is longer than 16384 bytes.")
+
+
+def test_http_1_0_is_served_and_closed(wire: Any) -> None:
+    """Old probes speak it."""
+    request = wire.head("GET", "/v1/axons").replace(b"HTTP/1.1", b"HTTP/1.0", 1)
+    with wire.connect() as sock:
+        sock.sendall(request)
+        answer = wire.read(sock)
+
+        assert answer.status == 200
+        assert sock.recv(1) == b""
+
+
+def test_pipelined_requests_are_answered_in_order(wire: Any, axon: str) -> None:
+    """A client may send before it has read."""
+    paths = ["/v1/axons?limit=1", "/none", f"/v1/axons/{axon}", "/healthz"]
+    with wire.connect() as sock:
+        sock.sendall(b"".join(wire.head("GET", path) for path in paths))
+        file = sock.makefile("rb")
+        statuses = []
+        for _ in paths:
+            statuses.append(int(file.readline().split()[1]))
+            length = 0
+            while (line := file.readline()) != b"\r\n":
+                if line.startswith(b"content-length"):
+                    length = int(line.split(b":")[1])
+            file.read(length)
+        file.close()
+
+    assert statuses == [200, 404, 200, 200]
+
+
+def test_a_client_that_asks_first_is_told_to_continue(wire: Any) -> None:
+    """Some clients (curl) do so with large bodies."""
+    body = b'{"name":"patient"}'
+    with wire.connect() as sock:
+        sock.sendall(wire.head("POST", "/v1/axons", "Expect: 100-continue", length=len(body)))
+
+        assert sock.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n")
+        sock.sendall(body)
+        assert wire.read(sock).status == 200
+
+
+def test_nothing_is_stored_of_a_request_that_breaks_off(wire: Any) -> None:
+    """Half an event is no event."""
+    axon_id = wire.create()
+    body = json.dumps(EVENT).encode()
+    with wire.connect() as sock:
+        sock.sendall(
+            wire.head("POST", f"/v1/axons/{axon_id}/publish", length=len(body)) + body[:-1]
+        )
+        sock.shutdown(socket.SHUT_RDWR)
+
+    assert wire.publish(axon_id).json["sequence"] == 1
+
+
+@pytest.mark.slow
+def test_a_head_that_trickles_is_cut_after_five_seconds(wire: Any) -> None:
+    """Slow senders must not hold connections for ever."""
+    began = time.monotonic()
+    with wire.connect(timeout=15) as sock:
+        sock.sendall(b"GET /v1/axons HTTP/1.1\r\nX-Slow: ")
+        answer = wire.read(sock)
+
+    assert (answer.status, answer.message) == (408, "Request took too long to arrive.")
+    assert time.monotonic() - began < 15
