@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "axon_notebook"
 
 # From the ground up.  A module may import from its own floor or from one below.
 FLOORS = [
-    ["errors", "models", "config"],
+    ["errors", "models", "config", "version"],
     ["wire"],
     ["sql"],
     ["agents.acp", "agents.claude", "agents.timeline"],
@@ -25,7 +25,7 @@ FLOORS = [
 ]
 
 # The annex: whatever its height, it stands on these alone.
-LOCAL_STANDS_ON = ("errors", "models", "config", "wire.sse", "local")
+LOCAL_STANDS_ON = ("errors", "models", "config", "version", "wire.sse", "local")
 
 # Threads, sleeps and waits live here and nowhere else.
 WAITING = {

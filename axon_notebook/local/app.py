@@ -25,8 +25,8 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from .. import __version__
 from ..config import Secret
+from ..version import __version__
 from .answers import Receive, Refusal, Scope, Send, refusal_of, send_json, send_refusal
 from .axon_routes import AxonRoutes
 from .broadcast import Broadcast

@@ -15,9 +15,9 @@ from typing import Final
 
 import msgspec
 
-from .. import __version__
 from ..config import home_directory
 from ..errors import AxonError
+from ..version import __version__
 
 __all__ = ["main"]
 

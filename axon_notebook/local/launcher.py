@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from .. import __version__
 from ..config import Secret
 from ..errors import ServiceError
+from ..version import __version__
 from .home import Home, ServiceRecord
 
 __all__ = [

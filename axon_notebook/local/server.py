@@ -22,9 +22,9 @@ from typing import Any, Final
 import uvicorn
 from filelock import Timeout
 
-from .. import __version__
 from ..config import Secret
 from ..errors import ServiceError
+from ..version import __version__
 from .app import ServiceApp, build_app
 from .devbox_routes import devbox_routes
 from .devboxes import Devboxes

@@ -339,7 +339,7 @@ def _query(values: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _user_agent() -> str:
-    from .. import __version__
+    from ..version import __version__
 
     return f"axon-notebook/{__version__} Python/{sys.version_info[0]}.{sys.version_info[1]}"
 
