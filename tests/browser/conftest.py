@@ -1,0 +1,159 @@
+r"""Browser tests: a real JupyterLab 4 and Notebook 7 in a real Chromium.
+
+How to write one
+----------------
+Ask for :func:`open_notebook`, give it the sources of the cells, and look::
+
+    import pytest
+
+
+    @pytest.mark.parametrize("app", ["lab", "notebook"])
+    def test_the_answer_is_shown(open_notebook, app):
+        '''A result that no page shows was never computed, as far as people can tell.'''
+        notebook = open_notebook(["#md\n# Title", "answer = 6 * 7\nanswer"], app=app)
+        notebook.run_all()
+        notebook.screenshot(f"answer-{app}")
+
+        assert notebook.output(1).inner_text() == "42"
+        assert notebook.execute("print(answer)") == "42\n"
+
+* ``open_notebook(source, *, app="lab", theme="light", size=(1280, 900))`` takes the sources of
+  cells (one that starts with ``#md`` and a newline is Markdown), the path of an ``.ipynb``, or an
+  open notebook, which a second window then shows.  It returns a
+  :class:`~.notebook_page.NotebookPage`: ``page`` (playwright's), ``run_all``,
+  ``run_cell``, ``wait_idle``, ``execute``, ``restart``, ``reload``, ``save``, ``cell``,
+  ``output``, ``edit``, ``screenshot``, ``frames``, ``errors``.
+* ``jupyter`` is the server (:class:`~.jupyter_server.JupyterServer`): ``root`` holds the
+  notebooks, ``axon_home`` the data of the embedded service that the kernels use.
+* A page that logs an error fails its test.  If the test is about an error, say which:
+  ``notebook.expected_errors.append(r"regular expression")``.
+* Wait for what a person would see (``page.wait_for_selector``, ``expect(locator)``), never for
+  a number of seconds.  Screenshots land in ``tests/out/``; a failing test leaves
+  ``failed-NAME.png`` there and the end of the server's log in its report.
+
+One server serves the session, both applications included (pytest-xdist sends all browser tests
+to one worker: ``--dist loadgroup``).  Each test has a Chromium of its own, because
+playwright's event loop would otherwise keep running in this thread under every test that
+follows; it takes under a second.  Its kernels end with the test.
+
+Without Chromium these tests are skipped, with the reason in the summary; under ``CI`` they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from . import chromium
+from .jupyter_server import App, JupyterServer, Theme
+from .notebook_page import OUT, NotebookPage
+
+FAILED = pytest.StashKey[bool]()
+
+
+class OpenNotebook(Protocol):
+    """What the fixture :func:`open_notebook` gives."""
+
+    def __call__(
+        self,
+        source: list[str] | Path | NotebookPage,
+        *,
+        app: App = "lab",
+        theme: Theme = "light",
+        size: tuple[int, int] = (1280, 900),
+    ) -> NotebookPage: ...
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.browser)
+    item.add_marker(pytest.mark.timeout(180))
+    if item.config.pluginmanager.hasplugin("xdist"):
+        item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The browser; without one the test is skipped, or fails under CI."""
+    if path := chromium.find():
+        return path
+    reason = f"the browser tests need Chromium: {chromium.INSTALL}"
+    if os.environ.get("CI", "").lower() in ("", "0", "false"):
+        pytest.skip(reason)
+    pytest.fail(reason)
+
+
+@pytest.fixture(scope="session")
+def jupyter(
+    chromium_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterServer]:
+    """The server of the session."""
+    with JupyterServer(tmp_path_factory.mktemp("jupyter") / "home") as server:
+        yield server
+
+
+@pytest.fixture
+def open_notebook(
+    request: pytest.FixtureRequest,
+    jupyter: JupyterServer,
+    chromium_path: Path,
+) -> Iterator[OpenNotebook]:
+    """Open notebooks; pages, browser and kernels end with the test."""
+    name = re.sub(r"\W+", "-", request.node.name).strip("-").removeprefix("test_")
+    opened: list[NotebookPage] = []
+    with ExitStack() as stack:
+        stack.callback(jupyter.end_kernels)
+        chromium_type = stack.enter_context(sync_playwright()).chromium
+        browser = chromium_type.launch(executable_path=chromium_path, args=chromium.FLAGS)
+        stack.callback(browser.close)
+
+        def open_one(
+            source: list[str] | Path | NotebookPage,
+            *,
+            app: App = "lab",
+            theme: Theme = "light",
+            size: tuple[int, int] = (1280, 900),
+        ) -> NotebookPage:
+            jupyter.use_theme(theme)
+            if isinstance(source, NotebookPage):
+                file = source.file
+            else:
+                file = jupyter.notebook(f"{name}-{len(opened)}", source)
+            viewport = {"width": size[0], "height": size[1]}
+            page = browser.new_page(viewport=viewport, color_scheme=theme)
+            opened.append(NotebookPage(page, jupyter, file, app))
+            if isinstance(source, NotebookPage):
+                # The kernel sends the messages of each window's comms to both.
+                for notebook in (source, opened[-1]):
+                    notebook.expected_errors.append("Comm not found for comm id")
+            return opened[-1]
+
+        yield open_one
+
+        if request.node.stash.get(FAILED, False):
+            _leave_evidence(request.node, name, opened, jupyter)
+    complaints = [complaint for notebook in opened for complaint in notebook.errors()]
+    assert not complaints, "the page complained:\n" + "\n".join(complaints)
+
+
+def _leave_evidence(
+    item: pytest.Item, name: str, opened: list[NotebookPage], jupyter: JupyterServer
+) -> None:
+    for number, notebook in enumerate(opened):
+        notebook.screenshot(f"failed-{name}-{number}")
+    log = jupyter.log.read_text("utf-8")[-3000:]
+    item.add_report_section("teardown", "screenshots", f"{OUT}/failed-{name}-*.png")
+    item.add_report_section("teardown", "end of the server's log", log)
