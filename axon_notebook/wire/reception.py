@@ -31,7 +31,7 @@ from .backoff import Backoff
 from .cursor import Cursor, EventBatch, Unreadable
 from .sse import EventDecoder, ServerSentEvent
 
-__all__ = ["Reception"]
+__all__ = ["Reception", "frame_error", "is_final"]
 
 HEALTHY_SECONDS: Final = 10.0  # a connection that held this long starts the back-off anew
 REMEMBERED: Final = 20  # fingerprints of the last events, to notice another history
@@ -123,7 +123,7 @@ class Reception:
         Raises:
             AxonError: *error* itself, if trying again cannot help.
         """
-        if error is not None and _is_final(error):
+        if error is not None and is_final(error):
             raise error
         if self._opened_at is not None and now - self._opened_at >= HEALTHY_SECONDS:
             self.backoff.succeeded()
@@ -148,7 +148,7 @@ class Reception:
         batches: list[EventBatch] = []
         for frame in frames:
             if frame.event == "error":
-                self.failure = _frame_error(frame)
+                self.failure = frame_error(frame)
                 break
             event = _decoded(frame)
             if event is None:
@@ -220,7 +220,7 @@ def _decoded(frame: ServerSentEvent) -> AxonEvent | Unreadable | None:
     return event
 
 
-def _frame_error(frame: ServerSentEvent) -> ApiError:
+def frame_error(frame: ServerSentEvent) -> ApiError:
     """Build the typed error of an ``event: error`` frame."""
     try:
         body = msgspec.json.decode(frame.raw, type=ErrorFrame)
@@ -233,7 +233,7 @@ def _frame_error(frame: ServerSentEvent) -> ApiError:
     )
 
 
-def _is_final(error: AxonError) -> bool:
+def is_final(error: AxonError) -> bool:
     """Whether trying again cannot help."""
     if isinstance(error, ConnectionFailed):
         return error.permanent
