@@ -28,6 +28,7 @@ class Limits(msgspec.Struct, frozen=True):
         sql_statements: Most statements of a batch.
         sql_database_bytes: SQL may not grow an axon's file beyond this; publishing may.
         database_bytes: Nothing may grow an axon's file beyond this.
+        idle_connections: Most open connections that wait to be used again.
         heap_bytes: Memory SQLite may use, all axons together.
     """
 
@@ -46,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True):
     sql_statements: int = 100
     sql_database_bytes: int = 1024**3
     database_bytes: int = 1024**4
+    idle_connections: int = 64
     heap_bytes: int = 1024**3
 
 

@@ -44,12 +44,11 @@ class Registry:
         self._lock = threading.Lock()
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        self._connection.set_busy_timeout(5_000)
-        self._connection.pragma("journal_mode", "wal")
-        self._connection.pragma("synchronous", "full")
-        with self._connection:
-            for _ in self._connection.execute(SCHEMA):
-                pass
+        try:
+            self._set_up()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def add(self, info: AxonInfo) -> None:
         """Enter a new axon."""
@@ -120,6 +119,14 @@ class Registry:
         """Close the file; may be called again."""
         with self._lock:
             self._connection.close()
+
+    def _set_up(self) -> None:
+        self._connection.set_busy_timeout(5_000)
+        self._connection.pragma("journal_mode", "wal")
+        self._connection.pragma("synchronous", "full")
+        with self._connection:
+            for _ in self._connection.execute(SCHEMA):
+                pass
 
     def _number(self, axon_id: str) -> int:
         with self._lock:

@@ -24,6 +24,9 @@ T = TypeVar("T")
 #: Seconds that an interrupted statement gets before its caller stops waiting for it.
 GRACE: Final = 0.3
 
+#: Seconds between two interrupts of the same statement.
+PRESS: Final = 0.05
+
 
 class Run(Generic[T]):
     """Work of a user that a thread does, made and awaited on the loop.
@@ -31,27 +34,30 @@ class Run(Generic[T]):
     Args:
         call: What the thread calls, with this run.
         limits: How long it may wait for its turn, and then take.
+        on_stuck: Called with ``True`` if the statement does not react to its
+            interrupt, so that its thread has to be left to it, and with
+            ``False`` if that thread comes back.
     """
 
-    def __init__(self, call: Callable[[Run[T]], T], limits: Limits) -> None:
+    def __init__(
+        self,
+        call: Callable[[Run[T]], T],
+        limits: Limits,
+        on_stuck: Callable[[bool], None] | None = None,
+    ) -> None:
         self._call = call
         self._limits = limits
+        self._on_stuck = on_stuck or (lambda stuck: None)
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[T] = self._loop.create_future()
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._stopped: Refused | None = None
-        self._on_abandoned: Callable[[], None] | None = None
+        self._began = self._ended = self._stuck = False
         self._timer = self._loop.call_later(limits.sql_wait_seconds, self._wait_ended)
 
-    async def result(self, *, on_abandoned: Callable[[], None] | None = None) -> T:
-        """Wait for the result; being cancelled interrupts the statement.
-
-        Args:
-            on_abandoned: Called if the statement does not react to the interrupt
-                and its thread has to be left to it.
-        """
-        self._on_abandoned = on_abandoned
+    async def result(self) -> T:
+        """Wait for the result; being cancelled interrupts the statement."""
         try:
             return await self._answer
         except asyncio.CancelledError:
@@ -61,21 +67,21 @@ class Run(Generic[T]):
     # On the thread ---------------------------------------------------------------
 
     def work(self) -> None:
-        """Do the work, unless it was given up before its turn."""
+        """Do the work, unless it was given up before its turn; never raises."""
         with self._lock:
-            if self._stopped is not None:
-                return
-        self._loop.call_soon_threadsafe(self._began)
+            self._began = self._stopped is None
+        if not self._began:
+            return
+        self._loop.call_soon_threadsafe(self._limit_time)
+        result: T | None = None
+        error: Exception | None = None
         try:
             result = self._call(self)
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
-            self.fail(error)
-        else:
-            self._loop.call_soon_threadsafe(self._finish, result, None)
-
-    def fail(self, error: Exception) -> None:
-        """End with *error*."""
-        self._loop.call_soon_threadsafe(self._finish, None, error)
+        except apsw.Error as problem:
+            error = refusal_for(problem)
+        except Exception as problem:  # noqa: BLE001 - handed to whoever waits
+            error = problem
+        self._loop.call_soon_threadsafe(self._finish, result, error)
 
     @contextmanager
     def using(self, sql: SqlConnection) -> Iterator[None]:
@@ -88,7 +94,7 @@ class Run(Generic[T]):
             yield
         except apsw.InterruptError:
             raise (self._stopped or _too_slow(self._limits)) from None
-        except (apsw.Error, UnicodeError, OverflowError) as error:
+        except (apsw.Error, UnicodeError) as error:
             raise refusal_for(error, sql.reason) from None
         finally:
             with self._lock:
@@ -96,35 +102,47 @@ class Run(Generic[T]):
 
     # On the loop -----------------------------------------------------------------
 
-    def _began(self) -> None:
-        self._timer.cancel()
-        if not self._answer.done():
+    def _limit_time(self) -> None:
+        if self._stopped is None and not self._ended:
+            self._timer.cancel()
             self._timer = self._loop.call_later(self._limits.sql_seconds, self._expire)
 
     def _wait_ended(self) -> None:
         busy = Refused(503, "SQL is busy.", headers={"Retry-After": "1"})
-        if self._stop(busy) and not self._answer.done():
-            self._answer.set_exception(busy)
+        with self._lock:
+            if self._began or self._stopped is not None:
+                return
+            self._stopped = busy
+        self._answer.set_exception(busy)
 
     def _expire(self) -> None:
         self._stop(_too_slow(self._limits))
-        self._timer = self._loop.call_later(GRACE, self._abandon)
 
-    def _abandon(self) -> None:
-        if not self._answer.done():
-            self._answer.set_exception(_too_slow(self._limits))
-        if self._on_abandoned is not None:
-            self._on_abandoned()
-
-    def _stop(self, why: Refused) -> bool:
+    def _stop(self, why: Refused) -> None:
         with self._lock:
             self._stopped = self._stopped or why
+            began = self._began
+        self._timer.cancel()
+        if began and not self._ended:
+            self._press(self._loop.time() + GRACE)
+
+    def _press(self, patience: float) -> None:
+        """Interrupt again and again: between two statements SQLite forgets it."""
+        with self._lock:
             if self._connection is not None:
                 self._connection.interrupt()
-        return self._stopped is why
+        if self._loop.time() > patience and not self._stuck:
+            self._stuck = True
+            if not self._answer.done():
+                self._answer.set_exception(_too_slow(self._limits))
+            self._on_stuck(True)
+        self._timer = self._loop.call_later(PRESS, self._press, patience)
 
     def _finish(self, result: T | None, error: Exception | None) -> None:
+        self._ended = True
         self._timer.cancel()
+        if self._stuck:
+            self._on_stuck(False)
         if self._answer.done():
             return
         if error is not None:

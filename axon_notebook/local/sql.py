@@ -37,6 +37,11 @@ Value = int | float | str | None
 #: What may follow the one statement: blanks, semicolons, comments.
 _NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*.*?(?:\*/|$))*", re.DOTALL)
 
+_USAGE: Final = "SELECT pages FROM main.rl_usage"
+_STRANGERS: Final = r"""
+SELECT count(*) FROM main.sqlite_schema WHERE name LIKE 'rl\_%' ESCAPE '\'
+AND name NOT IN ('rl_axon_events', 'rl_requests', 'rl_usage')"""
+
 
 class NeedsWriter(Exception):
     """The statement writes; it has to run on the axon's writing connection."""
@@ -98,10 +103,20 @@ class SqlConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Keep everything or nothing of what runs inside."""
+        """Keep everything or nothing of what runs inside.
+
+        What users add to the file is counted in pages, so that the tables of
+        one axon cannot fill the disk; events do not count.
+
+        Raises:
+            Refused: 400 if a table of the service's own name came to be.
+        """
         self._own("BEGIN IMMEDIATE")
         try:
+            counted = self._make_room()
             yield
+            self._check_names()
+            self._own("UPDATE main.rl_usage SET pages = pages + ?", self._pages() - counted)
             self._own("COMMIT")
         except BaseException:
             # A full disk may have rolled back already.
@@ -109,17 +124,40 @@ class SqlConnection:
                 self._own("ROLLBACK")
             raise
 
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
     @property
     def reason(self) -> str | None:
         """Why the last statement was denied by the authorizer."""
         return self._rules.reason
 
-    def _own(self, sql: str) -> None:
+    def _make_room(self) -> int:
+        """Bound how far the file may grow; return how many of its pages are in use."""
+        room = self._limits.sql_database_bytes // 4096 - int(self._own(_USAGE))
+        # A little is always left, to delete and drop with.
+        bound = int(self._own("PRAGMA main.page_count")) + max(room, 16)
+        self._own(f"PRAGMA main.max_page_count = {bound}")
+        return self._pages()
+
+    def _pages(self) -> int:
+        free = self._own("PRAGMA main.freelist_count")
+        return int(self._own("PRAGMA main.page_count")) - int(free)
+
+    def _check_names(self) -> None:
+        # The authorizer hears the old name of a table that is renamed, not the new one.
+        if self._rules.altering and self._own(_STRANGERS):
+            raise Refused(400, "names with rl_ are the service's own: choose another.")
+
+    def _own(self, sql: str, *params: Value) -> Any:
+        """Run a statement of the service; return the first value."""
         self.connection.authorizer = None
         try:
-            self.connection.execute(sql)
+            row: Any = self.connection.execute(sql, params).fetchone()
         finally:
             self.connection.authorizer = self._rules
+        return row[0] if row else None
 
     def _table(self, statement: Statement, columns: Sequence[SqlColumn]) -> _Table:
         cursor = self._execute(statement)
@@ -132,7 +170,7 @@ class SqlConnection:
     def _table_of_bytes(self, statement: Statement) -> _Table:
         """Read texts as bytes and decode them here: apsw decodes strictly."""
         if self._writes:
-            raise Refused(400, "a returned text is not UTF-8: return its hex() instead.")
+            raise Refused(400, "a text is not UTF-8: use hex() of it instead.")
         names = [f"c{i}" for i in range(len(self._columns))]
         values = ", ".join(
             f"typeof({n}), CASE typeof({n}) WHEN 'text' THEN CAST({n} AS BLOB) ELSE {n} END"
@@ -242,6 +280,8 @@ def refusal_for(error: Exception, reason: str | None = None) -> Refused:
         return Refused(400, "SQL needs more memory than it may use.")
     if isinstance(error, apsw.BindingsError):
         return Refused(400, _binding_message(str(error)))
+    if isinstance(error, UnicodeError):
+        return Refused(400, "a text is not UTF-8: use hex() of it instead.")
     if isinstance(error, apsw.Error):
         return Refused(400, reason or _short(str(error)))
     raise error

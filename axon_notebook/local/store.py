@@ -27,6 +27,7 @@ from typing import Any, Final, TypeVar
 import apsw
 import msgspec
 
+from ..errors import ServiceError
 from ..models import (
     ORIGINS,
     AxonEvent,
@@ -40,6 +41,7 @@ from ..models import (
     SqlStepError,
 )
 from .commit import Draft
+from .connections import Connections
 from .database import AxonDatabase
 from .frames import join_frames
 from .limits import Limits, NotFoundInStore, Refused
@@ -64,6 +66,9 @@ class Store:
         directory: Where everything is kept; made if it is not there.
         limits: Sizes and times.
 
+    Raises:
+        ServiceError: If nothing can be kept there.
+
     Attributes:
         on_published: Called on the loop after each commit, with the axon's id
             and the new events in sequence order.
@@ -73,19 +78,19 @@ class Store:
         self.limits = limits
         self.on_published: Callable[[str, list[AxonEvent]], None] = _ignored
         self._axons = directory / "axons"
-        for made in (directory, self._axons):
-            made.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made.chmod(0o700)
         apsw.hard_heap_limit(limits.heap_bytes)
-        self._registry = Registry(directory / "registry.db")
+        self._registry = _open_registry(directory)
         self._known: dict[str, AxonInfo] = {}
         self._lanes: dict[str, Lane] = {}
         self._databases: dict[str, AxonDatabase] = {}
         self._opening = threading.Lock()
+        self._connections = Connections(limits.idle_connections)
         self._closed = False
         self._publishers = Workers("axon-publish", 8)
         self._sql_writers = Workers("axon-sql-write", 4, nice=5)
-        self._sql_readers = Workers("axon-sql-read", limits.sql_readers, nice=5)
+        self._sql_readers = Workers(
+            "axon-sql-read", limits.sql_readers, spare=limits.sql_readers, nice=5
+        )
         self._history = Workers("axon-history", 4)
         for axon_id in self._registry.deleted():
             AxonDatabase.remove(self._path(axon_id))
@@ -178,12 +183,15 @@ class Store:
         A *request_id* seen in the last minutes returns the first answer again;
         409 if it came with another event.
         """
+        self._check_size(payload)
         lane = self._lanes.get(axon_id) or await self._lane(axon_id)
         draft = Draft(source, event_type, origin, payload)
         return (await lane.publish((draft,), request_id))[0]
 
     async def publish_many(self, axon_id: str, events: Sequence[Draft]) -> list[PublishResult]:
         """Store *events* in one transaction, one after the other."""
+        for event in events:
+            self._check_size(event.payload)
         lane = await self._lane(axon_id)
         return await lane.publish(events)
 
@@ -264,9 +272,10 @@ class Store:
         lane = await self._lane(axon_id)
 
         def work(run: Run[SqlBatchResult]) -> SqlBatchResult:
-            return _batch(run, self._database(axon_id).sql_writer, statements, self.limits)
+            with self._database(axon_id).sql_writer() as sql:
+                return _batch(run, sql, statements, self.limits)
 
-        result: SqlBatchResult = await lane.run(Run(work, self.limits))
+        result: SqlBatchResult = await lane.run(Run(work, self.limits, lane.stuck))
         return result
 
     async def _read(self, axon_id: str, statement: Statement) -> SqlResult:
@@ -274,19 +283,24 @@ class Store:
             with self._database(axon_id).sql_reader() as sql, run.using(sql):
                 return sql.run(statement)
 
-        run = Run(work, self.limits)
+        run = Run(work, self.limits, self._reader_stuck)
         self._sql_readers.submit(run.work)
         return await run.result()
+
+    def _reader_stuck(self, stuck: bool) -> None:
+        if stuck:
+            self._sql_readers.lose()
+        else:
+            self._sql_readers.regain()
 
     async def _write(self, axon_id: str, statement: Statement) -> SqlResult:
         lane = await self._lane(axon_id)
 
         def work(run: Run[SqlResult]) -> SqlResult:
-            sql = self._database(axon_id).sql_writer
-            with run.using(sql), sql.transaction():
+            with self._database(axon_id).sql_writer() as sql, run.using(sql), sql.transaction():
                 return sql.run(statement)
 
-        result: SqlResult = await lane.run(Run(work, self.limits))
+        result: SqlResult = await lane.run(Run(work, self.limits, lane.stuck))
         return result
 
     # ---------------------------------------------------------------------------------
@@ -304,8 +318,7 @@ class Store:
     def _close_files(self) -> None:
         for workers in (self._publishers, self._sql_writers, self._sql_readers, self._history):
             workers.close()
-        for database in self._databases.values():
-            database.close()
+        self._connections.close()
         self._registry.close()
 
     def _discard(self, axon_id: str) -> None:
@@ -315,11 +328,19 @@ class Store:
             database.close()
         AxonDatabase.remove(self._path(axon_id))
 
+    def _check_size(self, payload: str) -> None:
+        most = self.limits.payload_bytes
+        # A character has four bytes at most: counting them is rarely needed.
+        if len(payload) > most // 4 and len(payload.encode()) > most:
+            raise Refused(413, f"payload is larger than {most} bytes.")
+
     def _path(self, axon_id: str) -> Path:
         return self._axons / f"{axon_id}.db"
 
     async def _live(self, axon_id: str) -> None:
         """Raise :class:`NotFoundInStore` unless the axon is there and not deleted."""
+        if self._closed:
+            raise Refused(503, "Server is stopping.")
         if (await self.get_axon(axon_id)).deleted_at_ms is not None:
             raise NotFoundInStore
 
@@ -344,7 +365,7 @@ class Store:
             if database is None:
                 if self._registry.get(axon_id).deleted_at_ms is not None:
                     raise NotFoundInStore
-                database = AxonDatabase(self._path(axon_id), self.limits)
+                database = AxonDatabase(self._path(axon_id), self.limits, self._connections)
                 self._databases[axon_id] = database
             return database
 
@@ -378,6 +399,19 @@ class Store:
 
         self._history.submit(work)
         return await answer
+
+
+def _open_registry(directory: Path) -> Registry:
+    try:
+        for made in (directory, directory / "axons"):
+            made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made.chmod(0o700)
+        return Registry(directory / "registry.db")
+    except (OSError, apsw.Error) as error:
+        raise ServiceError(
+            f"cannot keep axons in {directory} ({error}): set AXON_NOTEBOOK_HOME to a folder"
+            " that can be written"
+        ) from error
 
 
 def _batch(

@@ -19,44 +19,64 @@ class Workers:
 
     Args:
         name: Prefix of the threads' names.
-        size: Most threads.
+        size: Most threads, besides those that are lost.
+        spare: For how many lost threads others take over.
         nice: How much the threads give way to others in CPU time (Linux).
     """
 
-    def __init__(self, name: str, size: int, *, nice: int = 0) -> None:
+    def __init__(self, name: str, size: int, *, spare: int = 0, nice: int = 0) -> None:
         self._name = name
         self._size = size
+        self._spare = spare
         self._nice = nice
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._started = 0
         self._unfinished = 0
+        self._lost = 0
         self._closed = False
 
     def submit(self, work: Callable[[], None]) -> None:
         """Have a thread call *work*; any thread may submit."""
         with self._lock:
             if self._closed:
-                raise RuntimeError(f"{self._name} workers are closed; open a new store")
+                raise RuntimeError(f"the {self._name} threads have ended: open a new store")
             self._unfinished += 1
-            if len(self._threads) < min(self._unfinished, self._size):
-                self._start()
             self._queue.put(work)
+            self._fill()
+
+    def lose(self) -> None:
+        """Take note that a thread is stuck in its work, so that a spare one takes over."""
+        with self._lock:
+            self._lost += 1
+            self._fill()
+
+    def regain(self) -> None:
+        """Take note that a lost thread came back."""
+        with self._lock:
+            self._lost -= 1
 
     def close(self, timeout: float = 2.0) -> None:
         """Let queued work finish, end the threads, wait up to *timeout* seconds for each."""
         with self._lock:
-            threads, self._closed = [] if self._closed else self._threads, True
+            threads, self._closed = [] if self._closed else list(self._threads), True
         for _ in threads:
             self._queue.put(None)
         for thread in threads:
             thread.join(timeout)
 
-    def _start(self) -> None:
-        name = f"{self._name}-{len(self._threads) + 1}"
-        thread = threading.Thread(target=self._loop, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    @property
+    def _most(self) -> int:
+        return self._size + min(self._lost, self._spare)
+
+    def _fill(self) -> None:
+        if not self._closed and len(self._threads) < min(self._unfinished, self._most):
+            self._started += 1
+            name = f"{self._name}-{self._started}"
+            thread = threading.Thread(target=self._loop, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _loop(self) -> None:
         if self._nice and sys.platform == "linux":
@@ -65,3 +85,6 @@ class Workers:
             work()
             with self._lock:
                 self._unfinished -= 1
+                if len(self._threads) > self._most:
+                    self._threads.remove(threading.current_thread())
+                    return

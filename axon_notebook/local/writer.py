@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -25,6 +25,9 @@ from .sql import refusal_for
 from .workers import Workers
 
 __all__ = ["Lane"]
+
+_NEWEST: Final = """
+SELECT sequence, timestamp_ms FROM main.rl_axon_events ORDER BY sequence DESC LIMIT 1"""
 
 Outcome = list[PublishResult] | Exception
 
@@ -96,7 +99,7 @@ class Lane:
         """Run a statement of a user in its turn; return its result."""
         self._waiting.append(run)
         self._start()
-        return await run.result(on_abandoned=self._abandon)
+        return await run.result()
 
     async def idle(self) -> None:
         """Wait until nothing is waiting or working."""
@@ -112,7 +115,6 @@ class Lane:
 
     def _work(self) -> None:
         """Give what waits to a thread; one at a time works for this lane."""
-        self._stuck = False
         if not self._waiting:
             self._busy = False
             self._idle.set()
@@ -139,9 +141,6 @@ class Lane:
         return group
 
     def _committed(self, outcome: list[tuple[Publish, Outcome]], events: list[AxonEvent]) -> None:
-        if events:
-            self._head = events[-1].sequence
-            self._published(self.axon_id, events)
         for publish, result in outcome:
             if publish.answer.done():
                 continue  # who published has left; the events are stored all the same
@@ -149,33 +148,32 @@ class Lane:
                 publish.answer.set_exception(result)
             else:
                 publish.answer.set_result(result)
-        self._work()
+        try:
+            if events:
+                self._head = events[-1].sequence
+                self._published(self.axon_id, events)
+        finally:
+            self._work()
 
-    def _abandon(self) -> None:
-        """A statement cannot be stopped: whoever waits behind it hears so."""
-        self._stuck = True
-        for waiting in self._waiting:
-            if isinstance(waiting, Publish) and not waiting.answer.done():
-                waiting.answer.set_exception(storage_busy())
-        self._waiting = deque(w for w in self._waiting if isinstance(w, Run))
+    def stuck(self, stuck: bool) -> None:
+        """Hear that a statement cannot be stopped, or ended after all."""
+        self._stuck = stuck
+        refused = [w for w in self._waiting if isinstance(w, Publish)] if stuck else []
+        for publish in refused:
+            self._waiting.remove(publish)
+            if not publish.answer.done():
+                publish.answer.set_exception(storage_busy())
 
     # On the thread that works for the lane --------------------------------------
 
-    def _opened(self) -> AxonDatabase:
-        database = self._open_database()
-        database.check_present()
-        if not self._ready:
-            self._head, self._timestamp = database.last()
-            self._ready = True
-        return database
+    def _resume(self, connection: apsw.Connection) -> None:
+        """Learn where the history stands, before the first commit."""
+        rows: Any = connection.execute(_NEWEST).fetchall()
+        self._head, self._timestamp = rows[0] if rows else (0, 0)
+        self._ready = True
 
     def _run_one(self, run: Run[Any]) -> None:
-        try:
-            self._opened()
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
-            run.fail(_refused(error))
-        else:
-            run.work()
+        run.work()
         self._loop.call_soon_threadsafe(self._work)
 
     def _commit(self, group: list[Publish]) -> None:
@@ -191,9 +189,11 @@ class Lane:
     ) -> list[tuple[Publish, Outcome]]:
         """Commit *group* whole, or leave nothing of it behind."""
         try:
-            database = self._opened()
-            with Commit(database.publisher, self._timestamp, self._limits) as commit:
-                outcome = [(publish, _added(commit, publish)) for publish in group]
+            with self._open_database().publisher() as connection:
+                if not self._ready:
+                    self._resume(connection)
+                with Commit(connection, self._timestamp, self._limits) as commit:
+                    outcome = [(publish, _added(commit, publish)) for publish in group]
         except Exception as error:  # noqa: BLE001 - handed to whoever waits
             refused = _refused(error)
             return [(publish, refused) for publish in group]
