@@ -72,3 +72,8 @@ def unload_ipython_extension(shell: Any) -> None:
     from . import magics
 
     magics.unload(shell)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Where ``jupyter labextension develop`` finds the extension that colours cells."""
+    return [{"src": "labextension", "dest": "axon-notebook"}]

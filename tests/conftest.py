@@ -9,6 +9,12 @@ import pytest
 
 from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
 
+from .browser import chromium
+
+
+def pytest_report_header() -> str:
+    return f"chromium: {chromium.describe()}"
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
