@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from .axon import Axon
 from .config import Secret, Settings
+from .devbox import Devbox, create_body
 from .errors import NotFound, ServiceError
 from .models import AxonInfo
 from .wire.api import ApiClient
@@ -116,6 +117,57 @@ class Client:
 
         query = {f"metadata[{key}]": value for key, value in (metadata or {}).items()}
         return axons_frame(self._list(limit, deleted, name=name, search=search, **query))
+
+    def devbox(self, devbox_id: str) -> Devbox:
+        """Return the devbox with this id.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        return Devbox(self._api, self._api.get_devbox(devbox_id))
+
+    def create_devbox(
+        self,
+        name: str | None = None,
+        *,
+        mounts: Iterable[Mapping[str, Any]] = (),
+        metadata: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        launch_commands: Sequence[str] = (),
+        timeout: float | None = None,
+    ) -> Devbox:
+        """Create a devbox and wait until it is running.
+
+        With the embedded service it is a directory on this machine and **no
+        sandbox**: its commands run with your rights.
+
+        Args:
+            name: What people call it.
+            mounts: As in the API, such as ``{"type": "broker_mount", "axon_id": …}``.
+            metadata: Texts by name, for finding it again.
+            environment: Variables of every command.  A command gets none that begins
+                with ``RUNLOOP_`` otherwise.
+            files: Contents by path, relative to the home directory.
+            launch_commands: Run first; one that fails fails the devbox.
+            timeout: Seconds to wait for it; without, as long as it takes.
+
+        Raises:
+            ExecutionError: If it failed to start, or not in time; it exists all the same.
+        """
+        body = create_body(
+            name,
+            mounts=mounts,
+            metadata=metadata,
+            environment=environment,
+            files=files,
+            launch_commands=launch_commands,
+        )
+        info = self._api.create_devbox(body)
+        devbox = Devbox(self._api, info)
+        if info.status != "running":
+            devbox.wait(timeout)
+        return devbox
 
     def close(self) -> None:
         """Close the connections; idempotent.  The embedded service goes on running."""

@@ -191,7 +191,11 @@ class ExecutionInfo(msgspec.Struct, frozen=True):
 
 
 class DevboxInfo(msgspec.Struct, frozen=True):
-    """A devbox (``DevboxView``, the fields this package uses)."""
+    """A devbox (``DevboxView``, the fields this package uses).
+
+    ``isolation`` and ``directory`` come from the embedded service alone: what
+    separates its commands from this machine (nothing), and where they start.
+    """
 
     id: str
     status: str
@@ -201,6 +205,8 @@ class DevboxInfo(msgspec.Struct, frozen=True):
     failure_reason: str | None = None
     shutdown_reason: str | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    isolation: str | None = None
+    directory: str | None = None
 
 
 class DevboxList(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ WAITING = {
     "wire.retry",
     "wire.stream",
     "wire.subscription",
+    "wire.log_stream",  # two streams merged in the order of arrival need two readers
     "widgets.feed",
     "magics.status",
 }

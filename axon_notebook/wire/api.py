@@ -150,7 +150,7 @@ class ApiClient:
         self, devbox_id: str, statuses: Sequence[str], *, hold: float
     ) -> DevboxInfo:
         """``POST /v1/devboxes/{id}/wait_for_status``; 408 after *hold* seconds."""
-        body = {"statuses": list(statuses), "timeout_seconds": int(hold)}
+        body = {"statuses": list(statuses), "timeout_seconds": round(hold, 3)}
         path = f"/v1/devboxes/{_part(devbox_id)}/wait_for_status"
         return self._http.send("POST", path, DevboxInfo, json=body, timeout=hold + 5, attempts=1)
 
@@ -173,7 +173,7 @@ class ApiClient:
         self, devbox_id: str, execution_id: str, *, hold: float
     ) -> ExecutionInfo:
         """``POST …/wait_for_status`` for ``completed``; 408 after *hold* seconds."""
-        body = {"statuses": ["completed"], "timeout_seconds": max(1, int(hold))}
+        body = {"statuses": ["completed"], "timeout_seconds": round(hold, 3)}
         path = f"{_execution(devbox_id, execution_id)}/wait_for_status"
         return self._http.send("POST", path, ExecutionInfo, json=body, timeout=hold + 5, attempts=1)
 
@@ -185,10 +185,10 @@ class ApiClient:
         path = f"{_execution(devbox_id, execution_id)}/kill"
         return self._http.send("POST", path, ExecutionInfo, json=body)
 
-    def send_stdin(self, devbox_id: str, execution_id: str, body: Mapping[str, str]) -> None:
-        """``POST …/send_std_in`` with ``text`` or ``signal``."""
+    def send_stdin(self, devbox_id: str, execution_id: str, body: Mapping[str, str]) -> bool:
+        """``POST …/send_std_in`` with ``text`` or ``signal``; whether the command took it."""
         path = f"{_execution(devbox_id, execution_id)}/send_std_in"
-        self._http.send("POST", path, dict, json=body)
+        return bool(self._http.send("POST", path, dict, json=body).get("success"))
 
     def stream_output(
         self,
