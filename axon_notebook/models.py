@@ -11,7 +11,7 @@ Source: Runloop OpenAPI documents (axons, executions) and the types of
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -53,11 +53,12 @@ def origin_name(value: int | str) -> str:
 class AxonEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of an axon (``AxonEventView``).
 
-    ``sequence`` is per axon, starts at 1 and has no holes.  ``payload`` is the
-    text that was published, usually JSON; :meth:`json` decodes it.
+    ``sequence`` is per axon, starts at 1 and has no holes; decoding refuses what
+    is no positive signed 64-bit number.  ``payload`` is the text that was
+    published, usually JSON; :meth:`json` decodes it.
     """
 
-    sequence: int
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     axon_id: str
     timestamp_ms: int
     origin: str

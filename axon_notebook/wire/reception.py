@@ -215,8 +215,6 @@ def _decoded(frame: ServerSentEvent) -> AxonEvent | Unreadable | None:
         event = _EVENT.decode(frame.data)
     except (msgspec.DecodeError, RecursionError) as error:
         return Unreadable(sequence, frame.size, text, str(error))
-    if event.sequence < 1:
-        return Unreadable(None, frame.size, text, f"sequence {event.sequence} is not positive")
     return event
 
 

@@ -125,7 +125,7 @@ class EventDecoder:
             The data of each event the chunk completes, at least one; or ``None``
             if the chunk needs :meth:`feed`.  Then nothing was taken from it.
         """
-        if self._fields_seen or self._after_cr or self._skipped or self._start is not None:
+        if self._fields_seen or self._after_cr or self._skipped or self._start:
             return None
         head, end, tail = chunk.rpartition(b"\n\n")
         if not end or b"\n" in tail or b"\r" in chunk:
@@ -136,6 +136,7 @@ class EventDecoder:
         raws = body[len(_PREFIX) :].split(b"\n\n" + _PREFIX)
         if b"\n" in b"".join(raws):
             return None
+        self._start = None
         self._line = bytearray(tail)
         return raws
 

@@ -28,7 +28,7 @@ from ..errors import (
 from ..models import AxonEvent, origin_name
 from .api import ApiClient
 from .backoff import Backoff
-from .client import ByteStream, Interrupt
+from .client import ByteStream, Endpoint, Interrupt
 from .cursor import EventBatch
 from .reception import Reception
 
@@ -104,6 +104,7 @@ class EventStream:
         self._interrupt = Interrupt()
         self._last_contact = time.monotonic()
         self._suspect = False  # the server may be another one than before
+        self._endpoint: Endpoint | None = None
 
     def __iter__(self) -> Iterator[EventBatch]:
         while not self._closed.is_set():
@@ -153,6 +154,8 @@ class EventStream:
         if self._closed.is_set():
             return
         head = self._check_history()
+        before, self._endpoint = self._endpoint, self._client.endpoint
+        self._suspect = self._suspect or before not in (None, self._endpoint)
         after = self.reception.cursor.after_sequence
         # One event of overlap shows whether the server still has the history that was read.
         if after > 0 and (self._suspect or time.monotonic() - self._last_contact > STALE_SECONDS):
@@ -202,14 +205,14 @@ class EventStream:
         return head
 
     def _fill(self, first: int, last: int) -> Iterator[EventBatch]:
-        """Fetch a gap from the history; declare missing what is not there."""
-        last_in_page = min(last, first + FILL_PAGE - 1)
-        events = self._fetch(first, last_in_page)
+        """Fetch the start of a gap from the history; declare missing what is not there."""
+        events, reached = self._fetch(first, last)
         yield from self.reception.accept(events)
-        if self.reception.cursor.after_sequence < last_in_page:
-            yield from self.reception.settle(last_in_page)
+        if self.reception.cursor.after_sequence < reached:
+            yield from self.reception.settle(reached)
 
-    def _fetch(self, first: int, last: int) -> list[AxonEvent]:
+    def _fetch(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
+        """Return events of the gap, and up to where these are all that exist."""
         for attempt in range(FILL_ATTEMPTS):
             try:
                 return self._history(first, last)
@@ -220,25 +223,26 @@ class EventStream:
                     raise  # the connection is given up; the next one starts at the gap
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _history(self, first: int, last: int) -> list[AxonEvent]:
+    def _history(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
         sql = (
             "SELECT sequence, timestamp_ms, origin, source, event_type, payload "
             "FROM rl_axon_events WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?"
         )
         found: list[AxonEvent] = []
-        while first <= last:
+        # A server may return fewer rows than asked for; only none means that there are no more.
+        while first <= last and len(found) < FILL_PAGE:
             rows = self._client.query(self.axon_id, sql, [first, last, FILL_PAGE]).rows
             if not rows:
-                break
+                return found, last
             for sequence, time_ms, origin, source, event_type, payload in rows:
                 name = origin_name(origin)
                 found.append(
                     AxonEvent(sequence, self.axon_id, time_ms, name, source, event_type, payload)
                 )
             first = found[-1].sequence + 1
-        return found
+        return found, first - 1
 
-    def _listed(self, first: int, last: int) -> list[AxonEvent]:
+    def _listed(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
         """The same from the list of events, for a server without SQL history."""
         try:
             page = self._client.list_events(
@@ -246,7 +250,11 @@ class EventStream:
             )
         except BadRequest:  # what this cursor means is the server's own affair
             page = self._client.list_events(self.axon_id, limit=FILL_PAGE, count=False)
-        return [e for e in reversed(page.events) if first <= e.sequence <= last]
+        inside = [e for e in reversed(page.events) if first <= e.sequence <= last]
+        if last - first >= FILL_PAGE and page.has_more and len(inside) == len(page.events):
+            # The page, newest first, did not get back to the start of the gap.
+            return self._listed(first, first + FILL_PAGE - 1)
+        return inside, last
 
     def _pause(self, error: AxonError | None) -> None:
         """Wait for the next attempt, or raise what cannot be helped by one."""

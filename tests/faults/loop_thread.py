@@ -48,11 +48,16 @@ class LoopThread:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-        assert not self._thread.is_alive(), "the loop did not stop"
+        self.stop()
         if self.problems and error is None:
             raise ExceptionGroup("a neighbour failed", self.problems)
+
+    def stop(self) -> None:
+        """End every connection and the thread; idempotent."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+        assert not self._thread.is_alive(), "the loop did not stop"
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

@@ -156,8 +156,8 @@ class ScriptedServer(LoopThread):
         answer: Answer,
     ) -> None:
         body = _Body(writer, answer)
-        body.begin()
         try:
+            body.begin()
             if answer.steps is not None:
                 for step in answer.steps:
                     await _take_step(step, body, reader)

@@ -274,7 +274,6 @@ def test_twice_the_input_takes_twice_the_calls(stream: Callable[[int], list[byte
 def test_plain_events_cost_no_call_each() -> None:
     """The reader's share of a replay must stay small beside the JSON decoder's."""
     decoder = EventDecoder()
-    decoder.feed(b"\n")
     body = encode_event(b'{"sequence":1}') * 1000
 
     assert calls_during(lambda: decoder.feed_data(body)) < 30
@@ -316,8 +315,6 @@ def test_plain_blocks_come_back_as_their_raw_data() -> None:
 def test_a_refused_chunk_leaves_the_decoder_as_it_was(chunk: bytes) -> None:
     """The caller feeds the same chunk again; nothing may be taken twice."""
     quick, plain = EventDecoder(max_event_bytes=8), EventDecoder(max_event_bytes=8)
-    quick.feed(b"\n")
-    plain.feed(b"\n")
 
     refused = quick.feed_data(chunk)
 
@@ -326,15 +323,21 @@ def test_a_refused_chunk_leaves_the_decoder_as_it_was(chunk: bytes) -> None:
     assert decode(quick, rest) == decode(plain, rest)
 
 
+def test_the_first_chunk_of_a_stream_can_be_quick() -> None:
+    """A resumed stream often is one chunk; the next byte order mark is then data."""
+    decoder = EventDecoder()
+
+    assert decoder.feed_data(b"data: a\n\n") == [b"a"]
+    assert decoder.feed(b"\xef\xbb\xbfdata: b\n\n") == []
+
+
 def test_nothing_is_quick_while_a_block_is_open() -> None:
-    """An event type or a CR before the chunk changes what the chunk means."""
-    after_field, after_cr, at_start = EventDecoder(), EventDecoder(), EventDecoder()
-    after_field.feed(b"event: e\n")
-    after_cr.feed(b"\r")
+    """An event type, a CR or half a byte order mark changes what the next chunk means."""
+    decoders = [EventDecoder(), EventDecoder(), EventDecoder()]
+    for decoder, before in zip(decoders, (b"event: e\n", b"\r", b"\xef\xbb"), strict=True):
+        decoder.feed(before)
 
-    refusals = [decoder.feed_data(b"data: a\n\n") for decoder in (after_field, after_cr, at_start)]
-
-    assert refusals == [None, None, None]
+    assert [decoder.feed_data(b"data: a\n\n") for decoder in decoders] == [None, None, None]
 
 
 # --- Any bytes ---------------------------------------------------------------------------------
