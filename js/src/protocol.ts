@@ -13,7 +13,7 @@
 // - Raw event texts travel in `buffers[0]` as one JSON array, UTF-8; log bytes as they are.
 // - Times are milliseconds since the Unix epoch, on the kernel's clock unless said otherwise.
 
-/** Both sides say it; a page that meets another number asks for a page reload. */
+/** Both say it; a page with another version is answered with "failed": reload the page. */
 export const PROTOCOL_VERSION = 1;
 /** The pump sends at most once in this time. */
 export const TICK_MS = 50;

@@ -2,7 +2,7 @@
 // look like something it is not.
 
 const HIDDEN =
-  /(?![\t\n\r\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+  /(?![\t\n\r]|\ufe0e|\ufe0f)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 const SPACES = /[\t\n\r]+/g;
 
 /** The text with every hidden character shown as a picture (␀) or by its number (⟨U+202E⟩). */

@@ -1,0 +1,241 @@
+// The rate chart: stacked bars by colour on a canvas, a brush that filters by time.
+
+import { h, on, setText } from "../dom.ts";
+import { HUES } from "./histogram.ts";
+import { clock, count } from "./status.ts";
+import type { View } from "./view.ts";
+
+const HEIGHT = 44;
+const AXIS = 12;
+const BAR = 5;
+const GAP = 1;
+const LEAST_MS = 30_000;
+/** Newest events older than this are history: the chart ends with them, not with now. */
+const STALE_MS = 60_000;
+const WINDOWS: readonly (readonly [string, number])[] = [
+  ["last minute", 60_000],
+  ["last 5 min", 300_000],
+  ["last 30 min", 1_800_000],
+  ["everything", Number.POSITIVE_INFINITY],
+];
+
+export class Chart {
+  readonly element: HTMLElement;
+  readonly #canvas = h("canvas", { class: "chart-canvas", role: "img" });
+  readonly #window = h("select", {
+    class: "chart-window",
+    "aria-label": "Time shown in the chart",
+  });
+  readonly #tip = h("span", { class: "chart-tip", "aria-hidden": "true" });
+  #width = 0;
+  #span = 300_000;
+  /** What was drawn last: time of the left edge and ms per px. */
+  #from = 0;
+  #scale = 1;
+  #drag: [number, number] | null = null;
+  #colours: string[] = [];
+  #coloursOf = "";
+
+  constructor(private readonly view: View) {
+    for (const [name, span] of WINDOWS)
+      this.#window.append(h("option", { value: span, text: name }));
+    this.#window.value = String(this.#span);
+    on(
+      this.#window,
+      "change",
+      () => {
+        this.#span = Number(this.#window.value);
+        view.invalidate();
+      },
+      view.signal,
+    );
+    this.element = h("div", { class: "chart" }, this.#canvas, this.#tip, this.#window);
+    this.#listen();
+  }
+
+  resize(width: number): void {
+    this.#width = Math.max(0, Math.floor(width));
+  }
+
+  draw(): void {
+    const { session, paused } = this.view;
+    this.element.hidden = !this.view.chartShown || session.store.size === 0;
+    if (this.element.hidden || this.#width < 20) return;
+    const [from, to] = this.#extent();
+    const { bars, widthMs } = session.histogram.bars(from, to, this.#width / (BAR + GAP));
+    const first = bars[0]?.from ?? from;
+    this.#from = first;
+    this.#scale = (bars.length * widthMs) / this.#width;
+    const context = this.#prepare();
+    if (!context) return;
+    context.globalAlpha = paused ? 0.4 : 1;
+    const highest = bars.reduce((most, bar) => Math.max(most, bar.total), 1);
+    const step = this.#width / Math.max(1, bars.length);
+    for (const [i, bar] of bars.entries()) this.#bar(context, i * step, step, bar.counts, highest);
+    context.globalAlpha = 1;
+    this.#axis(context, highest, widthMs);
+    this.#drawBrush(context);
+    const words = `${count(bars.reduce((sum, bar) => sum + bar.total, 0))} events from ${clock(from)} to ${clock(to)}`;
+    this.#canvas.setAttribute(
+      "aria-label",
+      `Rate of events: ${words}. Use after: and before: in the filter to select a time.`,
+    );
+  }
+
+  #extent(): [number, number] {
+    const { session } = this.view;
+    const [low, high] = session.histogram.extent ?? [0, LEAST_MS];
+    const now = session.kernelNow;
+    const isLive = session.facts.stat?.state.name === "live" && now > high && now - high < STALE_MS;
+    const to = isLive ? now : high;
+    return [Math.max(to - this.#span, Math.min(low, to - LEAST_MS)), to];
+  }
+
+  #prepare(): CanvasRenderingContext2D | null {
+    const canvas = this.#canvas;
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.round(this.#width * ratio);
+    if (canvas.width !== width || canvas.height !== Math.round(HEIGHT * ratio)) {
+      canvas.width = width;
+      canvas.height = Math.round(HEIGHT * ratio);
+      canvas.style.width = `${this.#width}px`;
+      canvas.style.height = `${HEIGHT}px`;
+    }
+    const context = canvas.getContext("2d");
+    if (!context) return null;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.#width, HEIGHT);
+    this.#readColours();
+    return context;
+  }
+
+  #bar(
+    context: CanvasRenderingContext2D,
+    x: number,
+    step: number,
+    counts: number[],
+    highest: number,
+  ): void {
+    const room = HEIGHT - AXIS - 2;
+    let y = HEIGHT - AXIS;
+    for (let hue = 0; hue < HUES; hue++) {
+      const amount = counts[hue]!;
+      if (amount === 0) continue;
+      const height = Math.max(1, (amount / highest) * room);
+      y -= height;
+      context.fillStyle = this.#colours[hue] ?? "gray";
+      context.fillRect(x, y, Math.max(1, step - GAP), height);
+    }
+  }
+
+  #axis(context: CanvasRenderingContext2D, highest: number, widthMs: number): void {
+    const base = HEIGHT - AXIS + 0.5;
+    context.fillStyle = this.#colours[HUES + 1] ?? "gray";
+    context.fillRect(0, base - 0.5, this.#width, 1);
+    context.fillStyle = this.#colours[HUES] ?? "gray";
+    context.font = `10px ${this.#colours[HUES + 3] ?? "sans-serif"}`;
+    context.textBaseline = "top";
+    const labels = Math.max(1, Math.floor(this.#width / 140));
+    for (let i = 0; i <= labels; i++) {
+      const x = (this.#width * i) / labels;
+      context.textAlign = i === 0 ? "left" : i === labels ? "right" : "center";
+      context.fillText(clock(this.#from + x * this.#scale).slice(0, 8), x, base + 2);
+    }
+    context.textAlign = "left";
+    const peak = (highest * 1000) / widthMs;
+    context.fillText(`peak ${count(Math.round(peak))}/s`, 2, 1);
+  }
+
+  #drawBrush(context: CanvasRenderingContext2D): void {
+    const range = this.#drag ?? this.view.brush;
+    if (!range) return;
+    const x0 = (Math.min(...range) - this.#from) / this.#scale;
+    const x1 = (Math.max(...range) - this.#from) / this.#scale;
+    context.globalAlpha = 0.18;
+    context.fillStyle = this.#colours[HUES + 2] ?? "blue";
+    context.fillRect(x0, 0, Math.max(1, x1 - x0), HEIGHT - AXIS);
+    context.globalAlpha = 1;
+    context.fillRect(x0, 0, 1, HEIGHT - AXIS);
+    context.fillRect(x1, 0, 1, HEIGHT - AXIS);
+  }
+
+  /** Canvas knows no custom properties: read what they are now, once per theme. */
+  #readColours(): void {
+    const style = getComputedStyle(this.element);
+    const key = style.color + style.backgroundColor;
+    if (key === this.#coloursOf) return;
+    this.#coloursOf = key;
+    const probe = h("i", { class: "axon-hidden" });
+    this.element.append(probe);
+    const names = [
+      ...Array.from({ length: HUES }, (_, i) => `--c${i}`),
+      "--quiet",
+      "--line",
+      "--accent",
+    ];
+    this.#colours = names.map((name) => {
+      probe.style.color = `var(${name})`;
+      return getComputedStyle(probe).color;
+    });
+    this.#colours.push(style.fontFamily);
+    probe.remove();
+  }
+
+  #listen(): void {
+    const { view } = this;
+    const { signal } = view;
+    const canvas = this.#canvas;
+    const timeAt = (event: PointerEvent) =>
+      this.#from + (event.clientX - canvas.getBoundingClientRect().left) * this.#scale;
+    on(
+      canvas,
+      "pointerdown",
+      (event) => {
+        if (event.button !== 0) return;
+        canvas.setPointerCapture(event.pointerId);
+        this.#drag = [timeAt(event), timeAt(event)];
+      },
+      signal,
+    );
+    on(
+      canvas,
+      "pointermove",
+      (event) => {
+        if (this.#drag) this.#drag[1] = timeAt(event);
+        this.#showTip(event, timeAt(event));
+        view.invalidate();
+      },
+      signal,
+    );
+    on(canvas, "pointerleave", () => setText(this.#tip, ""), signal);
+    on(canvas, "pointerup", () => this.#drop(), signal);
+    on(
+      canvas,
+      "pointercancel",
+      () => {
+        this.#drag = null;
+      },
+      signal,
+    );
+    on(canvas, "dblclick", () => view.setBrush(null), signal);
+  }
+
+  #drop(): void {
+    const drag = this.#drag;
+    this.#drag = null;
+    if (!drag || Math.abs(drag[1] - drag[0]) < this.#scale * 4) return;
+    this.view.setBrush([Math.round(Math.min(...drag)), Math.round(Math.max(...drag))]);
+  }
+
+  #showTip(event: PointerEvent, time: number): void {
+    const { histogram } = this.view.session;
+    const width = Math.max(this.#scale * (BAR + GAP), histogram.sliceMs);
+    const from = Math.floor(time / width) * width;
+    setText(
+      this.#tip,
+      `${clock(time).slice(0, 8)} · ${count(Math.round((histogram.count(from, from + width) * 1000) / width))}/s`,
+    );
+    const left = event.clientX - this.#canvas.getBoundingClientRect().left;
+    this.#tip.style.left = `${Math.min(left + 10, this.#width - 120)}px`;
+  }
+}

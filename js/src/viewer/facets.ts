@@ -1,0 +1,126 @@
+// Chips with counts per type, menus for source and origin. A click edits the filter text.
+
+import { h, setAttribute, setText } from "../dom.ts";
+import { visibleLine } from "../visible.ts";
+import { shortOrigin } from "./filter.ts";
+import { entry, type Menu, menu } from "./menu.ts";
+import { count } from "./status.ts";
+import type { Dictionary } from "./store.ts";
+import { type FacetKey, facetState, setFacet } from "./terms.ts";
+import type { View } from "./view.ts";
+
+const CHIPS = 9;
+const MENU_ENTRIES = 200;
+const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
+
+export class Facets {
+  readonly element: HTMLElement;
+  readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "Types" });
+  readonly #byName = new Map<string, HTMLButtonElement>();
+  readonly #more: Menu;
+  readonly #menus: HTMLElement;
+  /** Chips keep their order while it is nearly right: a moving target cannot be clicked. */
+  #order: string[] = [];
+
+  constructor(private readonly view: View) {
+    this.#more = menu("types ▾", "all types with counts", view.signal, () =>
+      this.#fill(this.#more, "type"),
+    );
+    const source = menu("source ▾", "all sources with counts", view.signal, () =>
+      this.#fill(source, "source"),
+    );
+    const origin = menu("origin ▾", "all origins with counts", view.signal, () =>
+      this.#fill(origin, "origin"),
+    );
+    this.#menus = h(
+      "div",
+      { class: "facet-menus" },
+      this.#more.element,
+      source.element,
+      origin.element,
+    );
+    this.element = h("div", { class: "facets" }, this.#chips, this.#menus);
+  }
+
+  draw(): void {
+    const { types } = this.view.session.store;
+    const names = ranked(types).slice(0, CHIPS);
+    if (names.some((name) => !this.#order.includes(name))) this.#arrange(names);
+    const { only, not } = facetState(this.view.filterText, "type");
+    for (const [name, chip] of this.#byName) {
+      const amount = types.counts[types.find(name)] ?? 0;
+      setText(chip.lastElementChild!, count(amount));
+      setAttribute(chip, "aria-pressed", String(only.has(name)));
+      chip.dataset.not = String(not.has(name));
+    }
+    this.element.hidden = names.length === 0;
+  }
+
+  #arrange(names: string[]): void {
+    this.#order = names;
+    this.#byName.clear();
+    for (const name of names) this.#byName.set(name, this.#chip(name));
+    this.#chips.replaceChildren(...this.#byName.values());
+  }
+
+  #chip(name: string): HTMLButtonElement {
+    const { store } = this.view.session;
+    const kind = store.kinds[store.types.find(name)]!;
+    const chip = h(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        title: `only ${name}; with Alt, or the Delete key: leave it out`,
+      },
+      h("i", { class: "shape", "aria-hidden": "true", text: SHAPES[kind.shape] }),
+      h("span", { class: "name", text: visibleLine(name) }),
+      h("span", { class: "amount" }),
+    );
+    chip.dataset.hue = String(kind.hue);
+    chip.addEventListener("click", (event) =>
+      this.#toggle("type", name, event.altKey || event.shiftKey),
+    );
+    chip.addEventListener("keydown", (event) => {
+      if (event.key === "Delete" || event.key === "-") this.#toggle("type", name, true);
+    });
+    return chip;
+  }
+
+  #toggle(key: FacetKey, name: string, exclude: boolean): void {
+    const { only, not } = facetState(this.view.filterText, key);
+    const isSet = exclude ? not.has(name) : only.has(name) || not.has(name);
+    this.view.setFilter(
+      setFacet(this.view.filterText, key, name, isSet ? "any" : exclude ? "not" : "only"),
+    );
+  }
+
+  #fill(into: Menu, key: FacetKey): void {
+    const names = this.view.session.store[`${key}s`];
+    const { only } = facetState(this.view.filterText, key);
+    const entries = ranked(names)
+      .slice(0, MENU_ENTRIES)
+      .map((name) => {
+        const shown = key === "origin" ? shortOrigin(name) : visibleLine(name);
+        const label = `${shown || "(none)"}  ${count(names.counts[names.find(name)] ?? 0)}`;
+        return entry(
+          label,
+          () => {
+            this.#toggle(key, name, false);
+            this.#fill(into, key);
+          },
+          only.has(name),
+        );
+      });
+    into.fill(...entries);
+  }
+}
+
+/** Names that occur, the most frequent first. */
+function ranked(names: Dictionary): string[] {
+  return names.names
+    .map((name, code) => ({ name, amount: names.counts[code] ?? 0 }))
+    .filter(({ name, amount }) => name !== "" && amount > 0)
+    .sort((a, b) => b.amount - a.amount)
+    .map(({ name }) => name);
+}

@@ -1,0 +1,337 @@
+// The list: a pool of rows under a scroll bar, a few dozen elements for a million events.
+//
+// The viewport scrolls natively; the layer with the rows stays in place (sticky) and each row is
+// moved to where it belongs. Who moves the scroll position is told apart: what the user does
+// goes through the follow machine, what this file does is recognised by its value and ignored.
+
+import { h, keepKeys, on, setAttribute } from "../dom.ts";
+import { deltaText, duration, type Summary, summarize } from "../summary.ts";
+import { dividerText, RowElement, type RowView } from "./row.ts";
+import { Divider, type Row } from "./rows.ts";
+import { ScrollMap } from "./scroll.ts";
+import { clock, date, since } from "./status.ts";
+import type { EventAt } from "./store.ts";
+import type { View } from "./view.ts";
+
+export const HEAD_PX = 24;
+const RUN_TEXT = 300;
+const WHEEL_LINE_PX = 40;
+
+interface Anchor {
+  position: number;
+  /** Distance of its row from the top of the view, px. */
+  y: number;
+}
+
+export class List {
+  readonly element: HTMLElement;
+  readonly scroll = new ScrollMap();
+  readonly #layer = h("div", { class: "rows", role: "presentation" });
+  readonly #spacer = h("div", { class: "spacer", role: "presentation" });
+  readonly #pool: RowElement[] = [];
+  /** Scroll positions set by this file; a scroll event with another one is the user's. */
+  #set = -1;
+  #height = 0;
+
+  constructor(private readonly view: View) {
+    const head = h(
+      "div",
+      { class: "head", role: "row", "aria-rowindex": 1 },
+      ...["#", "time", "type", "event", ""].map((name, i) => this.#headCell(name, i)),
+    );
+    this.element = h(
+      "div",
+      {
+        class: "list",
+        role: "grid",
+        tabindex: 0,
+        "aria-label": "Events",
+        "aria-multiselectable": "true",
+      },
+      head,
+      this.#layer,
+      this.#spacer,
+    );
+    keepKeys(this.element);
+    this.#listen();
+  }
+
+  /** Lay out for a visible height; rows are drawn with the next frame. */
+  resize(height: number): void {
+    this.#height = Math.max(0, height - HEAD_PX);
+    this.scroll.view = this.#height;
+    this.#layer.style.height = `${this.#height}px`;
+    this.view.invalidate();
+  }
+
+  /** Remember what is at the top, so that rows put above do not move it. */
+  anchor(): Anchor | null {
+    const { rows } = this.view;
+    const [first, last] = this.scroll.window();
+    for (let i = first; i < last; i++) {
+      const row = rows.row(i);
+      if (row && row.divider === 0) {
+        return { position: row.position, y: i * this.scroll.rowHeight - this.scroll.top };
+      }
+    }
+    return null;
+  }
+
+  restore(anchor: Anchor): void {
+    const index = this.view.rows.indexOf(anchor.position);
+    this.scroll.moveTo(index * this.scroll.rowHeight - anchor.y);
+  }
+
+  toEnd(): void {
+    this.scroll.moveTo(this.scroll.bottom);
+  }
+
+  /** Write the rows of the current window into the pool. */
+  draw(): void {
+    const { scroll, view } = this;
+    this.#syncScrollBar();
+    if (this.#height <= 0) return;
+    const [first, last] = scroll.window();
+    this.#fill(Math.ceil(this.#height / scroll.rowHeight) + 1);
+    const size = this.#pool.length;
+    const used = new Set<number>();
+    for (let i = first; i < last; i++) {
+      const row = view.rows.row(i);
+      const element = this.#pool[i % size]!;
+      if (!row) continue;
+      used.add(i % size);
+      this.#drawRow(element, i, row);
+      element.place(i * scroll.rowHeight - scroll.top);
+    }
+    for (const [i, element] of this.#pool.entries()) if (!used.has(i)) element.hide();
+    setAttribute(this.element, "aria-rowcount", String(view.rows.length + 1));
+    this.#pointAtActive(first, last);
+  }
+
+  /** Forget what the rows show: a setting changed that all of them depend on. */
+  redraw(): void {
+    for (const element of this.#pool) element.key = "";
+    this.view.invalidate();
+  }
+
+  #headCell(name: string, column: number): HTMLElement {
+    const names = ["seq", "time", "type", "summary", "pair"];
+    const head = h("span", { class: names[column] ?? "", role: "columnheader" });
+    if (column === 1) {
+      const button = h("button", {
+        class: "time-mode",
+        type: "button",
+        title: "absolute, since the row before, since the start",
+      });
+      button.addEventListener("click", () => this.view.cycleTimes());
+      this.view.onTimes((text) => {
+        button.textContent = text;
+      });
+      head.append(button);
+    } else head.textContent = name || "";
+    if (column === 4) head.setAttribute("aria-label", "duration");
+    return head;
+  }
+
+  #fill(size: number): void {
+    while (this.#pool.length < size) {
+      const row = new RowElement(`${this.view.id}-row-${this.#pool.length}`);
+      this.#pool.push(row);
+      this.#layer.append(row.element);
+    }
+  }
+
+  #drawRow(element: RowElement, index: number, row: Row): void {
+    const { view } = this;
+    const { store } = view.session;
+    const event = store.get(row.position);
+    if (!event) {
+      element.hide();
+      return;
+    }
+    const pair = store.pairAt(row.position);
+    const selected = row.divider === 0 && view.selection.has(row.position);
+    const active = row.divider === 0 && view.isActive(row);
+    const missing = row.divider === Divider.Missing ? this.#missing(row) : 0;
+    const key = [
+      index,
+      row.position,
+      row.last,
+      row.count,
+      row.divider,
+      row.child,
+      selected,
+      active,
+      missing,
+      pair?.close ?? "",
+      view.drawKey,
+    ].join(" ");
+    if (key === element.key) return;
+    element.key = key;
+    element.draw(this.#rowView(index, row, event, { pair, selected, active }));
+  }
+
+  #rowView(
+    index: number,
+    row: Row,
+    event: EventAt,
+    known: Pick<RowView, "pair" | "selected" | "active">,
+  ): RowView {
+    const { view } = this;
+    return {
+      ...known,
+      index,
+      row,
+      event,
+      time: this.#time(index, event),
+      timeTitle: `${date(event.timestamp_ms)} · ${clock(event.timestamp_ms)} · ${event.source} · ${event.origin}`,
+      summary: row.divider === 0 ? this.#summary(row, event) : { lead: "", text: "", tone: "" },
+      divider: row.divider === 0 ? "" : this.#divider(row, event),
+      old: view.session.store.isOld(row.position),
+      found: view.search.active && view.search.has(row.position, row.last),
+      unfolded: view.unfolded.has(row.position),
+      highlight: view.highlight,
+    };
+  }
+
+  #time(index: number, event: EventAt): string {
+    if (this.view.times === "absolute") return clock(event.timestamp_ms);
+    if (this.view.times === "start")
+      return since(event.timestamp_ms - this.view.session.store.oldestTime);
+    for (let i = index - 1; i >= 0 && i > index - 4; i--) {
+      const row = this.view.rows.row(i);
+      if (row?.divider !== 0) continue;
+      const before = this.view.session.store.get(row.last);
+      if (before) return since(event.timestamp_ms - before.timestamp_ms);
+    }
+    return clock(event.timestamp_ms);
+  }
+
+  #summary(row: Row, event: EventAt): Summary {
+    if (row.count === 1) return summarize(event.event_type, event.origin, event.payload);
+    const first = summarize(event.event_type, event.origin, event.payload);
+    return { ...first, text: this.view.runText(row, RUN_TEXT) };
+  }
+
+  #divider(row: Row, event: EventAt): string {
+    const { session } = this.view;
+    const before = session.store.previousFilled(row.position);
+    const previous = before < 0 ? null : session.store.get(before);
+    const epoch = session.store.epochs.findLast(({ start }) => start <= row.position);
+    return dividerText(row.divider as Divider, {
+      quietMs: previous ? event.timestamp_ms - previous.timestamp_ms : 0,
+      missing: this.#missing(row),
+      recoverable: session.isRecoverable(row.position - 1),
+      label:
+        row.divider === Divider.Epoch
+          ? (epoch?.label ?? "")
+          : (session.marks.get(row.position) ?? ""),
+    });
+  }
+
+  /** Events missing directly before a row. */
+  #missing(row: Row): number {
+    const { session } = this.view;
+    const before = session.store.previousFilled(row.position);
+    const from = before < 0 ? session.start : before + 1;
+    return row.position - from;
+  }
+
+  #pointAtActive(first: number, last: number): void {
+    const { selection, rows } = this.view;
+    const index = selection.active < 0 ? -1 : rows.indexOf(selection.active);
+    const shown = index >= first && index < last && this.#pool.length > 0;
+    const id = shown ? this.#pool[index % this.#pool.length]!.element.id : null;
+    setAttribute(this.element, "aria-activedescendant", id);
+  }
+
+  // ---- scrolling --------------------------------------------------------------------------------
+
+  #syncScrollBar(): void {
+    const height = `${Math.max(0, this.scroll.height - this.#height)}px`;
+    if (this.#spacer.style.height !== height) this.#spacer.style.height = height;
+    const physical = Math.round(this.scroll.physical);
+    if (this.#height <= 0 || Math.abs(this.element.scrollTop - physical) < 1) return;
+    this.element.scrollTop = physical;
+    this.#set = this.element.scrollTop;
+  }
+
+  #listen(): void {
+    const { element, view } = this;
+    const { signal } = view;
+    on(element, "scroll", () => this.#scrolled(), signal);
+    on(element, "wheel", (event) => this.#wheel(event), signal, { passive: false });
+    let touchY = 0;
+    on(
+      element,
+      "touchstart",
+      (event) => {
+        touchY = event.touches[0]?.clientY ?? 0;
+      },
+      signal,
+      { passive: true },
+    );
+    on(
+      element,
+      "touchmove",
+      (event) => {
+        const y = event.touches[0]?.clientY ?? 0;
+        if (y > touchY) view.feedFollow({ type: "up" });
+        touchY = y;
+      },
+      signal,
+      { passive: true },
+    );
+  }
+
+  #scrolled(): void {
+    const { element, scroll, view } = this;
+    const position = element.scrollTop;
+    if (Math.abs(position - this.#set) < 1) return;
+    if (element.clientHeight === 0) return;
+    this.#set = position;
+    const before = scroll.top;
+    scroll.fromPhysical(position);
+    const distance = scroll.bottom - scroll.top;
+    // Content that grew under a resting scroll bar is no movement of the user.
+    if (scroll.top !== before)
+      view.feedFollow({ type: "scrolled", distance, height: this.#height, byUser: true });
+    view.invalidate();
+  }
+
+  #wheel(event: WheelEvent): void {
+    if (event.ctrlKey || event.deltaY === 0) return;
+    if (event.deltaY < 0) this.view.feedFollow({ type: "up" });
+    const { scroll } = this;
+    if (!scroll.mapped) return;
+    event.preventDefault();
+    const unit = event.deltaMode === 1 ? WHEEL_LINE_PX : event.deltaMode === 2 ? scroll.view : 1;
+    scroll.moveTo(scroll.top + event.deltaY * unit);
+    const distance = scroll.bottom - scroll.top;
+    if (event.deltaY > 0)
+      this.view.feedFollow({ type: "scrolled", distance, height: this.#height, byUser: true });
+    this.view.invalidate();
+  }
+
+  /** Index of the row under a point, -1 for none. */
+  indexAt(clientY: number): number {
+    const y = clientY - this.element.getBoundingClientRect().top - HEAD_PX;
+    if (y < 0) return -1;
+    const index = Math.floor((y + this.scroll.top) / this.scroll.rowHeight);
+    return index < this.view.rows.length ? index : -1;
+  }
+}
+
+/** The text of a folded run, as much as `room` characters show; the newest end of a running one. */
+export function joinRun(payloads: Iterable<string>, room: number): string {
+  let text = "";
+  for (const payload of payloads) {
+    text += deltaText(payload);
+    if (text.length > room) return text;
+  }
+  return text;
+}
+
+export function runDuration(from: EventAt, to: EventAt): string {
+  return duration(to.timestamp_ms - from.timestamp_ms);
+}

@@ -1,0 +1,195 @@
+// One row of the list: made once, filled again and again as the list moves under it.
+
+import { h, setAttribute, setText } from "../dom.ts";
+import { duration, type Summary } from "../summary.ts";
+import { visibleLine } from "../visible.ts";
+import { Divider, type Row } from "./rows.ts";
+import { count, plural } from "./status.ts";
+import type { EventAt, Pair } from "./store.ts";
+
+const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
+const WORDS = { plain: "", error: "error", quiet: "quiet" } as const;
+const MARK_LIMIT = 20;
+
+/** What a row shows; the list works it out, the row writes it down. */
+export interface RowView {
+  index: number;
+  row: Row;
+  event: EventAt;
+  time: string;
+  /** The full time, for the tooltip. */
+  timeTitle: string;
+  summary: Summary;
+  pair: Pair | null;
+  divider: string;
+  old: boolean;
+  selected: boolean;
+  active: boolean;
+  found: boolean;
+  unfolded: boolean;
+  highlight: RegExp | null;
+}
+
+export class RowElement {
+  readonly element: HTMLElement;
+  readonly #seq = cell("seq");
+  readonly #time = cell("time");
+  readonly #shape = h("i", { class: "shape", "aria-hidden": "true" });
+  readonly #shapeWord = h("span", { class: "axon-hidden" });
+  readonly #type = h("span", { class: "name" });
+  readonly #times = h("span", { class: "times" });
+  readonly #fold = h("span", { class: "fold", "aria-hidden": "true" });
+  readonly #lead = h("b", { class: "lead" });
+  readonly #text = h("span", { class: "text", dir: "auto" });
+  readonly #pair = cell("pair");
+  readonly #divider = h("div", { class: "divider", role: "gridcell", "aria-colspan": 5 });
+  readonly #cells: HTMLElement[];
+  #isDivider: boolean | null = null;
+  /** What the row shows now; the same key need not be drawn again. */
+  key = "";
+
+  constructor(id: string) {
+    const type = cell("type");
+    type.append(this.#shape, this.#shapeWord, this.#type, this.#times);
+    const summary = cell("summary");
+    summary.append(this.#fold, this.#lead, this.#text);
+    this.#cells = [this.#seq, this.#time, type, summary, this.#pair];
+    this.element = h("div", { class: "row", role: "row", id });
+  }
+
+  place(y: number): void {
+    this.element.style.transform = `translateY(${y}px)`;
+  }
+
+  hide(): void {
+    if (this.key === "hidden") return;
+    this.key = "hidden";
+    this.element.hidden = true;
+  }
+
+  draw(view: RowView): void {
+    const { element } = this;
+    element.hidden = false;
+    this.#become(view.row.divider !== 0);
+    setAttribute(element, "aria-rowindex", String(view.index + 2));
+    element.dataset.state = states(view);
+    if (view.row.divider !== 0) {
+      setAttribute(element, "aria-selected", null);
+      setText(this.#divider, view.divider);
+      this.#divider.dataset.kind = DIVIDER_KINDS.get(view.row.divider) ?? "";
+      return;
+    }
+    setAttribute(element, "aria-selected", view.selected ? "true" : "false");
+    this.#drawEvent(view);
+  }
+
+  #drawEvent(view: RowView): void {
+    const { event, row } = view;
+    setText(this.#seq, String(event.sequence));
+    setText(this.#time, view.time);
+    this.#time.title = view.timeTitle;
+    setText(this.#shape, SHAPES[event.kind.shape]);
+    setText(this.#shapeWord, WORDS[event.kind.shape]);
+    this.element.dataset.hue = String(event.kind.hue);
+    setText(this.#type, visibleLine(event.event_type));
+    this.#type.title = event.event_type.length > 18 ? event.event_type : "";
+    setText(this.#times, row.count > 1 ? `×${count(row.count)}` : "");
+    setText(this.#fold, row.count > 1 ? (view.unfolded ? "▾" : "▸") : "");
+    this.#drawSummary(view);
+    const [text, state] = pairText(view);
+    setText(this.#pair, text);
+    this.#pair.dataset.state = state;
+  }
+
+  #drawSummary({ summary, highlight }: RowView): void {
+    const lead = visibleLine(summary.lead);
+    const text = visibleLine(summary.text);
+    this.element.dataset.tone = summary.tone;
+    if (!highlight) {
+      setText(this.#lead, lead);
+      setText(this.#text, text);
+      return;
+    }
+    this.#lead.replaceChildren(...marked(lead, highlight));
+    this.#text.replaceChildren(...marked(text, highlight));
+  }
+
+  #become(divider: boolean): void {
+    if (divider === this.#isDivider) return;
+    this.#isDivider = divider;
+    this.element.replaceChildren(...(divider ? [this.#divider] : this.#cells));
+    if (divider) {
+      delete this.element.dataset.hue;
+      delete this.element.dataset.tone;
+    }
+  }
+}
+
+const DIVIDER_KINDS = new Map<number, string>([
+  [Divider.Pause, "pause"],
+  [Divider.Missing, "missing"],
+  [Divider.Mark, "mark"],
+  [Divider.Epoch, "epoch"],
+]);
+
+/** The words on a divider. */
+export function dividerText(
+  divider: Divider,
+  facts: { quietMs: number; missing: number; recoverable: boolean; label: string },
+): string {
+  switch (divider) {
+    case Divider.Pause:
+      return `${duration(facts.quietMs)} later`;
+    case Divider.Missing:
+      return facts.recoverable
+        ? `recovering ${plural(facts.missing, "event")} …`
+        : `${plural(facts.missing, "event")} not kept`;
+    case Divider.Mark:
+      return visibleLine(facts.label);
+    case Divider.Epoch:
+      return facts.label;
+  }
+}
+
+function cell(name: string): HTMLElement {
+  return h("span", { class: name, role: "gridcell" });
+}
+
+function states(view: RowView): string {
+  const names: string[] = [];
+  if (view.selected) names.push("selected");
+  if (view.active) names.push("active");
+  if (view.found) names.push("found");
+  if (view.old) names.push("old");
+  if (view.row.child) names.push("child");
+  return names.join(" ");
+}
+
+/** ┐ 4.2 s where a pair opens, ┘ where it closes, … while it is open. */
+function pairText({ pair, row }: RowView): [string, string] {
+  if (!pair || row.count > 1) return ["", ""];
+  if (pair.open === row.position) {
+    if (pair.close < 0) return ["┐ …", "open"];
+    return [`┐ ${duration(pair.closeTime - pair.openTime)}`, pair.failed ? "bad" : "done"];
+  }
+  return pair.open < 0 ? ["", ""] : ["┘", pair.failed ? "bad" : "done"];
+}
+
+/** The text with what was found in <mark> elements. */
+export function marked(text: string, expression: RegExp): (Node | string)[] {
+  const parts: (Node | string)[] = [];
+  let at = 0;
+  expression.lastIndex = 0;
+  for (let i = 0; i < MARK_LIMIT; i++) {
+    const found = expression.exec(text);
+    if (!found) break;
+    if (found[0] === "") {
+      expression.lastIndex++;
+      continue;
+    }
+    parts.push(text.slice(at, found.index), h("mark", { text: found[0] }));
+    at = found.index + found[0].length;
+  }
+  parts.push(text.slice(at));
+  return parts;
+}

@@ -1,0 +1,328 @@
+// What one widget model knows: its events, its connection, its counts. Made in `initialize`,
+// shared by every view of the model, independent of any DOM.
+
+import { type Channel, Conn, type Hole, type Receiver } from "../conn.ts";
+import type {
+  ByeMessage,
+  EventRecord,
+  KernelMessage,
+  Range,
+  Snapshot,
+  StatMessage,
+} from "../protocol.ts";
+import { Histogram } from "./histogram.ts";
+import { Store } from "./store.ts";
+
+/** A view without a word from the kernel shows its saved snapshot after this time. */
+export const SNAPSHOT_AFTER_MS = 3000;
+const RATE_MS = 2000;
+const HOLES_AT_ONCE = 8;
+
+/** Everything the state line is made from. */
+export interface Facts {
+  heard: boolean;
+  /** Time since the session began, ms. */
+  age: number;
+  silentMs: number;
+  silent: boolean;
+  gone: boolean;
+  bye: ByeMessage["reason"] | null;
+  stat: StatMessage | null;
+  /** When the snapshot was taken; null if this is not one. */
+  snapshot: number | null;
+  /** Time until the next attempt, ms. */
+  retryIn: number;
+  size: number;
+  error: string;
+}
+
+export interface Counts {
+  /** Events here and in the kernel that the viewer was asked to show. */
+  total: number;
+  /** The server could not deliver them. */
+  lost: number;
+  /** They were let go, here or in the kernel, to stay within the budget. */
+  notKept: number;
+  /** They are missing here and asked for. */
+  recovering: number;
+}
+
+export class Session implements Receiver {
+  readonly store = new Store();
+  readonly histogram = new Histogram();
+  readonly marks = new Map<number, string>();
+  stat: StatMessage | null = null;
+  bye: ByeMessage["reason"] | null = null;
+  snapshotTaken: number | null = null;
+  isSilent = false;
+  isGone = false;
+  /** Shown in place of the events: the widget itself failed. */
+  error = "";
+  maxChars = Number.POSITIVE_INFINITY;
+  /** Grows when events were put between or before others: searches begin anew. */
+  reordered = 0;
+
+  readonly #conn: Conn;
+  readonly #views = new Set<() => void>();
+  readonly #decoder = new TextDecoder();
+  readonly #bornAt: number;
+  readonly #arrivals: [number, number][] = [];
+  /** Ranges of positions that nobody can deliver. */
+  #unavailable: Range[] = [];
+  #heardAt: number;
+  #kernelMs = 0;
+
+  constructor(
+    channel: Channel,
+    signal: AbortSignal,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.#bornAt = now();
+    this.#heardAt = now();
+    this.#conn = new Conn(channel, this, signal, now);
+  }
+
+  /** Call `changed` whenever there is something new to draw, until the signal ends. */
+  watch(changed: () => void, signal: AbortSignal): void {
+    this.#views.add(changed);
+    signal.addEventListener("abort", () => this.#views.delete(changed), { once: true });
+  }
+
+  get conn(): Conn {
+    return this.#conn;
+  }
+
+  /** First position that the viewer was asked to show. */
+  get start(): number {
+    return this.store.position(this.stat?.start ?? 1);
+  }
+
+  /** The kernel's clock, as far as messages tell. */
+  get kernelNow(): number {
+    return this.#kernelMs === 0 ? 0 : this.#kernelMs + this.now() - this.#heardAt;
+  }
+
+  get facts(): Facts {
+    const silentMs = this.now() - this.#heardAt;
+    const retry = this.stat?.state.retry_in_ms;
+    return {
+      heard: this.#conn.heard,
+      age: this.now() - this.#bornAt,
+      silentMs,
+      silent: this.isSilent,
+      gone: this.isGone,
+      bye: this.bye,
+      stat: this.stat,
+      snapshot: this.snapshotTaken,
+      retryIn: retry === undefined ? 0 : Math.max(0, retry - (this.now() - this.#statAt)),
+      size: this.store.size,
+      error: this.error,
+    };
+  }
+
+  #statAt = 0;
+
+  /** Events per second over the last two seconds, by arrival. */
+  get rate(): number {
+    const since = this.now() - RATE_MS;
+    while (this.#arrivals[0] && this.#arrivals[0][0] < since) this.#arrivals.shift();
+    const total = this.#arrivals.reduce((sum, [, count]) => sum + count, 0);
+    return (total * 1000) / RATE_MS;
+  }
+
+  get counts(): Counts {
+    const { store, stat } = this;
+    if (store.newest < 0 || this.snapshotTaken !== null) {
+      return { total: store.size, lost: stat?.lost ?? 0, notKept: 0, recovering: 0 };
+    }
+    const lost = stat?.lost ?? 0;
+    const from = this.start;
+    const absent = Math.max(0, store.newest - from + 1 - store.filledIn(from, store.newest) - lost);
+    const [low, high] = this.#askable();
+    const asked = Math.max(
+      0,
+      high - low + 1 - store.filledIn(low, high) - this.#unavailableIn(low, high),
+    );
+    const recovering = Math.min(absent, asked);
+    return { total: store.size + absent, lost, notKept: absent - recovering, recovering };
+  }
+
+  /** Why the events before `position` are not here. */
+  isRecoverable(position: number): boolean {
+    const [low, high] = this.#askable();
+    if (position < low || position > high) return false;
+    return !this.#unavailable.some(([from, to]) => position >= from && position <= to);
+  }
+
+  // ---- Receiver ---------------------------------------------------------------------------------
+
+  epoch(_epoch: string, previous: string): void {
+    const isNew = previous !== "" || this.store.size > 0;
+    if (isNew || this.store.epochs.length === 0)
+      this.store.beginEpoch(isNew ? "the stream began anew" : "");
+    this.stat = null;
+    this.bye = null;
+    this.snapshotTaken = null;
+    this.#unavailable = [];
+    this.reordered++;
+  }
+
+  take(message: KernelMessage, bytes: Uint8Array): void {
+    this.#heardAt = this.now();
+    this.#kernelMs = message.sent_ms;
+    this.isGone = false;
+    if (message.kind === "ev" || message.kind === "snap") this.#takeEvents(bytes);
+    if (message.kind === "snap") this.#takeMissing(message.missing);
+    if (message.kind === "stat") this.#takeStat(message);
+    if (message.kind === "bye") this.bye = message.reason;
+    this.#changed();
+  }
+
+  holes(): Hole[] {
+    if (this.bye || this.snapshotTaken !== null) return [];
+    const [low, high] = this.#askable();
+    const ranges = this.store
+      .absent(low, high, HOLES_AT_ONCE + this.#unavailable.length)
+      .flatMap((range) => subtract(range, this.#unavailable))
+      .map(([from, to]): Range => [this.store.sequence(from), this.store.sequence(to)])
+      .sort((a, b) => b[0] - a[0]);
+    return [{ stream: "", ranges }];
+  }
+
+  silent(silent: boolean): void {
+    this.isSilent = silent;
+    this.#changed();
+  }
+
+  have(): number {
+    return this.store.newest < this.store.epochStart
+      ? 0
+      : this.store.sequence(Math.max(0, this.store.newest));
+  }
+
+  // ---- other sources ----------------------------------------------------------------------------
+
+  /** The host says that the comm is dead: the kernel was restarted or shut down. */
+  kernelGone(): void {
+    this.isGone = true;
+    this.#changed();
+  }
+
+  /** Show what was saved with the notebook. */
+  load(snapshot: Snapshot): void {
+    if (this.#conn.heard) return;
+    this.store.beginEpoch("");
+    this.#add(snapshot.events);
+    this.snapshotTaken = snapshot.taken_ms;
+    this.stat = statOf(snapshot);
+    this.#changed();
+  }
+
+  fail(error: unknown): void {
+    this.error = error instanceof Error ? error.message : String(error);
+    this.#changed();
+  }
+
+  #takeEvents(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return;
+    const records = JSON.parse(this.#decoder.decode(bytes)) as EventRecord[];
+    const added = this.#add(records);
+    this.#arrivals.push([this.now(), added]);
+    if (this.store.chars > this.maxChars && this.store.evict(this.maxChars * 0.95) > 0)
+      this.reordered++;
+  }
+
+  #add(records: readonly EventRecord[]): number {
+    const { store } = this;
+    let added = 0;
+    const tail = store.newest;
+    for (const record of records) {
+      if (typeof record.payload !== "string") {
+        record.payload = record.payload === undefined ? "" : JSON.stringify(record.payload);
+      }
+      if (!store.add(record)) continue;
+      added++;
+      this.histogram.add(
+        record.timestamp_ms,
+        store.kinds[store.types.find(record.event_type)]?.hue ?? 8,
+      );
+    }
+    const first = records[0];
+    if (first && added > 0 && store.position(first.sequence) < tail) this.reordered++;
+    return added;
+  }
+
+  #takeMissing(ranges: readonly Range[]): void {
+    for (const range of ranges) this.#declare(range);
+  }
+
+  #takeStat(stat: StatMessage): void {
+    this.stat = stat;
+    this.#statAt = this.now();
+    for (const gap of stat.gaps) this.#declare(gap);
+    for (const mark of stat.marks) this.marks.set(this.store.position(mark.sequence), mark.label);
+  }
+
+  #declare([from, to]: Range): void {
+    const range: Range = [this.store.position(from), this.store.position(to)];
+    const known = this.#unavailable.some(([low, high]) => low <= range[0] && high >= range[1]);
+    if (!known) this.#unavailable.push(range);
+  }
+
+  /** What the kernel keeps and has sent, but for what this page let go. */
+  #askable(): Range {
+    const { stat, store } = this;
+    if (!stat || stat.kept_from === 0) return [0, -1];
+    const first = store.keys[0];
+    const floor = store.evicted > 0 && first !== undefined ? this.store.chunks.get(first)!.base : 0;
+    const low = Math.max(store.position(Math.max(stat.kept_from, stat.start)), floor);
+    return [low, Math.max(store.position(stat.pushed), store.newest)];
+  }
+
+  #unavailableIn(low: number, high: number): number {
+    let count = 0;
+    for (const [from, to] of this.#unavailable) {
+      count += Math.max(0, Math.min(to, high) - Math.max(from, low) + 1);
+    }
+    return count;
+  }
+
+  #changed(): void {
+    for (const changed of this.#views) changed();
+  }
+}
+
+function subtract(range: Range, taken: readonly Range[]): Range[] {
+  return taken.reduce<Range[]>(
+    (parts, [low, high]) =>
+      parts
+        .flatMap(([from, to]): Range[] => [
+          [from, Math.min(to, low - 1)],
+          [Math.max(from, high + 1), to],
+        ])
+        .filter(([from, to]) => from <= to),
+    [range],
+  );
+}
+
+function statOf(snapshot: Snapshot): StatMessage {
+  return {
+    kind: "stat",
+    epoch: "",
+    batch: 0,
+    sent_ms: snapshot.taken_ms,
+    state: snapshot.state,
+    start: snapshot.start,
+    head: snapshot.head,
+    pushed: 0,
+    kept_from: 0,
+    kept_to: 0,
+    received: snapshot.received,
+    dropped: snapshot.dropped,
+    lost: snapshot.lost,
+    gaps: [],
+    marks: [],
+    bytes: 0,
+    max_bytes: 0,
+  };
+}

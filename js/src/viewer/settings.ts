@@ -1,0 +1,47 @@
+// What crosses as synced traits: small, slow, and worth saving. Names are the trait names.
+
+import type { AnyModel } from "@anywidget/types";
+import type { Theme } from "../theme.ts";
+
+export type Times = "absolute" | "delta" | "start";
+
+export interface Traits {
+  /** Name or id of the axon, for the header. */
+  title: string;
+  axon_id: string;
+  /** The filter text; both sides write it. */
+  filter: string;
+  /** The brush of the chart: [from, to] in ms, or null; both sides write it. */
+  time_range: [number, number] | null;
+  /** Of the whole widget, px; the page writes it when its handle is dragged. */
+  height: number;
+  theme: Theme;
+  /** Both sides write the following three. */
+  fold: boolean;
+  times: Times;
+  follow: boolean;
+  /** Budget for payloads in the page, in bytes as the kernel counts. */
+  max_bytes: number;
+  /** Deflated JSON of a Snapshot; empty while the stream runs. */
+  _snapshot: DataView | ArrayBuffer | null;
+}
+
+export type Model = AnyModel<Traits>;
+
+/** Set a trait and tell the kernel, if it is another value. */
+export function assign<K extends keyof Traits>(model: Model, name: K, value: Traits[K]): void {
+  if (JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
+  model.set(name, value);
+  model.save_changes();
+}
+
+/** Call `changed` when the trait changes, until the signal ends. */
+export function observe(
+  model: Model,
+  name: keyof Traits,
+  changed: () => void,
+  signal: AbortSignal,
+): void {
+  model.on(`change:${name}`, changed);
+  signal.addEventListener("abort", () => model.off(`change:${name}`, changed), { once: true });
+}

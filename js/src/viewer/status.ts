@@ -1,0 +1,155 @@
+// Each state of the viewer in words: one for the header, one line where it helps.
+
+import { duration } from "../summary.ts";
+import { type Facts, SNAPSHOT_AFTER_MS } from "./session.ts";
+
+export interface Status {
+  /** Colour and shape of the sign in the header. */
+  sign: "live" | "busy" | "off" | "warn" | "bad";
+  /** For the header. */
+  word: string;
+  /** A line of its own under the header; "" for none. */
+  line: string;
+  /** The kernel can be asked to try at once. */
+  retry: boolean;
+  /** In place of rows, while there are none. */
+  empty: string;
+}
+
+const NOTHING_YET = "No events yet.";
+
+/** The state line for these facts. Worse news go first: a dead kernel is not "live". */
+export function statusOf(facts: Facts): Status {
+  if (facts.error)
+    return failed("widget failed", facts.error, "Reload the page or run the cell again.");
+  if (facts.snapshot !== null && !facts.gone) return snapshot(facts.snapshot);
+  if (!facts.heard) return unheard(facts);
+  if (facts.bye) return closed(facts.bye);
+  if (facts.gone) {
+    return quiet(
+      "warn",
+      "kernel gone",
+      "The kernel was restarted or shut down. Run the cell for live events.",
+    );
+  }
+  if (facts.silent) {
+    const line = `No word from the kernel for ${duration(facts.silentMs)}. What is here stays usable.`;
+    return quiet("warn", "kernel silent", line);
+  }
+  return ofState(facts);
+}
+
+function ofState({ stat, retryIn, size }: Facts): Status {
+  const state = stat?.state;
+  switch (state?.name) {
+    case undefined:
+    case "connecting":
+      return { ...quiet("busy", "connecting", ""), empty: "Connecting to the axon …" };
+    case "replaying":
+      return {
+        ...quiet("busy", replayed(state.done, state.total), ""),
+        empty: "Reading the history …",
+      };
+    case "live":
+      return {
+        ...quiet("live", "live", ""),
+        empty: `${NOTHING_YET} They appear here as they are published.`,
+      };
+    case "reconnecting":
+      return reconnecting(state.reason, retryIn, state.attempt);
+    case "paused":
+      return quiet("off", "paused", state.reason ?? "");
+    case "ended":
+      return {
+        ...quiet("off", "ended", state.reason ?? ""),
+        empty: "The stream ended without events.",
+      };
+    case "failed":
+      return failed("failed", state.reason ?? "The stream failed.", state.way_out ?? "", size);
+  }
+}
+
+function replayed(done = 0, total = 0): string {
+  return total > 0 ? `replaying ${count(done)} of ${count(total)}` : `replaying ${count(done)}`;
+}
+
+function reconnecting(reason = "", retryIn = 0, attempt = 1): Status {
+  const when = retryIn >= 500 ? `next attempt in ${duration(retryIn)}` : "trying now";
+  const tries = attempt > 1 ? ` (attempt ${attempt})` : "";
+  const line = [reason, `${when}${tries}`].filter(Boolean).join(" · ");
+  return { sign: "warn", word: "reconnecting", line, retry: true, empty: NOTHING_YET };
+}
+
+function failed(word: string, reason: string, wayOut: string, size = 0): Status {
+  const line = [reason, wayOut].filter(Boolean).join(" ");
+  return { sign: "bad", word, line, retry: false, empty: size > 0 ? "" : "Nothing was received." };
+}
+
+function snapshot(taken: number): Status {
+  const line = `Saved ${date(taken)}. Run the cell for live events.`;
+  return { ...quiet("off", "snapshot", line), empty: "The snapshot holds no events." };
+}
+
+function unheard(facts: Facts): Status {
+  if (facts.age < SNAPSHOT_AFTER_MS)
+    return { ...quiet("busy", "connecting", ""), empty: "Waiting for the kernel …" };
+  return {
+    ...quiet(
+      "warn",
+      "no kernel",
+      "No word from the kernel yet. If it is not running, run the cell.",
+    ),
+    empty: NOTHING_YET,
+  };
+}
+
+function closed(reason: NonNullable<Facts["bye"]>): Status {
+  if (reason === "ended") return quiet("off", "ended", "");
+  if (reason === "replaced")
+    return quiet("off", "closed", "A newer viewer of this cell took over.");
+  return quiet("off", "closed", "");
+}
+
+function quiet(sign: Status["sign"], word: string, line: string): Status {
+  return { sign, word, line, retry: false, empty: NOTHING_YET };
+}
+
+const NUMBERS = new Intl.NumberFormat("en-US");
+
+/** 12,480. */
+export function count(value: number): string {
+  return NUMBERS.format(value);
+}
+
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** 2026-11-22 10:02 on the page's clock. */
+export function date(ms: number): string {
+  const at = new Date(ms);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+/** 10:02:31.120 on the page's clock. */
+export function clock(ms: number): string {
+  const at = new Date(ms);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const fraction = String(at.getMilliseconds()).padStart(3, "0");
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${fraction}`;
+}
+
+/** +0.013, +4.187, +3:05: how long after something. */
+export function since(ms: number): string {
+  const sign = ms < 0 ? "−" : "+";
+  const value = Math.abs(ms);
+  if (value < 60_000) return `${sign}${(value / 1000).toFixed(3)}`;
+  const seconds = Math.floor(value / 1000);
+  const two = (part: number) => String(part).padStart(2, "0");
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  return hours > 0
+    ? `${sign}${hours}:${two(minutes)}:${two(seconds % 60)}`
+    : `${sign}${minutes}:${two(seconds % 60)}`;
+}
