@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -68,3 +70,20 @@ def test_two_windows_show_one_notebook(open_notebook):
     second = open_notebook(first, app="notebook")
 
     assert second.execute("print(x)") == "5\n"
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
+def test_without_chromium_nothing_passes_in_silence(ci, outcome):
+    """A green run of CI that opened no page would promise what nobody has seen."""
+    target = f"{__file__}::test_what_goes_wrong_reaches_the_test"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", target],
+        env=os.environ | {"PATH": "/nowhere", "CHROMIUM": "", "CI": ci},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert outcome in run.stdout.splitlines()[-1]
+    assert "the browser tests need Chromium: apt-get install chromium" in run.stdout
+    assert "chromium: none found" in run.stdout
