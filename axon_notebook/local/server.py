@@ -221,8 +221,8 @@ def _logging(home: Home) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not isinstance(error, ServiceError):
-            ours.critical("the service failed", exc_info=error)
+        expected = isinstance(error, ServiceError)
+        ours.critical("the service failed: %s", error, exc_info=None if expected else error)
         raise
     finally:
         for logger in levels:

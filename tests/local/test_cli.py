@@ -1,0 +1,218 @@
+"""`axon-notebook serve | status | stop | env | doctor`, as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from axon_notebook.local.cli import main
+from axon_notebook.local.doctor import examine
+from axon_notebook.local.launcher import ServiceAddress, ensure_service, find_service
+
+
+def cli(*arguments: str, home: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, without the tester's own settings."""
+    names = ("RUNLOOP_API_KEY", "RUNLOOP_BASE_URL", "AXON_NOTEBOOK_HOME")
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    command = [sys.executable, "-m", "axon_notebook.local.cli", *arguments]
+    if home is not None:
+        command += ["--home", str(home)]
+    return subprocess.run(
+        command, env={**clean, **env}, capture_output=True, text=True, timeout=40, check=False
+    )
+
+
+def test_help_starts_with_examples() -> None:
+    """Nobody reads past the first lines."""
+    shown = cli("--help").stdout
+
+    assert shown.index("examples:") < shown.index("commands:")
+    for command in ("serve", "status", "stop", "env", "doctor"):
+        assert f"axon-notebook {command}" in shown.partition("commands:")[0]
+
+
+def test_no_command_is_wrong_usage() -> None:
+    """2, as everywhere."""
+    assert cli().returncode == 2
+
+
+def test_env_prints_two_lines_that_a_shell_understands(home: Path) -> None:
+    """`eval "$(axon-notebook env)"` is all that Runloop's tools need."""
+    done = cli("env", home=home)
+    script = 'eval "$1"; echo "$RUNLOOP_BASE_URL"; echo "$RUNLOOP_API_KEY"'
+    shell = subprocess.check_output(["sh", "-c", script, "sh", done.stdout], text=True)
+    found = find_service(home)
+
+    assert done.returncode == 0
+    assert [line.partition("=")[0] for line in done.stdout.splitlines()] == [
+        "export RUNLOOP_BASE_URL",
+        "export RUNLOOP_API_KEY",
+    ]
+    assert found is not None
+    assert shell.splitlines() == [found.base_url, found.token.reveal()]
+
+
+def test_env_takes_the_home_from_the_environment(home: Path) -> None:
+    """AXON_NOTEBOOK_HOME is the same choice as --home."""
+    done = cli("env", AXON_NOTEBOOK_HOME=str(home))
+    found = find_service(home)
+
+    assert found is not None
+    assert found.base_url in done.stdout
+
+
+def test_status_of_nothing_is_three(home: Path) -> None:
+    """Scripts tell it from an error."""
+    done = cli("status", home=home)
+
+    assert done.returncode == 3
+    assert done.stdout.startswith(f"no service is running for {home}")
+    assert json.loads(cli("status", "--json", home=home).stdout) == {
+        "running": False,
+        "home": str(home),
+    }
+
+
+def test_status_tells_where_and_who(service: ServiceAddress) -> None:
+    """For people, without the token."""
+    done = cli("status", home=service.home)
+
+    assert done.returncode == 0
+    assert service.base_url in done.stdout
+    assert f"process {service.pid}" in done.stdout
+    assert service.token.reveal() not in done.stdout
+
+
+def test_status_as_json_tells_the_same(service: ServiceAddress) -> None:
+    """For programs."""
+    told = json.loads(cli("status", "--json", home=service.home).stdout)
+
+    assert told["running"] is True
+    assert (told["base_url"], told["pid"]) == (service.base_url, service.pid)
+    assert told.keys() >= {"version", "axons", "streams", "busy", "started_at_ms"}
+
+
+def test_stop_ends_the_service_and_then_finds_none(home: Path) -> None:
+    """0 when there was one, 3 when there was not."""
+    ensure_service(home)
+
+    assert cli("stop", home=home).returncode == 0
+    assert find_service(home) is None
+    assert cli("stop", home=home).returncode == 3
+
+
+def test_serve_runs_until_ctrl_c(home: Path) -> None:
+    """In the foreground, for those who like to see it."""
+    command = [sys.executable, "-m", "axon_notebook.local.cli", "serve", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        first = served.stdout.readline()  # type: ignore[union-attr]
+        found = find_service(home)
+        served.send_signal(signal.SIGINT)
+        code = served.wait(20)
+
+    assert found is not None
+    assert first == f"serving {home} at {found.base_url}\n"
+    assert code == 0
+    assert find_service(home) is None
+
+
+def test_serving_a_served_home_names_who_serves_it(home: Path) -> None:
+    """Two services on one home would corrupt each other's view."""
+    address = ensure_service(home)
+    done = cli("serve", home=home)
+
+    assert done.returncode == 1
+    assert f"already served by process {address.pid}" in done.stderr
+    assert "axon-notebook stop" in done.stderr
+
+
+def test_an_unusable_home_is_one_line_on_stderr(tmp_path: Path) -> None:
+    """No traceback for a wrong path."""
+    (tmp_path / "file").write_text("")
+    done = cli("env", home=tmp_path / "file" / "home")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("axon-notebook: cannot use")
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_service(
+    service: ServiceAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine where the tests run, the service side is well."""
+    monkeypatch.delenv("RUNLOOP_API_KEY", raising=False)
+    findings = {finding.subject: finding for finding in examine(service.home)}
+
+    for subject in ("python", "key", "home", "loopback", "service", "anywidget", "ipywidgets"):
+        assert findings[subject].fine, findings[subject]
+    assert f"process {service.pid}" in findings["service"].what
+
+
+def test_doctor_says_how_to_mend_an_open_home(home: Path) -> None:
+    """Each trouble comes with its command, and the exit code tells."""
+    ensure_service(home)
+    home.chmod(0o755)
+    done = cli("doctor", home=home)
+
+    assert done.returncode == 1
+    assert f"BAD  home         {home}, mode 755" in done.stdout
+    assert f"→ chmod 700 {home}" in done.stdout
+
+
+def test_doctor_names_a_host_that_cannot_be_reached(home: Path) -> None:
+    """A closed port here; the key itself is not shown and not sent."""
+    done = cli(
+        "doctor",
+        home=home,
+        RUNLOOP_API_KEY="ak_canary",
+        RUNLOOP_BASE_URL="http://127.0.0.1:9",
+    )
+
+    assert done.returncode == 1
+    assert "from RUNLOOP_API_KEY" in done.stdout
+    assert "BAD  host" in done.stdout
+    assert "ak_canary" not in done.stdout + done.stderr
+
+
+def test_doctor_explains_settings_that_cannot_work(home: Path) -> None:
+    """A base URL without a key."""
+    done = cli("doctor", home=home, RUNLOOP_BASE_URL="https://api.runloop.ai")
+
+    assert done.returncode == 1
+    assert "BAD  settings" in done.stdout
+
+
+def test_doctor_asks_the_host_and_looks_at_its_clock(service: ServiceAddress, home: Path) -> None:
+    """Any HTTP answer shows that the way is open; the service stands in for Runloop."""
+    done = cli("doctor", home=home, RUNLOOP_API_KEY="any", RUNLOOP_BASE_URL=service.base_url)
+
+    assert "ok   host" in done.stdout
+    assert "ok   clock" in done.stdout
+
+
+def test_doctor_sees_a_service_that_does_not_answer(home: Path) -> None:
+    """Stuck is worse than stopped, and looks the same from afar."""
+    address = ensure_service(home)
+    os.kill(address.pid, signal.SIGSTOP)
+    try:
+        (stuck,) = [f for f in examine(home) if f.subject == "service"]
+    finally:
+        os.kill(address.pid, signal.SIGCONT)
+
+    assert not stuck.fine
+    assert f"process {address.pid} holds the home" in stuck.what
+
+
+def test_the_command_is_installed() -> None:
+    """The entry point of the wheel is this function."""
+    from importlib.metadata import entry_points
+
+    (point,) = entry_points(group="console_scripts", name="axon-notebook")
+    assert point.load() is main
