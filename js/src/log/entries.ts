@@ -1,0 +1,146 @@
+// What a line is: how loud (error, warning, …), and whether it goes on with the line before
+// (the frames of a stack trace belong to its first line).
+
+import { visibleRun } from "./search.ts";
+import { type LogStore, STREAMS, type StreamName } from "./store.ts";
+
+export const LEVELS = ["", "error", "warning", "info", "debug"] as const;
+/** Index into LEVELS. */
+export type Level = 0 | 1 | 2 | 3 | 4;
+
+/** A level stands near the beginning of a line. */
+const LOOK_AT = 240;
+const WORDS =
+  /\b(?:(FATAL|CRITICAL|PANIC|ERR(?:OR)?S?|FAILED|FAILURE|[eE]rror(?=[:\]]|\[)|\w*(?:Error|Exception)(?=:)|npm error|fatal(?=:)|panic(?=:))|(WARN(?:ING)?S?|[wW]arning(?=[:\]]|\[)|npm warn|\w*Warning(?=:))|(INFO|NOTICE)|(DEBUG|TRACE))\b/;
+
+export function levelOf(line: string): Level {
+  const match = WORDS.exec(line.length > LOOK_AT ? line.slice(0, LOOK_AT) : line);
+  if (!match) return 0;
+  for (let level = 1; level <= 4; level++) if (match[level] !== undefined) return level as Level;
+  return 0;
+}
+
+const PYTHON_TRACE = /^(\s*)(?:\| |\+ )?Traceback \(most recent call last\)/;
+const PYTHON_CHAIN = /^(?:During handling of the above|The above exception was)/;
+const FRAME = /^\s+(?:at\s\S|\.\.\. \d+ (?:more|common frames))|^Caused by: |^\s*--- End of /;
+const GO_TRACE = /^goroutine \d+ \[/;
+const RUST_TRACE = /^(?:stack backtrace:|thread '.*' panicked at)/;
+
+enum Inside {
+  Nothing,
+  Python,
+  PythonMessage,
+  Until,
+}
+
+/** Follows one stream line by line and tells which lines go on with an entry. */
+export class Traces {
+  #inside: Inside = Inside.Nothing;
+  #indent = 0;
+
+  /** Whether `line` goes on with the entry before it. */
+  continues(line: string): boolean {
+    const trace = PYTHON_TRACE.exec(line);
+    if (trace) {
+      const chained = this.#inside === Inside.PythonMessage;
+      this.#inside = Inside.Python;
+      this.#indent = trace[1]!.length;
+      return chained;
+    }
+    if (this.#inside === Inside.Python) return this.#python(line);
+    if (this.#inside === Inside.PythonMessage) return this.#betweenTraces(line);
+    if (this.#inside === Inside.Until) return this.#untilBlank(line);
+    if (GO_TRACE.test(line) || RUST_TRACE.test(line)) {
+      this.#inside = Inside.Until;
+      return false;
+    }
+    return FRAME.test(line);
+  }
+
+  /** Frames are indented; the first line that is not is the message and ends the trace. */
+  #python(line: string): boolean {
+    if (line.trim() !== "" && indentOf(line) <= this.#indent) this.#inside = Inside.PythonMessage;
+    return true;
+  }
+
+  /** A blank line after a message belongs to the entry only if another trace is chained to it. */
+  #betweenTraces(line: string): boolean {
+    if (line.trim() === "" || PYTHON_CHAIN.test(line)) return PYTHON_CHAIN.test(line);
+    this.#inside = Inside.Nothing;
+    return FRAME.test(line);
+  }
+
+  #untilBlank(line: string): boolean {
+    const goesOn = line.trim() !== "" && (indentOf(line) > 0 || !/^\w+:/.test(line));
+    if (!goesOn) this.#inside = Inside.Nothing;
+    return goesOn;
+  }
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length;
+}
+
+/** Reads every line once, in slices, and writes what it is into the store. */
+export class Classifier {
+  /** Rows of each level, index as in LEVELS. */
+  readonly counts: Record<StreamName, number[]> = {
+    stdout: [0, 0, 0, 0, 0],
+    stderr: [0, 0, 0, 0, 0],
+  };
+  readonly #done: Record<StreamName, number> = { stdout: 0, stderr: 0 };
+  readonly #traces: Record<StreamName, Traces> = { stdout: new Traces(), stderr: new Traces() };
+
+  constructor(
+    private readonly store: LogStore,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  get complete(): boolean {
+    return STREAMS.every((name) => this.#left(name) === 0);
+  }
+
+  step(budgetMs: number): boolean {
+    const start = this.clock();
+    for (const name of STREAMS) {
+      while (this.#left(name) > 0 && this.clock() - start < budgetMs) this.#run(name);
+    }
+    return this.complete;
+  }
+
+  /** A line that was redrawn may have become something else. */
+  again(): void {
+    for (const row of this.store.liveRows()) {
+      const level = levelOf(this.store.line(row).text);
+      const before = this.store.level(row);
+      if (level !== before) this.#count(row, this.store.streamOf(row), before, level);
+    }
+  }
+
+  #left(name: StreamName): number {
+    return this.store.stream(name).rows.length - this.#done[name];
+  }
+
+  #run(name: StreamName): void {
+    const { rows } = this.store.stream(name);
+    const first = this.#done[name];
+    const { text, lines } = visibleRun(this.store, name, first);
+    const texts = lines === 1 ? [text] : text.split("\n");
+    for (let n = 0; n < lines; n++) {
+      const row = rows.get(first + n);
+      const line = texts[n] ?? "";
+      const level = levelOf(line);
+      const continues = this.#traces[name].continues(line);
+      if (level === 0 && !continues) continue;
+      this.store.classify(row, level, continues);
+      this.counts[name][level]!++;
+    }
+    this.#done[name] = first + lines;
+  }
+
+  #count(row: number, name: StreamName, before: number, level: number): void {
+    if (before > 0) this.counts[name][before]!--;
+    this.counts[name][level]!++;
+    this.store.classify(row, level, this.store.continues(row));
+  }
+}

@@ -1,0 +1,311 @@
+// Bytes by their offset: each taken once and in order, whatever arrives twice, late or never.
+
+import { LogStore, STREAMS, type StreamName } from "./store.ts";
+
+/** Bytes the page keeps; beyond, the oldest quarter goes. */
+const KEEP_BYTES = 256 * 1024 * 1024;
+/** Bytes that wait for a hole to be filled; with more, the hole is given up. */
+const WAITING_BYTES = 16 * 1024 * 1024;
+const REPLAY_BYTES = 1024 * 1024;
+
+interface Waiting {
+  offset: number;
+  bytes: Uint8Array;
+  atMs: number;
+}
+
+/** What the store was given: a part of a stream's bytes, or a hole before them. */
+interface Piece {
+  stream: StreamName;
+  offset: number;
+  /** Where its bytes begin among those the stream's screen was given. */
+  position: number;
+  length: number;
+  atMs: number;
+  missing: number;
+}
+
+interface Position {
+  /** Offset of the first byte in the store; -1 before anything came. */
+  first: number;
+  /** Offset of the next byte to take. */
+  next: number;
+  lost: number;
+}
+
+/** A store and how it came about, so that another one can be made with more in front. */
+class Ledger {
+  readonly store = new LogStore();
+  readonly pieces: Piece[] = [];
+  readonly at: Record<StreamName, Position> = {
+    stdout: { first: -1, next: 0, lost: 0 },
+    stderr: { first: -1, next: 0, lost: 0 },
+  };
+  readonly finished = new Set<StreamName>();
+  bytes = 0;
+
+  begin(stream: StreamName, offset: number): void {
+    const at = this.at[stream];
+    if (at.first < 0) at.first = at.next = offset;
+  }
+
+  /** Takes what is new of the bytes and returns how many were not. */
+  append(stream: StreamName, offset: number, bytes: Uint8Array, atMs: number): number {
+    const at = this.at[stream];
+    const known = Math.max(0, Math.min(at.next - offset, bytes.length));
+    if (known === bytes.length) return known;
+    const fresh = known > 0 ? bytes.subarray(known) : bytes;
+    this.#record(stream, fresh.length, atMs);
+    at.next += fresh.length;
+    this.bytes += fresh.length;
+    this.store.append(stream, fresh, atMs);
+    return known;
+  }
+
+  lose(stream: StreamName, offset: number): void {
+    const at = this.at[stream];
+    const missing = offset - at.next;
+    if (missing <= 0) return;
+    this.#add({ stream, offset, length: 0, atMs: this.store.now, missing });
+    at.lost += missing;
+    at.next = offset;
+    this.store.note(lostNote(stream, missing), stream);
+  }
+
+  finish(stream: StreamName): void {
+    if (this.finished.has(stream)) return;
+    this.finished.add(stream);
+    this.store.finish(stream);
+  }
+
+  /** Part of a piece. */
+  slice({ stream, position }: Piece, from: number, to: number): Uint8Array {
+    return this.store.stream(stream).screen.bytes(position + from, position + to);
+  }
+
+  #record(stream: StreamName, length: number, atMs: number): void {
+    const last = this.pieces.at(-1);
+    if (last && last.stream === stream && last.atMs === atMs && last.missing === 0)
+      last.length += length;
+    else this.#add({ stream, offset: this.at[stream].next, length, atMs, missing: 0 });
+  }
+
+  #add(piece: Omit<Piece, "position">): void {
+    const position = this.store.stream(piece.stream).screen.length;
+    this.pieces.push({ ...piece, position });
+  }
+}
+
+export class Intake {
+  /** Grows when `store` is another one: what was derived from it must be made again. */
+  generation = 0;
+  /** Bytes that came a second time. */
+  repeated = 0;
+  #ledger = new Ledger();
+  #rebuilding: { ledger: Ledger; steps: Iterator<void> } | null = null;
+  readonly #waiting: Record<StreamName, Waiting[]> = { stdout: [], stderr: [] };
+  /** Earlier output that was loaded, until all of it is here. */
+  readonly #head: Record<StreamName, Waiting[]> = { stdout: [], stderr: [] };
+  /** Offset from which earlier output was asked for; -1 for none. */
+  readonly #wanted: Record<StreamName, number> = { stdout: -1, stderr: -1 };
+
+  constructor(private readonly keepBytes = KEEP_BYTES) {}
+
+  get store(): LogStore {
+    return this.#ledger.store;
+  }
+
+  /** Bytes [offset, offset + bytes.length) of a stream; `missing` before them will never come. */
+  take(stream: StreamName, offset: number, bytes: Uint8Array, atMs: number, missing = 0): void {
+    this.#ledger.begin(stream, offset);
+    if (offset < this.first(stream)) {
+      this.#takeHead(stream, { offset, bytes, atMs });
+      return;
+    }
+    if (missing > 0 && offset - missing <= this.next(stream)) {
+      this.#drain(stream);
+      this.#ledger.lose(stream, offset);
+    }
+    if (offset > this.next(stream)) this.#wait(stream, { offset, bytes, atMs });
+    else this.repeated += this.#ledger.append(stream, offset, bytes, atMs);
+    this.#drain(stream);
+    if (this.#ledger.bytes > this.keepBytes && !this.#rebuilding) this.#forget();
+  }
+
+  /** Offset of the first byte the page has. */
+  first(stream: StreamName): number {
+    return Math.max(0, this.#ledger.at[stream].first);
+  }
+
+  /** Offset of the next byte to come. */
+  next(stream: StreamName): number {
+    return this.#ledger.at[stream].next;
+  }
+
+  lost(stream: StreamName): number {
+    return this.#ledger.at[stream].lost;
+  }
+
+  /** Ask for what was before the first byte, from `offset` on. */
+  want(stream: StreamName, offset: number): void {
+    if (offset < this.first(stream)) this.#wanted[stream] = offset;
+  }
+
+  /** Whether earlier output was asked for and is not all here. */
+  get loading(): boolean {
+    return this.#rebuilding !== null || STREAMS.some((name) => this.#wanted[name] >= 0);
+  }
+
+  /** Inclusive offset ranges that are missing, newest first. */
+  holes(stream: StreamName): [number, number][] {
+    const newer = gaps(this.#waiting[stream], this.next(stream), -1);
+    const wanted = this.#wanted[stream];
+    if (wanted < 0) return newer;
+    return newer.concat(gaps(this.#head[stream], wanted, this.first(stream)));
+  }
+
+  /** Nothing more will come for these holes: go on behind them. */
+  giveUp(stream: StreamName): void {
+    for (let first = this.#waiting[stream][0]; first; first = this.#waiting[stream][0]) {
+      this.#ledger.lose(stream, first.offset);
+      this.#drain(stream);
+    }
+  }
+
+  /** The stream is over and all of it is here. */
+  finish(stream: StreamName): void {
+    this.#ledger.finish(stream);
+  }
+
+  /** All bytes of a stream that the page has, in order. */
+  bytes(stream: StreamName): Uint8Array[] {
+    const { screen } = this.store.stream(stream);
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < screen.length; at += REPLAY_BYTES)
+      parts.push(screen.bytes(at, Math.min(at + REPLAY_BYTES, screen.length)));
+    return parts;
+  }
+
+  /** Start over, for another stream of bytes. */
+  clear(): void {
+    for (const name of STREAMS) {
+      this.#waiting[name] = [];
+      this.#head[name] = [];
+      this.#wanted[name] = -1;
+    }
+    this.#rebuilding = null;
+    this.#replace(new Ledger());
+  }
+
+  /** Go on putting loaded output in front, for about `budgetMs`; true when there is nothing to do. */
+  step(budgetMs: number, clock: () => number = () => performance.now()): boolean {
+    const start = clock();
+    while (this.#rebuilding) {
+      if (this.#rebuilding.steps.next().done) {
+        const { ledger } = this.#rebuilding;
+        this.#rebuilding = null;
+        this.#replace(ledger);
+      } else if (clock() - start > budgetMs) return false;
+    }
+    return true;
+  }
+
+  #wait(stream: StreamName, piece: Waiting): void {
+    const list = this.#waiting[stream];
+    insert(list, piece);
+    const held = list.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (held > WAITING_BYTES) this.giveUp(stream);
+  }
+
+  #drain(stream: StreamName): void {
+    const list = this.#waiting[stream];
+    while (list.length > 0 && list[0]!.offset <= this.next(stream)) {
+      const { offset, bytes, atMs } = list.shift()!;
+      this.repeated += this.#ledger.append(stream, offset, bytes, atMs);
+    }
+  }
+
+  // ---- more in front, or less --------------------------------------------------------------
+
+  #takeHead(stream: StreamName, piece: Waiting): void {
+    const wanted = this.#wanted[stream];
+    if (wanted < 0) {
+      this.repeated += piece.bytes.length;
+      return;
+    }
+    insert(this.#head[stream], piece);
+    if (gaps(this.#head[stream], wanted, this.first(stream)).length > 0) return;
+    const head = this.#head[stream];
+    this.#head[stream] = [];
+    this.#wanted[stream] = -1;
+    this.#rebuild((ledger) => {
+      ledger.begin(stream, head[0]!.offset);
+      for (const { offset, bytes, atMs } of head) ledger.append(stream, offset, bytes, atMs);
+    }, 0);
+  }
+
+  /** Lets go of about a quarter of what is there. */
+  #forget(): void {
+    const { pieces, bytes } = this.#ledger;
+    let gone = 0;
+    let from = 0;
+    while (from < pieces.length - 1 && gone < bytes / 4) gone += pieces[from++]!.length;
+    this.#rebuild(() => {}, from);
+  }
+
+  #rebuild(begin: (ledger: Ledger) => void, from: number): void {
+    this.#finishRebuild();
+    const old = this.#ledger;
+    const ledger = new Ledger();
+    begin(ledger);
+    this.#rebuilding = { ledger, steps: replay(old, ledger, from) };
+  }
+
+  #finishRebuild(): void {
+    while (!this.step(Number.POSITIVE_INFINITY));
+  }
+
+  #replace(ledger: Ledger): void {
+    this.#ledger = ledger;
+    this.generation++;
+  }
+}
+
+/** Everything the old ledger took, into the new one; also what comes while this goes on. */
+function* replay(old: Ledger, ledger: Ledger, from: number): Generator<void> {
+  for (let n = from; n < old.pieces.length; n++) {
+    const piece = old.pieces[n]!;
+    const { stream, offset, missing, atMs } = piece;
+    ledger.begin(stream, offset - missing);
+    if (missing > 0) ledger.lose(stream, offset);
+    // A piece may grow at its end while it is copied.
+    for (let at = 0; at < piece.length; at += REPLAY_BYTES) {
+      const end = Math.min(at + REPLAY_BYTES, piece.length);
+      ledger.append(stream, offset + at, old.slice(piece, at, end), atMs);
+      yield;
+    }
+  }
+  for (const stream of old.finished) ledger.finish(stream);
+}
+
+function insert(list: Waiting[], piece: Waiting): void {
+  let at = list.length;
+  while (at > 0 && list[at - 1]!.offset > piece.offset) at--;
+  list.splice(at, 0, piece);
+}
+
+/** Inclusive ranges of [from, to) that the pieces leave open, newest first; `to` -1: to the last piece. */
+function gaps(pieces: readonly Waiting[], from: number, to: number): [number, number][] {
+  const found: [number, number][] = [];
+  let at = from;
+  for (const { offset, bytes } of pieces) {
+    if (offset > at) found.push([at, offset - 1]);
+    at = Math.max(at, offset + bytes.length);
+  }
+  if (to > at) found.push([at, to - 1]);
+  return found.reverse();
+}
+
+function lostNote(stream: StreamName, bytes: number): string {
+  return `··· ${bytes.toLocaleString("en-US")} bytes of ${stream} are not kept any more ···`;
+}

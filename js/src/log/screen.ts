@@ -1,0 +1,374 @@
+// The last lines of one output stream as a small terminal: programs that redraw (progress
+// bars, spinners) can go back ROWS lines and no further; what scrolls off is final.
+//
+// A line that is only printed stays what it is, a range of bytes in the arena. It becomes
+// cells when a program comes back to it, so plain output costs a scan of its bytes.
+
+import { visible } from "../visible.ts";
+import { linkTarget, Pen, parseLine } from "./ansi.ts";
+import { Arena } from "./arena.ts";
+import { Cells } from "./cells.ts";
+import { type Parameters, Tokenizer, type TokenSink, unfinishedTail } from "./tokens.ts";
+import { bytesWidth, TAB } from "./width.ts";
+
+/** Lines a program can come back to. */
+export const ROWS = 50;
+/** The cursor goes this far right at least, even past the end of its line. */
+const COLUMNS = 512;
+const RING = 64;
+
+/** A line as a range of the stream's arena, and the style it begins in. */
+export interface RawLine {
+  start: number;
+  end: number;
+  fg: number;
+  bg: number;
+  /** Columns. */
+  width: number;
+  /** STYLED and WIDE: what searching has to take care of. */
+  flags: number;
+}
+
+/** The line holds sequences or controls. */
+export const STYLED = 1;
+/** The line holds more than ASCII. */
+export const WIDE = 2;
+
+export interface ScreenSink {
+  /** The stream's next line has ended; it may still be rewritten until it is settled. */
+  ended(raw: RawLine): void;
+  /** The line has cells now, and they are what counts. */
+  edited(line: number, cells: Cells): void;
+  /** The edited line scrolled off: it will not change again. */
+  settled(line: number, cells: Cells): void;
+}
+
+const LF = 0x0a;
+const utf8 = new TextDecoder();
+
+export class Screen implements TokenSink {
+  readonly arena = new Arena();
+  /** Lines that have ended; number `count` is the open one. */
+  count = 0;
+  /** First line a program can come back to. */
+  top = 0;
+  /** The cursor. */
+  row = 0;
+  column = 0;
+
+  #tokens = new Tokenizer();
+  readonly #pen = new Pen();
+  readonly #ring: RawLine[] = Array.from({ length: RING }, () => newLine(0, 0, 0));
+  readonly #cells = new Map<number, Cells>();
+  #open = newLine(0, 0, 0);
+  /** The open line's bytes end here for good: a CR or another move came after them. */
+  #closed = false;
+  #link = "";
+  #carry: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
+  #saved = { row: 0, column: 0 };
+  /** Arena position up to which bytes have been taken in. */
+  #at = 0;
+  /** What is being fed, and the arena position of its first byte. */
+  #bytes: Uint8Array = new Uint8Array(0);
+  #base = 0;
+
+  constructor(private readonly sink: ScreenSink) {}
+
+  write(piece: Uint8Array): void {
+    const bytes = this.#carry.length > 0 ? join(this.#carry, piece) : piece;
+    const end = bytes.length - unfinishedTail(bytes);
+    this.#carry = end < bytes.length ? bytes.slice(end) : new Uint8Array(0);
+    this.#feed(end < bytes.length ? bytes.subarray(0, end) : bytes);
+  }
+
+  /** What follows does not go on with what came: the open line ends, and so does a sequence. */
+  breakLine(): void {
+    this.#feed(this.#carry);
+    this.#carry = new Uint8Array(0);
+    this.#tokens = new Tokenizer();
+    if (this.openLine() || this.openCells()) this.#endOpen(this.#at);
+    this.row = this.count;
+    this.column = 0;
+    while (this.row - this.top >= ROWS) this.#scroll();
+  }
+
+  /** The stream is over: what is open ends, and every line is final. */
+  finish(): void {
+    this.breakLine();
+    for (const line of [...this.#cells.keys()].sort((a, b) => a - b)) this.#settle(line);
+    this.top = this.row = this.count;
+  }
+
+  /** Bytes of the stream by position, also those that no complete character is made of yet. */
+  bytes(start: number, end: number): Uint8Array {
+    const { length } = this.arena;
+    const held = this.arena.slice(start, Math.min(end, length));
+    if (end <= length) return held;
+    return join(held, this.#carry.subarray(Math.max(0, start - length), end - length));
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.arena.length + this.#carry.length;
+  }
+
+  /** The open line while it is a range of bytes; null when it is empty or has cells. */
+  openLine(): RawLine | null {
+    if (this.#cells.has(this.count)) return null;
+    const end = this.#closed ? this.#open.end : this.arena.length;
+    return this.#open.width > 0 ? { ...this.#open, end } : null;
+  }
+
+  openCells(): Cells | null {
+    const cells = this.#cells.get(this.count);
+    return cells && !cells.isBlank() ? cells : null;
+  }
+
+  #feed(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#base = this.arena.append(bytes);
+    this.#tokens.feed(bytes, 0, bytes.length, this, this.#base);
+  }
+
+  // ---- what the tokenizer calls ----------------------------------------------------------
+
+  print(from: number, to: number, ascii: boolean): void {
+    const bytes = this.#bytes.subarray(from - this.#base, to - this.#base);
+    if (this.#atOpenEnd()) {
+      if (ascii) this.#open.width += to - from;
+      else this.#wide(bytes);
+      this.column = this.#open.width;
+    } else {
+      this.#at = from;
+      this.#overwrite(visible(utf8.decode(bytes)));
+    }
+    this.#at = to;
+  }
+
+  control(code: number, at: number): void {
+    this.#at = at;
+    if (code !== LF && code !== 0x09) this.#open.flags |= STYLED;
+    if (code === LF) this.#newline(at);
+    else if (code === 0x0b || code === 0x0c) this.#otherNewline(at);
+    else if (code === 0x0d) this.#carriageReturn();
+    else if (code === 0x08) this.column = Math.max(0, this.column - 1);
+    else if (code === 0x09) this.#tab();
+    else if (code !== 0x07) this.#picture(code);
+    this.#at = at + 1;
+  }
+
+  begin(): void {
+    this.#open.flags |= STYLED;
+  }
+
+  csi(final: number, parameters: Parameters, prefix: number, intermediate: number): void {
+    if (prefix !== 0 || intermediate !== 0) return;
+    if (final === 0x6d) this.#pen.apply(parameters);
+    else this.#move(String.fromCharCode(final), parameters);
+  }
+
+  escape(final: number): void {
+    if (final === 0x37) this.#save();
+    else if (final === 0x38) this.#restore();
+  }
+
+  osc(text: string): void {
+    if (text.startsWith("8;")) this.#link = linkTarget(text);
+  }
+
+  // ---- cursor and erase -------------------------------------------------------------------
+
+  #move(final: string, list: Parameters): void {
+    const n = list.positive(0, 1);
+    if (final === "A" || final === "F") this.row = Math.max(this.top, this.row - n);
+    else if (final === "B" || final === "E") this.row = Math.min(this.top + ROWS - 1, this.row + n);
+    else if (final === "C") this.#toColumn(this.column + n);
+    else if (final === "D") this.#toColumn(this.column - n);
+    else if (final === "G") this.#toColumn(n - 1);
+    else if (final === "H" || final === "f") this.#toPosition(n, list.positive(1, 1));
+    else if (final === "J") this.#eraseLines(list.positive(0, 0));
+    else if (final === "K") this.#eraseLine(list.positive(0, 0));
+    else if (final === "s") this.#save();
+    else if (final === "u") this.#restore();
+    if (final === "E" || final === "F") this.column = 0;
+  }
+
+  #toPosition(row: number, column: number): void {
+    this.row = this.top + Math.min(row, ROWS) - 1;
+    this.#toColumn(column - 1);
+  }
+
+  #toColumn(column: number): void {
+    this.column = Math.max(0, Math.min(column, Math.max(this.column, COLUMNS - 1)));
+  }
+
+  #save(): void {
+    this.#saved = { row: this.row - this.top, column: this.column };
+  }
+
+  #restore(): void {
+    this.row = this.top + this.#saved.row;
+    this.column = this.#saved.column;
+  }
+
+  #eraseLine(kind: number): void {
+    const atEnd = kind === 0 && this.#atOpenEnd();
+    if (atEnd || this.#isEmpty(this.row)) return;
+    const cells = this.#editable();
+    if (kind === 0) cells.erase(this.column, cells.length);
+    else if (kind === 1) cells.erase(0, this.column + 1);
+    else if (kind === 2) cells.erase(0, cells.length);
+  }
+
+  #eraseLines(kind: number): void {
+    if (kind === 2) {
+      this.#scrollAway();
+      return;
+    }
+    if (kind > 1) return;
+    this.#eraseLine(kind);
+    const from = kind === 0 ? this.row + 1 : this.top;
+    const to = kind === 0 ? this.count : Math.min(this.row - 1, this.count);
+    for (let line = from; line <= to; line++) {
+      if (!this.#isEmpty(line)) this.#cellsOf(line).erase(0, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  /** Clearing the screen keeps what was on it: it becomes final, and an empty screen follows. */
+  #scrollAway(): void {
+    let last = Math.min(this.count, this.top + ROWS - 1);
+    while (last >= this.top && this.#isEmpty(last)) last--;
+    const gone = last + 1 - this.top;
+    if (last === this.count) this.#endOpen(this.#at);
+    this.row += gone;
+    for (let n = 0; n < gone; n++) this.#scroll();
+  }
+
+  // ---- lines ------------------------------------------------------------------------------
+
+  #newline(at: number): void {
+    if (this.row === this.count) this.#endOpen(at, at + 1);
+    else this.#closeOpen();
+    this.row++;
+    this.column = 0;
+    if (this.row - this.top >= ROWS) this.#scroll();
+  }
+
+  /** VT and FF: the line gets cells, so that among bytes only LF stands between lines. */
+  #otherNewline(at: number): void {
+    this.#editable();
+    this.#newline(at);
+  }
+
+  #scroll(): void {
+    this.#fillTo(this.top + 1);
+    this.#settle(this.top);
+    this.top++;
+  }
+
+  #carriageReturn(): void {
+    if (this.row === this.count && this.#open.width > 0) this.#closeOpen();
+    this.column = 0;
+  }
+
+  /** What follows in the stream is not the rest of the open line. */
+  #closeOpen(): void {
+    if (this.#closed) return;
+    this.#open.end = this.#at;
+    this.#closed = true;
+  }
+
+  #tab(): void {
+    const stop = this.column + TAB - (this.column % TAB);
+    if (this.#atOpenEnd()) this.#open.width = stop;
+    else this.#closeOpen();
+    this.column = stop;
+  }
+
+  #picture(code: number): void {
+    if (this.#atOpenEnd()) this.column = ++this.#open.width;
+    else this.#overwrite(visible(String.fromCharCode(code)));
+  }
+
+  #wide(bytes: Uint8Array): void {
+    this.#open.width += bytesWidth(bytes);
+    this.#open.flags |= WIDE;
+  }
+
+  #overwrite(text: string): void {
+    this.#closeOpen();
+    const { fg, bg } = this.#pen;
+    this.column = this.#editable().write(text, this.column, fg, bg, this.#link);
+  }
+
+  /** Whether the next character continues the open line's bytes. */
+  #atOpenEnd(): boolean {
+    return (
+      this.row === this.count &&
+      this.column === this.#open.width &&
+      !this.#closed &&
+      !this.#cells.has(this.count)
+    );
+  }
+
+  #isEmpty(line: number): boolean {
+    const cells = this.#cells.get(line);
+    if (cells) return cells.isBlank();
+    if (line > this.count) return true;
+    return (line === this.count ? this.#open : this.#ring[line % RING]!).width === 0;
+  }
+
+  #editable(): Cells {
+    this.#fillTo(this.row);
+    return this.#cellsOf(this.row);
+  }
+
+  #cellsOf(line: number): Cells {
+    const known = this.#cells.get(line);
+    if (known) return known;
+    const raw = line === this.count ? this.#openNow() : this.#ring[line % RING]!;
+    const bytes = this.arena.slice(raw.start, raw.end);
+    const cells = Cells.from(parseLine(bytes, raw.fg, raw.bg));
+    this.#cells.set(line, cells);
+    this.sink.edited(line, cells);
+    return cells;
+  }
+
+  #openNow(): RawLine {
+    return this.#closed ? this.#open : { ...this.#open, end: this.#at };
+  }
+
+  /** Ends lines until `line` is the open one or has ended already. */
+  #fillTo(line: number): void {
+    while (this.count < line) this.#endOpen(this.#at);
+  }
+
+  #endOpen(at: number, next = at): void {
+    const raw = this.#open;
+    if (!this.#closed) raw.end = at;
+    if (this.#cells.has(this.count)) raw.end = raw.start;
+    this.#ring[this.count % RING] = raw;
+    this.sink.ended(raw);
+    this.count++;
+    this.#open = newLine(next, this.#pen.fg, this.#pen.bg);
+    this.#closed = false;
+  }
+
+  #settle(line: number): void {
+    const cells = this.#cells.get(line);
+    if (!cells) return;
+    this.#cells.delete(line);
+    this.sink.settled(line, cells);
+  }
+}
+
+function newLine(start: number, fg: number, bg: number): RawLine {
+  return { start, end: start, fg, bg, width: 0, flags: 0 };
+}
+
+function join(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(a.length + b.length);
+  joined.set(a);
+  joined.set(b, a.length);
+  return joined;
+}

@@ -1,0 +1,290 @@
+// The lines of a running command: two streams in order of arrival, as bytes and an index.
+//
+// A row is a line that has ended, numbered over both streams in the order in which they
+// ended; rows are never removed or moved. What was printed is kept as the bytes it came as, a line
+// that was redrawn as the text that remained. Only lines that somebody looks at are parsed.
+
+import { type Line, parseLine } from "./ansi.ts";
+import { Arena, Pages } from "./arena.ts";
+import type { Cells } from "./cells.ts";
+import { type RawLine, Screen, type ScreenSink, STYLED, WIDE as WIDE_TEXT } from "./screen.ts";
+import { advance } from "./width.ts";
+
+export type StreamName = "stdout" | "stderr";
+export const STREAMS: readonly StreamName[] = ["stdout", "stderr"];
+
+/** A longer line is cut where it is shown, with a way to see more. */
+export const LINE_LIMIT = 65_536;
+/** A row number that stands for the line of a stream that has not ended yet. */
+export const OPEN_ROW = 0xfffffff0;
+
+const WIDTH = 0xffff;
+const STDERR = 1 << 16;
+const REDRAWN = 1 << 17;
+const NOTE = 1 << 18;
+const CONTINUES = 1 << 19;
+const LEVEL_SHIFT = 20;
+const FLAG_SHIFT = 23;
+
+/** Lines of a stream as they came. */
+export interface Run {
+  bytes: Uint8Array;
+  lines: number;
+  /** STYLED, WIDE of any of them. */
+  flags: number;
+}
+
+export interface ShownLine extends Line {
+  /** Bytes that are not in the text because the line was cut; 0 for a whole line. */
+  cut: number;
+}
+
+/** One stream: its little terminal, and which row each of its lines has. */
+class Stream implements ScreenSink {
+  readonly screen = new Screen(this);
+  readonly rows = new Pages();
+  /** When the open line began. */
+  openSince = 0;
+  #openCells: Cells | null = null;
+
+  constructor(
+    private readonly store: LogStore,
+    readonly bit: number,
+  ) {}
+
+  ended(raw: RawLine): void {
+    const row = this.store.addRow(raw, this.bit, this.openSince);
+    this.rows.push(row);
+    if (this.#openCells) this.store.redraw(row, this.#openCells);
+    this.#openCells = null;
+    this.openSince = this.store.now;
+  }
+
+  edited(line: number, cells: Cells): void {
+    if (line < this.rows.length) this.store.redraw(this.rows.get(line), cells);
+    else this.#openCells = cells;
+  }
+
+  settled(line: number, cells: Cells): void {
+    this.store.settle(this.rows.get(line), cells);
+  }
+}
+
+const utf8 = new TextEncoder();
+const NEWLINE = new Uint8Array([0x0a]);
+
+export class LogStore {
+  readonly streams: readonly [Stream, Stream] = [new Stream(this, 0), new Stream(this, STDERR)];
+  /** Arrival of what is being taken in, milliseconds since the epoch. */
+  now = 0;
+  /** Rows so far. */
+  rows = 0;
+
+  readonly #start = new Pages();
+  readonly #length = new Pages();
+  readonly #fg = new Pages();
+  readonly #bg = new Pages();
+  readonly #meta = new Pages();
+  readonly #redrawn = new Arena();
+  /** Lines that may still change: at most ROWS per stream. */
+  readonly #live = new Map<number, Cells>();
+  readonly #notes: string[] = [];
+  /** Arrival times, one entry where the time changes from one row to the next. */
+  readonly #timeRows: number[] = [];
+  readonly #timeValues: number[] = [];
+
+  append(stream: StreamName, bytes: Uint8Array, atMs: number): void {
+    const target = this.stream(stream);
+    this.now = atMs;
+    if (this.#isBlank(target)) target.openSince = atMs;
+    target.screen.write(bytes);
+  }
+
+  /** A line of ours in between: what is missing and why. */
+  note(text: string, stream: StreamName): void {
+    const target = this.stream(stream);
+    target.screen.breakLine();
+    const raw = { start: this.#notes.length, end: this.#notes.length, fg: 0, bg: 0, flags: 0 };
+    this.#notes.push(text);
+    this.addRow({ ...raw, width: advance(text, 0) }, target.bit | NOTE, this.now);
+  }
+
+  /** No more output of this stream. */
+  finish(stream: StreamName): void {
+    this.stream(stream).screen.finish();
+  }
+
+  stream(name: StreamName): Stream {
+    return this.streams[name === "stdout" ? 0 : 1];
+  }
+
+  // ---- rows -------------------------------------------------------------------------------
+
+  streamOf(row: number): StreamName {
+    if (row >= OPEN_ROW) return STREAMS[row - OPEN_ROW]!;
+    return this.#meta.get(row) & STDERR ? "stderr" : "stdout";
+  }
+
+  /** Rows of the streams whose last line has begun and not ended. */
+  openRows(): number[] {
+    return this.streams.flatMap((stream, n) => (this.#isBlank(stream) ? [] : [OPEN_ROW + n]));
+  }
+
+  isNote(row: number): boolean {
+    return row < OPEN_ROW && (this.#meta.get(row) & NOTE) !== 0;
+  }
+
+  /** Ended rows that may still be redrawn, at most 50 a stream. */
+  liveRows(): number[] {
+    return [...this.#live.keys()];
+  }
+
+  /** Whether the row may still be redrawn. */
+  isLive(row: number): boolean {
+    return row >= OPEN_ROW || this.#live.has(row);
+  }
+
+  /** Columns the row takes when it is shown, at most WIDTH. */
+  width(row: number): number {
+    if (row >= OPEN_ROW) return advance(this.line(row).text, 0);
+    const cells = this.#live.get(row);
+    return cells ? cells.length : this.#meta.get(row) & WIDTH;
+  }
+
+  /** Arrival of the row's first byte, milliseconds since the epoch. */
+  time(row: number): number {
+    if (row >= OPEN_ROW) return this.streams[row - OPEN_ROW]!.openSince;
+    let low = 0;
+    let high = this.#timeRows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#timeRows[middle]! <= row) low = middle + 1;
+      else high = middle;
+    }
+    return this.#timeValues[low - 1] ?? 0;
+  }
+
+  /** The row as it is shown; at most `limit` bytes of it. */
+  line(row: number, limit = LINE_LIMIT): ShownLine {
+    if (this.isNote(row)) return note(this.#notes[this.#start.get(row)]!);
+    const [bytes, fg, bg] = this.#source(row);
+    const cut = bytes.length > limit ? bytes.length - wholeCharacters(bytes, limit) : 0;
+    const shown = cut ? bytes.subarray(0, bytes.length - cut) : bytes;
+    return { ...parseLine(shown, fg, bg), cut };
+  }
+
+  level(row: number): number {
+    return (this.#meta.get(row) >>> LEVEL_SHIFT) & 7;
+  }
+
+  /** Whether the row belongs to the entry of the row before it in its stream. */
+  continues(row: number): boolean {
+    return row < OPEN_ROW && (this.#meta.get(row) & CONTINUES) !== 0;
+  }
+
+  classify(row: number, level: number, continues: boolean): void {
+    const rest = this.#meta.get(row) & ~((7 << LEVEL_SHIFT) | CONTINUES);
+    this.#meta.set(row, (rest | (level << LEVEL_SHIFT) | (continues ? CONTINUES : 0)) >>> 0);
+  }
+
+  /**
+   * The bytes of one run of the stream's lines from `line` on, with "\n" between them, as they
+   * were printed. At most `limit` bytes, but one line at least.
+   */
+  run(name: StreamName, line: number, limit: number): Run {
+    const { rows, screen } = this.stream(name);
+    const first = rows.get(line);
+    if (this.#live.has(first))
+      return { bytes: this.#source(first)[0], lines: 1, flags: STYLED | WIDE_TEXT };
+    let meta = this.#meta.get(first);
+    const redrawn = meta & REDRAWN;
+    const start = this.#start.get(first);
+    let end = start + this.#length.get(first);
+    let next = line + 1;
+    for (; next < rows.length; next++) {
+      const row = rows.get(next);
+      const from = this.#start.get(row);
+      const stop = from + this.#length.get(row);
+      const joins = (this.#meta.get(row) & REDRAWN) === redrawn && from > end && from - end <= 2;
+      if (!joins || stop - start > limit || this.#live.has(row)) break;
+      end = stop;
+      meta |= this.#meta.get(row);
+    }
+    const flags = redrawn ? STYLED | WIDE_TEXT : meta >>> FLAG_SHIFT;
+    const arena = redrawn ? this.#redrawn : screen.arena;
+    return { bytes: arena.slice(start, end), lines: next - line, flags };
+  }
+
+  /** Bytes held in memory for text and index. */
+  get memory(): number {
+    const pages = [this.#start, this.#length, this.#fg, this.#bg, this.#meta];
+    const index = pages.concat(this.streams.map((stream) => stream.rows));
+    const arenas = [this.#redrawn, ...this.streams.map((stream) => stream.screen.arena)];
+    return [...index, ...arenas].reduce((sum, part) => sum + part.capacity, 0);
+  }
+
+  // ---- what the streams call --------------------------------------------------------------
+
+  addRow(raw: RawLine, bits: number, atMs: number): number {
+    const row = this.rows++;
+    this.#start.set(row, raw.start);
+    this.#length.set(row, raw.end - raw.start);
+    this.#fg.set(row, raw.fg);
+    this.#bg.set(row, raw.bg);
+    this.#meta.set(row, bits | (raw.flags << FLAG_SHIFT) | Math.min(raw.width, WIDTH));
+    if (this.#timeValues.at(-1) !== atMs) {
+      this.#timeRows.push(row);
+      this.#timeValues.push(atMs);
+    }
+    return row;
+  }
+
+  redraw(row: number, cells: Cells): void {
+    this.#live.set(row, cells);
+    this.#meta.set(row, this.#meta.get(row) | REDRAWN);
+  }
+
+  settle(row: number, cells: Cells): void {
+    const bytes = utf8.encode(cells.toString());
+    this.#live.delete(row);
+    this.#start.set(row, this.#redrawn.append(bytes));
+    this.#length.set(row, bytes.length);
+    this.#redrawn.append(NEWLINE);
+    this.#fg.set(row, 0);
+    this.#bg.set(row, 0);
+    this.#meta.set(row, (this.#meta.get(row) & ~WIDTH) | Math.min(cells.length, WIDTH));
+  }
+
+  /** Bytes of a row and the style they begin in. */
+  #source(row: number): [Uint8Array, number, number] {
+    if (row >= OPEN_ROW) return this.#openSource(this.streams[row - OPEN_ROW]!);
+    const cells = this.#live.get(row);
+    if (cells) return [utf8.encode(cells.toString()), 0, 0];
+    const start = this.#start.get(row);
+    const meta = this.#meta.get(row);
+    const { arena } = this.streams[meta & STDERR ? 1 : 0].screen;
+    const from = meta & REDRAWN ? this.#redrawn : arena;
+    return [from.slice(start, start + this.#length.get(row)), this.#fg.get(row), this.#bg.get(row)];
+  }
+
+  #openSource({ screen }: Stream): [Uint8Array, number, number] {
+    const raw = screen.openLine();
+    if (raw) return [screen.arena.slice(raw.start, raw.end), raw.fg, raw.bg];
+    return [utf8.encode(screen.openCells()?.toString() ?? ""), 0, 0];
+  }
+
+  #isBlank({ screen }: Stream): boolean {
+    return !screen.openLine() && !screen.openCells();
+  }
+}
+
+function note(text: string): ShownLine {
+  return { spans: [{ text, fg: 0, bg: 0, link: "" }], text, cut: 0 };
+}
+
+/** The last position ≤ `limit` at which no character is cut. */
+function wholeCharacters(bytes: Uint8Array, limit: number): number {
+  let at = limit;
+  while (at > 0 && (bytes[at]! & 0xc0) === 0x80) at--;
+  return at;
+}
