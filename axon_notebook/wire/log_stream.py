@@ -8,12 +8,13 @@ believed only from an execution that says it has completed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -87,7 +88,7 @@ class LogStream:
         self._wake = threading.Event()  # ends a wait between connections
         self._interrupt = Interrupt()
 
-    def __iter__(self) -> Iterator[OutputChunk]:
+    def __iter__(self) -> Generator[OutputChunk, None, None]:
         while not self._closed.is_set():
             error: AxonError | None = None
             try:
@@ -119,7 +120,7 @@ class LogStream:
         self._wake.set()
         self._interrupt.fire()
 
-    def _connection(self) -> Iterator[OutputChunk]:
+    def _connection(self) -> Generator[OutputChunk, None, None]:
         """One connection, from the request to its end."""
         self._interrupt = Interrupt()
         if self._closed.is_set():
@@ -137,7 +138,7 @@ class LogStream:
             self._change(StreamState("live"))
             yield from self._read(response)
 
-    def _read(self, response: ByteStream) -> Iterator[OutputChunk]:
+    def _read(self, response: ByteStream) -> Generator[OutputChunk, None, None]:
         decoder = EventDecoder()
         for data in response:
             for event in decoder.feed(data):
@@ -220,8 +221,9 @@ class _Readers:
     def run(self, stream: LogStream) -> None:
         """Drive one stream to its end: what a thread runs."""
         try:
-            for chunk in stream:
-                self._hand_on(stream, chunk)
+            with contextlib.closing(iter(stream)) as chunks:
+                for chunk in chunks:
+                    self._hand_on(stream, chunk)
         except AxonError as caught:
             self._fail(caught)
         except BaseException as caught:  # cannot happen; kept so that the iteration shows it
@@ -323,7 +325,7 @@ class OutputSubscription:
         """Bytes that the servers did not deliver, so far."""
         return sum(stream.cursor.missing for stream in self.streams)
 
-    def __iter__(self) -> Iterator[OutputChunk]:
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> OutputChunk:
