@@ -86,22 +86,40 @@ class ApiClient:
         )
 
     def list_events(
-        self, axon_id: str, *, limit: int, starting_after: str | None = None, count: bool = True
+        self,
+        axon_id: str,
+        *,
+        limit: int,
+        starting_after: str | None = None,
+        count: bool = True,
+        interrupt: Interrupt | None = None,
     ) -> AxonEventList:
         """``GET /v1/axons/{id}/events``, newest first; *limit* up to 5,000."""
         query = _given(limit=limit, starting_after=starting_after, include_total_count=count)
         return self._http.send(
-            "GET", f"/v1/axons/{_part(axon_id)}/events", AxonEventList, query=query
+            "GET",
+            f"/v1/axons/{_part(axon_id)}/events",
+            AxonEventList,
+            query=query,
+            interrupt=interrupt,
         )
 
     def query(
-        self, axon_id: str, sql: str, params: Sequence[Any] = (), *, timeout: float | None = None
+        self,
+        axon_id: str,
+        sql: str,
+        params: Sequence[Any] = (),
+        *,
+        timeout: float | None = None,
+        interrupt: Interrupt | None = None,
     ) -> SqlResult:
         """``POST /v1/axons/{id}/sql/query``: one statement."""
         body = {"sql": sql, "params": list(params)}
         path = f"/v1/axons/{_part(axon_id)}/sql/query"
         try:
-            return self._http.send("POST", path, SqlResult, json=body, timeout=timeout)
+            return self._http.send(
+                "POST", path, SqlResult, json=body, timeout=timeout, interrupt=interrupt
+            )
         except errors.BadRequest as error:
             if error.status != 400:
                 raise

@@ -125,6 +125,7 @@ class Interrupt:
         if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             return
         with self._guard:
+            self._sockets = [sock for sock in self._sockets if sock.fileno() >= 0]
             self._sockets.append(info["return_value"].get_extra_info("socket"))
         if self._fired:
             self.fire()
@@ -221,6 +222,15 @@ class HttpClient:
                 self._endpoint = self._locate(start, failed)
             return self._endpoint
 
+    @contextlib.contextmanager
+    def _looking_again(self, endpoint: Endpoint) -> Iterator[None]:
+        """The embedded service may run elsewhere by now; it is not started for this."""
+        try:
+            yield
+        except errors.ConnectionFailed:
+            self._relocate(endpoint, start=False)
+            raise
+
     def _pool(self, endpoint: Endpoint, *, streams: bool) -> httpx.Client:
         with self._guard:
             if self._closed:
@@ -251,8 +261,13 @@ class HttpClient:
         json: Mapping[str, Any] | None = None,
         timeout: float | None = None,
         attempts: int = 4,
+        interrupt: Interrupt | None = None,
     ) -> T:
-        """Send one request, decode its answer as *kind*."""
+        """Send one request, decode its answer as *kind*.
+
+        With *interrupt* the request can be ended from another thread: it is sent
+        once, over a connection of its own, and never starts the service.
+        """
         content = None if json is None else msgspec.json.encode(json)
         more = {"Accept": "application/json"}
         if content is not None:
@@ -261,19 +276,22 @@ class HttpClient:
             # The same id on every attempt: a server that knows it stores the request once.
             more["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
         limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
+        own = interrupt is not None
+        extensions = {"trace": interrupt.watch} if interrupt is not None else None
         endpoint = self.endpoint
         repeatable = method == "GET" or (endpoint.remembers and path.endswith("/publish"))
-        for attempt in Attempts(attempts, repeatable=repeatable):
-            with attempt:
+        for attempt in Attempts(1 if own else attempts, repeatable=repeatable):
+            with attempt, self._looking_again(endpoint):
                 url = endpoint.base_url + path
                 with translated(url):
-                    response = self._pool(endpoint, streams=False).request(
+                    response = self._pool(endpoint, streams=own).request(
                         method,
                         url,
                         params=_query(query or {}),
                         content=content,
                         headers=self._headers(endpoint, url, **more),
                         timeout=limit,
+                        extensions=extensions,
                     )
                 if response.status_code == 200:
                     return _decoded(response.content, kind, url)
@@ -292,14 +310,10 @@ class HttpClient:
         for _ in range(MAX_REDIRECTS + 1):
             headers = self._headers(endpoint, url, **{"Accept-Encoding": "identity"})
             pool = self._pool(endpoint, streams=True)
-            try:
+            with self._looking_again(endpoint):
                 stream = ByteStream(
                     pool, url, interrupt=interrupt, params=params, headers=headers, timeout=limit
                 )
-            except errors.ConnectionFailed:
-                # The embedded service may run elsewhere by now; a stream never starts it.
-                self._relocate(endpoint, start=False)
-                raise
             if stream.status not in (301, 302, 303, 307, 308):
                 return self._checked(stream, endpoint, url)
             with stream:

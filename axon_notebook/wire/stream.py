@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 
@@ -20,12 +20,12 @@ from ..errors import (
     AxonError,
     BadRequest,
     ConnectionFailed,
+    NotFound,
     ServerError,
     SqlError,
     StreamFailed,
-    TransportError,
 )
-from ..models import AxonEvent, origin_name
+from ..models import AxonEvent, AxonEventList, origin_name
 from .api import ApiClient
 from .backoff import Backoff
 from .client import ByteStream, Endpoint, Interrupt
@@ -37,7 +37,6 @@ __all__ = ["EventStream", "StreamState"]
 IDLE_SECONDS: Final = 45.0  # three keep-alives of the embedded service
 STALE_SECONDS: Final = 60.0  # away for longer: compare the last event on return
 FILL_PAGE: Final = 5000  # events per request that fills a gap
-FILL_ATTEMPTS: Final = 3
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -191,7 +190,7 @@ class EventStream:
     def _check_history(self) -> int | None:
         """Ask for the head; notice a server whose history went back or was replaced."""
         try:
-            page = self._client.list_events(self.axon_id, limit=1)
+            page = self._list(limit=1)
         except ServerError:
             if self._from_head:
                 raise
@@ -212,16 +211,14 @@ class EventStream:
             yield from self.reception.settle(reached)
 
     def _fetch(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
-        """Return events of the gap, and up to where these are all that exist."""
-        for attempt in range(FILL_ATTEMPTS):
-            try:
-                return self._history(first, last)
-            except SqlError:
-                return self._listed(first, last)
-            except (TransportError, ServerError):
-                if attempt == FILL_ATTEMPTS - 1:
-                    raise  # the connection is given up; the next one starts at the gap
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        """Return events of the gap, and up to where these are all that exist.
+
+        If neither way works the connection is given up; the next one starts at the gap.
+        """
+        try:
+            return self._history(first, last)
+        except (SqlError, NotFound, ServerError):
+            return self._listed(first, last)
 
     def _history(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
         sql = (
@@ -231,7 +228,9 @@ class EventStream:
         found: list[AxonEvent] = []
         # A server may return fewer rows than asked for; only none means that there are no more.
         while first <= last and len(found) < FILL_PAGE:
-            rows = self._client.query(self.axon_id, sql, [first, last, FILL_PAGE]).rows
+            rows = self._client.query(
+                self.axon_id, sql, [first, last, FILL_PAGE], interrupt=self._interrupt
+            ).rows
             if not rows:
                 return found, last
             for sequence, time_ms, origin, source, event_type, payload in rows:
@@ -245,16 +244,17 @@ class EventStream:
     def _listed(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
         """The same from the list of events, for a server without SQL history."""
         try:
-            page = self._client.list_events(
-                self.axon_id, limit=FILL_PAGE, starting_after=str(last + 1), count=False
-            )
+            page = self._list(limit=FILL_PAGE, starting_after=str(last + 1), count=False)
         except BadRequest:  # what this cursor means is the server's own affair
-            page = self._client.list_events(self.axon_id, limit=FILL_PAGE, count=False)
+            page = self._list(limit=FILL_PAGE, count=False)
         inside = [e for e in reversed(page.events) if first <= e.sequence <= last]
         if last - first >= FILL_PAGE and page.has_more and len(inside) == len(page.events):
             # The page, newest first, did not get back to the start of the gap.
             return self._listed(first, first + FILL_PAGE - 1)
         return inside, last
+
+    def _list(self, **query: Any) -> AxonEventList:
+        return self._client.list_events(self.axon_id, interrupt=self._interrupt, **query)
 
     def _pause(self, error: AxonError | None) -> None:
         """Wait for the next attempt, or raise what cannot be helped by one."""

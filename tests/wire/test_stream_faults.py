@@ -8,6 +8,7 @@ declared missing.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -641,11 +642,12 @@ def test_f22_a_gap_is_filled_from_the_history(
     assert reading.events[number - 1] == events_up_to(number)[-1]
 
 
-def test_f22_a_server_without_sql_history_fills_gaps_from_its_list(
-    server: ScriptedServer, proxy: FaultProxy, far_client: ApiClient
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_f22_without_sql_a_gap_is_filled_from_the_list(
+    server: ScriptedServer, proxy: FaultProxy, far_client: ApiClient, status: int
 ) -> None:
     """Two ways lead to an old event; one may be closed."""
-    server.answers("sql/query", Answer(status=400, steps=[b'{"message":"no such table"}']))
+    server.answers("sql/query", Answer(status=status, steps=[b'{"message":"no SQL"}']))
     proxy.plan([DropEvent(2)])
 
     reading = Reading(far_client)
@@ -852,6 +854,47 @@ def test_f42_blocks_that_carry_no_event_are_ignored(
     assert reading.unreadable == []
     assert [request.after_sequence for request in server.asked()] == [0, 5]
     assert "last-event-id" not in server.asked()[1].headers
+
+
+# --- Closing -----------------------------------------------------------------------------------
+
+SILENT = Answer(steps=[HOLD])
+BUSY = Answer(status=429, steps=[b""], headers={"Retry-After": "200"})
+
+
+@pytest.mark.parametrize(
+    ("blocked_in", "scripts"),
+    [
+        ("subscribe/sse", {"subscribe/sse": SILENT}),
+        ("subscribe/sse", {"subscribe/sse": BUSY}),
+        ("events", {"events": SILENT}),
+        ("events", {"events": BUSY}),
+        (
+            "sql/query",
+            {"subscribe/sse": Answer(steps=[frames(events_up_to(9, first=9)), HOLD])}
+            | {"sql/query": SILENT},
+        ),
+    ],
+    ids=["silent stream", "patience", "silent list", "patience for the list", "silent query"],
+)
+def test_f33_closing_ends_the_reader_whatever_it_waits_for(
+    server: ScriptedServer, client: ApiClient, blocked_in: str, scripts: dict[str, Answer]
+) -> None:
+    """A closed viewer whose thread lives on holds a socket and a cell's output."""
+    for name, answer in scripts.items():
+        server.answers(name, answer)
+    stream = EventStream(client, AXON, backoff=at_once())
+    reader = threading.Thread(target=lambda: list(stream), daemon=True)
+    reader.start()
+    while not server.asked(blocked_in):
+        reader.join(0.01)
+
+    stream.close()
+    reader.join(10)
+
+    assert not reader.is_alive()
+    assert len(server.asked(blocked_in)) == 1
+    assert stream.state.name == "ended"
 
 
 # --- From the head -----------------------------------------------------------------------------
