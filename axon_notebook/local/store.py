@@ -56,6 +56,9 @@ __all__ = ["Draft", "Limits", "NotFoundInStore", "Refused", "Store"]
 T = TypeVar("T")
 
 _COLUMNS: Final = "sequence, timestamp_ms, origin, source, event_type, payload"
+#: Characters of payload in one answer: pages of large events are short, so that memory is bounded.
+_FRAMES_TEXT: Final = 1024 * 1024
+_LIST_TEXT: Final = 16 * 1024 * 1024
 _SKIPPED: Final = "not executed: transaction rolled back"
 
 
@@ -207,7 +210,7 @@ class Store:
 
         Args:
             axon_id: The axon.
-            limit: Most events of the page.
+            limit: Most events of the page; a page of large events is shorter.
             before: Only sequences below this one.
             include_total_count: Whether to say how many there are in all.
         """
@@ -220,10 +223,12 @@ class Store:
 
         def read() -> AxonEventList:
             with self._database(axon_id).history() as connection:
-                found = _events(axon_id, connection, sql, (start, limit + 1))
+                found = _events(axon_id, connection, sql, (start, limit), _LIST_TEXT)
                 newest = connection.execute("SELECT max(sequence) FROM main.rl_axon_events")
                 total = _count(newest) if include_total_count else None
-            return AxonEventList(found[:limit], has_more=len(found) > limit, total_count=total)
+            # Sequences begin at 1 and have no holes.
+            has_more = bool(found) and found[-1].sequence > 1
+            return AxonEventList(found, has_more=has_more, total_count=total)
 
         return await self._in_thread(read)
 
@@ -242,7 +247,7 @@ class Store:
         )
         try:
             with self._database(axon_id).history() as connection:
-                found = _events(axon_id, connection, sql, (after_sequence, limit))
+                found = _events(axon_id, connection, sql, (after_sequence, limit), _FRAMES_TEXT)
         except apsw.Error as error:
             raise refusal_for(error) from None
         last = found[-1].sequence if found else after_sequence
@@ -436,13 +441,19 @@ def _batch(
 
 
 def _events(
-    axon_id: str, connection: apsw.Connection, sql: str, params: tuple[int, int]
+    axon_id: str, connection: apsw.Connection, sql: str, params: tuple[int, int], text: int
 ) -> list[AxonEvent]:
+    """Read a page: at least one event if there is one, and no more than about *text* characters."""
     rows: Any = connection.execute(sql, params)
-    return [
-        AxonEvent(sequence, axon_id, time_ms, ORIGINS[origin], source, event_type, payload)
-        for sequence, time_ms, origin, source, event_type, payload in rows
-    ]
+    found: list[AxonEvent] = []
+    for sequence, time_ms, origin, source, event_type, payload in rows:
+        found.append(
+            AxonEvent(sequence, axon_id, time_ms, ORIGINS[origin], source, event_type, payload)
+        )
+        text -= len(payload)
+        if text <= 0:
+            break
+    return found
 
 
 def _count(cursor: apsw.Cursor) -> int:

@@ -31,6 +31,7 @@ _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
+    (b"connection", b"close"),
     (b"x-content-type-options", b"nosniff"),
 ]
 
