@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench style types clean
+.PHONY: demo test bench style types js-check js-test clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
 
-test: $(STAMP) style types  ## everything CI runs
+test: $(STAMP) style types js-check js-test  ## everything CI runs
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 bench: $(STAMP)  ## each benchmark beside its peers, one table
@@ -26,6 +26,17 @@ style: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+
+# Node from PATH, or the one that the dev extra installs.
+js/node_modules/.installed: $(STAMP) js/package-lock.json
+	$(BIN)/python hatch_build.py npm ci --ignore-scripts
+	touch $@
+
+js-check: js/node_modules/.installed  ## tsc and biome
+	$(BIN)/python hatch_build.py npm run --silent check
+
+js-test: js/node_modules/.installed  ## vitest
+	$(BIN)/python hatch_build.py npm run --silent test
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache axon_notebook/static

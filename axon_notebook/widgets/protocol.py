@@ -53,7 +53,7 @@ __all__ = [
     "StateName",
 ]
 
-#: Both sides say it; a page that meets another number asks for a page reload.
+#: Both say it; a page with another version is answered with "failed": reload the page.
 PROTOCOL_VERSION: Final = 1
 #: The pump sends at most once in this time.
 TICK_MS: Final = 50
