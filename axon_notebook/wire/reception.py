@@ -7,7 +7,6 @@ the server's history) and answers with what to deliver and how long to wait.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import deque
 from typing import Final
@@ -64,7 +63,7 @@ class Reception:
         self.failure: ApiError | None = None
         self._decoder = EventDecoder()
         self._opened_at: float | None = None
-        self._recent: deque[tuple[int, bytes]] = deque(maxlen=REMEMBERED)
+        self._recent: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
     def opened(self, now: float) -> None:
         """A connection is open; what was left of the last one's bytes is void."""
@@ -196,9 +195,8 @@ class Reception:
                 )
 
 
-def _fingerprint(event: AxonEvent) -> bytes:
-    text = f"{event.timestamp_ms}\0{event.origin}\0{event.event_type}\0{event.payload}"
-    return hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+def _fingerprint(event: AxonEvent) -> int:
+    return hash((event.timestamp_ms, event.origin, event.event_type, event.payload))
 
 
 def _decoded(frame: ServerSentEvent) -> AxonEvent | Unreadable | None:
