@@ -149,9 +149,11 @@ class LogCursor:
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half, loose = text[:-1], text[-1], 4
-        if not _is_text(text):
+        try:
+            least, most = _size_of(text)
+        except UnicodeEncodeError:  # halves of pairs are no text
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        least, most = _size_of(text)
+            least, most = _size_of(text)
         return text, _Size(max(0, least - loose), most + loose)
 
 
@@ -175,10 +177,6 @@ def _size_of(text: str) -> _Size:
     size = len(text.encode())
     replaced = text.count(REPLACED)
     return _Size(size - 2 * replaced, size)
-
-
-def _is_text(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _without_bytes(text: str, count: int) -> str:
