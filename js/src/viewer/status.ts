@@ -1,5 +1,6 @@
 // Each state of the viewer in words: one for the header, one line where it helps.
 
+import { count, date } from "../format.ts";
 import { duration } from "../summary.ts";
 import { type Facts, SNAPSHOT_AFTER_MS } from "./session.ts";
 
@@ -114,42 +115,4 @@ function quiet(sign: Status["sign"], word: string, line: string): Status {
   return { sign, word, line, retry: false, empty: NOTHING_YET };
 }
 
-const NUMBERS = new Intl.NumberFormat("en-US");
-
-/** 12,480. */
-export function count(value: number): string {
-  return NUMBERS.format(value);
-}
-
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
-}
-
-/** 2026-11-22 10:02 on the page's clock. */
-export function date(ms: number): string {
-  const at = new Date(ms);
-  const two = (value: number) => String(value).padStart(2, "0");
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
-}
-
-/** 10:02:31.120 on the page's clock. */
-export function clock(ms: number): string {
-  const at = new Date(ms);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const fraction = String(at.getMilliseconds()).padStart(3, "0");
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${fraction}`;
-}
-
-/** +0.013, +4.187, +3:05: how long after something. */
-export function since(ms: number): string {
-  const sign = ms < 0 ? "−" : "+";
-  const value = Math.abs(ms);
-  if (value < 60_000) return `${sign}${(value / 1000).toFixed(3)}`;
-  const seconds = Math.floor(value / 1000);
-  const two = (part: number) => String(part).padStart(2, "0");
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor(seconds / 60) % 60;
-  return hours > 0
-    ? `${sign}${hours}:${two(minutes)}:${two(seconds % 60)}`
-    : `${sign}${minutes}:${two(seconds % 60)}`;
-}
+export { clock, count, date, plural, since } from "../format.ts";

@@ -5,6 +5,7 @@
 // size: hosts render into detached elements.
 
 import { copyText, download, h, on, setText, shadow } from "../dom.ts";
+import frame from "../frame.css";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
 import { Chart } from "./chart.ts";
@@ -92,7 +93,7 @@ export class View {
     host: HTMLElement,
     readonly signal: AbortSignal,
   ) {
-    const { root, remove } = shadow(host, theme + css);
+    const { root, remove } = shadow(host, theme + frame + css);
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.times = model.get("times") ?? "absolute";
