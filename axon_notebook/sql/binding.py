@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ParameterError
 from .carets import caret_lines
 from .fragments import identifier_fragment, list_fragment, table_fragment
+from .tables import EVENTS_SQL, events_alias, may_be_alias
 from .tokens import Token, quote_identifier, significant, tokenize
 from .values import Fragment, Refused, elements, is_many, is_table, scalar, table
 
@@ -68,7 +69,11 @@ class BoundStatement(NamedTuple):
 
 
 def bind(
-    sql: str, lookup: Mapping[str, Any], *, params: Sequence[Any] | None = None
+    sql: str,
+    lookup: Mapping[str, Any],
+    *,
+    params: Sequence[Any] | None = None,
+    events: bool = False,
 ) -> BoundStatement:
     """Return the statement *sql* with its marks replaced and their values beside it.
 
@@ -77,19 +82,21 @@ def bind(
         lookup: Where names are looked up; builtins are only seen inside
             ``:{…}``.
         params: Values for plain ``?``, which exclude ``:name`` and ``:{…}``.
+        events: Whether ``events``, read as a table, means the event history
+            with readable origins; for axons without a table of that name.
 
     Raises:
         ParameterError: For an unknown name, a value SQL cannot hold, or marks
             that cannot go together; the detail points at the mark.
     """
-    return _Binder(sql, lookup, params).bind()
+    return _Binder(sql, lookup, params, events).bind()
 
 
 class _Binder:
     """One statement on its way to be bound."""
 
     def __init__(
-        self, sql: str, lookup: Mapping[str, Any], params: Sequence[Any] | None = None
+        self, sql: str, lookup: Mapping[str, Any], params: Sequence[Any] | None, events: bool
     ) -> None:
         self.source = sql
         self.lookup = lookup
@@ -97,6 +104,8 @@ class _Binder:
         self.words = significant(self.tokens)
         self.places = {token.start: place for place, token in enumerate(self.words)}
         self.positional = list(params or ())
+        aliases = events_alias(self.tokens) if events else []
+        self.aliases = {table.token.start: table for table in aliases}
         self.parts: list[str] = []
         self.params: list[Any] = []
         self.values: list[BoundValue] = []
@@ -110,6 +119,9 @@ class _Binder:
                 self._replace(token)
             elif token.kind == "variable":
                 self._replace_positional(token)
+            elif token.start in self.aliases:
+                named = "" if self.aliases[token.start].has_alias else " AS events"
+                self._put(token, EVENTS_SQL + named)
             else:
                 self._write(token.text)
         if len(self.params) > MOST_PARAMETERS:
@@ -162,8 +174,12 @@ class _Binder:
         kind = type(value).__name__ + (f", {how}" if how else "")
         self.values.append(BoundValue(token.text, kind, fragment.sql))
         self.params += fragment.params
+        self._put(token, fragment.sql)
+
+    def _put(self, token: Token, text: str) -> None:
+        """Write *text* in the place of *token*."""
         self.map.append((self.length, token.start))
-        self._write(self._padded(token, fragment.sql))
+        self._write(self._padded(token, text))
         self.map.append((self.length, token.end))
 
     def _write(self, text: str) -> None:
@@ -286,7 +302,7 @@ class _Binder:
         fragment = table_fragment(names, columns)
         place = self.places[token.start]
         following = self.words[place + 1] if place + 1 < len(self.words) else None
-        if token.kind == "parameter" and not (following and _may_be_alias(following)):
+        if token.kind == "parameter" and not (following and may_be_alias(following)):
             return Fragment(
                 f"{fragment.sql} AS {quote_identifier(token.text[1:])}", fragment.params
             )
@@ -299,36 +315,3 @@ class _Binder:
 
 def _names_milliseconds(text: str) -> bool:
     return text.strip('"`[]').endswith("_MS")
-
-
-_NO_ALIAS: Final = (
-    "ON",
-    "USING",
-    "JOIN",
-    "INNER",
-    "LEFT",
-    "RIGHT",
-    "FULL",
-    "OUTER",
-    "CROSS",
-    "NATURAL",
-    "WHERE",
-    "GROUP",
-    "ORDER",
-    "HAVING",
-    "LIMIT",
-    "UNION",
-    "EXCEPT",
-    "INTERSECT",
-    "WINDOW",
-    "SET",
-    "RETURNING",
-    "INDEXED",
-    "NOT",
-)  # words that may follow a table
-
-
-def _may_be_alias(token: Token) -> bool:
-    return token.kind in ("quoted", "identifier") or (
-        token.kind == "word" and not token.is_word(*_NO_ALIAS)
-    )

@@ -6,6 +6,11 @@ text is ``mixed``, one without a declared type that holds integers alone is
 ``integer``.  The declared type decides where the values say nothing (no rows,
 only NULLs), by SQLite's own affinity rules.
 
+JSON has no bytes and no infinities.  The embedded service sends a BLOB as
+base64 in a column of type ``BLOB`` (where every text is base64) and an infinity
+as the text ``Infinity``; both are read back here.  A column of type ``BLOB``
+with a text that is no base64 comes from another server and is left alone.
+
 Pure: no third-party import, so that every output form starts from here.
 
 Source: SQLite, "Datatypes In SQLite", section 3.1 (determination of affinity).
@@ -13,6 +18,8 @@ Source: SQLite, "Datatypes In SQLite", section 3.1 (determination of affinity).
 
 from __future__ import annotations
 
+import math
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from types import NoneType
@@ -26,6 +33,8 @@ Kind = Literal["integer", "real", "text", "blob", "boolean", "mixed", "unknown"]
 
 #: Integers up to here are exact as a 64-bit float.
 EXACT_FLOAT = 2**53
+
+_INFINITIES: Mapping[str, float] = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 _BY_TYPE: Mapping[type, Kind] = {
     int: "integer",
@@ -62,10 +71,35 @@ def columns_of(result: SqlResult) -> list[Column]:
     for place, name in enumerate(unique_names(c.name for c in result.columns)):
         declared = result.columns[place].type
         # `zip(*rows)` is ten times slower: it makes one argument per row.
-        values = [row[place] for row in rows]
+        values = _read_back([row[place] for row in rows], declared)
         kind, nullable = kind_of(values, declared)
         columns.append(Column(name, declared, kind, nullable, values))
     return columns
+
+
+def _read_back(values: list[Any], declared: str) -> list[Any]:
+    if declared.upper() == "BLOB":
+        return _bytes_of(values)
+    if _affinity(declared) == "real" or not declared:
+        return _infinities_of(values, declared)
+    return values
+
+
+def _bytes_of(values: list[Any]) -> list[Any]:
+    try:
+        return [b64decode(v, validate=True) if type(v) is str else v for v in values]
+    except ValueError:
+        return values
+
+
+def _infinities_of(values: list[Any], declared: str) -> list[Any]:
+    if not any(v in _INFINITIES for v in values if type(v) is str):
+        return values
+    found = [_INFINITIES.get(v, v) if type(v) is str else v for v in values]
+    # Without a declared type, a column of such words alone may just as well be text.
+    numbers = sum(type(v) in (int, float) for v in values)
+    texts = sum(type(v) is str for v in found)
+    return found if not texts and (numbers or declared) else values
 
 
 def rows_of(result: SqlResult) -> Sequence[Sequence[Any]]:
