@@ -18,10 +18,10 @@ READABLE_PRAGMAS: Final = frozenset(
         "table_info",
         "table_list",
         "table_xinfo",
-        # FTS5 asks for this one itself, whenever it is written to.
-        "data_version",
     }
 )
+# FTS5 and R-Tree ask these themselves; with a value they would be a setting.
+READABLE_WITHOUT_VALUE: Final = frozenset({"data_version", "page_size"})
 MODULES: Final = frozenset({"fts5", "rtree", "rtree_i32"})
 FORBIDDEN_FUNCTIONS: Final = frozenset(
     {
@@ -37,6 +37,7 @@ FORBIDDEN_FUNCTIONS: Final = frozenset(
     }
 )
 HIDDEN_TABLES: Final = frozenset({"dbstat", "sqlite_dbpage", "bytecode", "tables_used"})
+NO_TEMP: Final = "TEMP objects are not authorized."
 SCHEMA_TABLES: Final = frozenset({"sqlite_master", "sqlite_temp_master"})
 
 _WRITES: Final = frozenset({apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
@@ -58,19 +59,19 @@ _DEFINITIONS: Final = _DROPS | {
     apsw.SQLITE_CREATE_VTABLE,
 }
 _NEVER: Final = {
-    apsw.SQLITE_ATTACH: "ATTACH and VACUUM are not authorized.",
+    apsw.SQLITE_ATTACH: "ATTACH is not authorized.",
     apsw.SQLITE_DETACH: "DETACH is not authorized.",
     apsw.SQLITE_ANALYZE: "ANALYZE is not authorized.",
     apsw.SQLITE_TRANSACTION: "Transactions are not authorized: a batch is one.",
     apsw.SQLITE_SAVEPOINT: "SAVEPOINT is not authorized: a batch is one transaction.",
-    apsw.SQLITE_CREATE_TEMP_INDEX: "TEMP objects are not authorized.",
-    apsw.SQLITE_CREATE_TEMP_TABLE: "TEMP objects are not authorized.",
-    apsw.SQLITE_CREATE_TEMP_TRIGGER: "TEMP objects are not authorized.",
-    apsw.SQLITE_CREATE_TEMP_VIEW: "TEMP objects are not authorized.",
-    apsw.SQLITE_DROP_TEMP_INDEX: "TEMP objects are not authorized.",
-    apsw.SQLITE_DROP_TEMP_TABLE: "TEMP objects are not authorized.",
-    apsw.SQLITE_DROP_TEMP_TRIGGER: "TEMP objects are not authorized.",
-    apsw.SQLITE_DROP_TEMP_VIEW: "TEMP objects are not authorized.",
+    apsw.SQLITE_CREATE_TEMP_INDEX: NO_TEMP,
+    apsw.SQLITE_CREATE_TEMP_TABLE: NO_TEMP,
+    apsw.SQLITE_CREATE_TEMP_TRIGGER: NO_TEMP,
+    apsw.SQLITE_CREATE_TEMP_VIEW: NO_TEMP,
+    apsw.SQLITE_DROP_TEMP_INDEX: NO_TEMP,
+    apsw.SQLITE_DROP_TEMP_TABLE: NO_TEMP,
+    apsw.SQLITE_DROP_TEMP_TRIGGER: NO_TEMP,
+    apsw.SQLITE_DROP_TEMP_VIEW: NO_TEMP,
 }
 
 
@@ -99,7 +100,10 @@ class Authorizer:
         self, action: int, one: str | None, two: str | None, schema: str | None, inner: str | None
     ) -> int:
         """Answer SQLite; the meaning of *one* and *two* depends on *action*."""
-        reason = self._refusal(action, one or "", two or "")
+        if schema == "temp" and action in _DEFINITIONS:
+            reason: str | None = NO_TEMP
+        else:
+            reason = self._refusal(action, one or "", two or "")
         if reason is None:
             return apsw.SQLITE_OK
         self.reason = self.reason or reason
@@ -113,7 +117,7 @@ class Authorizer:
         if action in _WRITES:
             return self._writing(one.lower())
         if action == apsw.SQLITE_PRAGMA:
-            return None if one.lower() in READABLE_PRAGMAS else f"PRAGMA {one} is not authorized."
+            return self._asking(one.lower(), two)
         if action in _DEFINITIONS:
             return self._defining(action, one.lower(), two.lower())
         if action == apsw.SQLITE_ALTER_TABLE:
@@ -130,6 +134,11 @@ class Authorizer:
         if function in FORBIDDEN_FUNCTIONS:
             return f"not authorized to use function: {function}"
         return None
+
+    def _asking(self, pragma: str, value: str) -> str | None:
+        if pragma in READABLE_PRAGMAS or (pragma in READABLE_WITHOUT_VALUE and not value):
+            return None
+        return f"PRAGMA {pragma} is not authorized."
 
     def _writing(self, table: str) -> str | None:
         # SQLite itself refuses to have its schema tables written by a statement.
@@ -156,6 +165,8 @@ class Authorizer:
 def _protected(name: str) -> str | None:
     if name == EVENTS:
         return f"{EVENTS} is read-only."
+    if name.startswith("sqlite_stat"):
+        return "ANALYZE is not authorized."
     if name.startswith(("rl_", "sqlite_")):
         return f"{name} is read-only: names with rl_ and sqlite_ are the service's own."
     return None

@@ -26,7 +26,7 @@ def install(connection: apsw.Connection) -> None:
     """Let statements on *connection* use these functions, also inside views and triggers."""
     limit = connection.limit(apsw.SQLITE_LIMIT_LENGTH)
 
-    def bounded_replace(value: Value, old: Value, new: Value) -> Value:
+    def bounded_replace(value: Value, old: Value, new: Value) -> str | None:
         return replace(value, old, new, limit)
 
     functions: list[tuple[str, Any, int]] = [
@@ -51,14 +51,16 @@ def instr(value: Value, wanted: Value) -> int | None:
     return _text(value).find(_text(wanted)) + 1
 
 
-def replace(value: Value, old: Value, new: Value, limit: int) -> Value:
+def replace(value: Value, old: Value, new: Value, limit: int) -> str | None:
     """Return *value* with every *old* replaced by *new*."""
-    if value is None or old is None or new is None:
+    if value is None or old is None:
         return None
     text, before = _text(value), _text(old)
     # As the built-in does it, which takes a first NUL for the end.
     if not before or before[0] == "\0":
-        return value
+        return text
+    if new is None:
+        return None
     after = _text(new)
     growth = len(after.encode()) - len(before.encode())
     if growth > 0 and len(text.encode()) + growth * text.count(before) > limit:
@@ -75,7 +77,7 @@ def ltrim(value: Value, characters: Value) -> str | None:
     """Return *value* without any of *characters* at its start."""
     if value is None or characters is None:
         return None
-    text, some = _text(value), _text(characters)
+    text, some = _text(value), _set(characters)
     if len(some) <= FEW:
         return text.lstrip(some) if some else text
     unwanted = set(some)
@@ -86,7 +88,7 @@ def rtrim(value: Value, characters: Value) -> str | None:
     """Return *value* without any of *characters* at its end."""
     if value is None or characters is None:
         return None
-    text, some = _text(value), _text(characters)
+    text, some = _text(value), _set(characters)
     if len(some) <= FEW:
         return text.rstrip(some) if some else text
     unwanted = set(some)
@@ -94,6 +96,11 @@ def rtrim(value: Value, characters: Value) -> str | None:
     while kept and text[kept - 1] in unwanted:
         kept -= 1
     return text[:kept]
+
+
+def _set(characters: int | float | str | bytes) -> str:
+    # The built-in functions take a NUL for the end here, and only here.
+    return _text(characters).partition("\0")[0]
 
 
 def _text(value: int | float | str | bytes) -> str:

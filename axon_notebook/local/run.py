@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Generic, TypeVar, cast
 
 import apsw
@@ -72,7 +72,7 @@ class Run(Generic[T]):
             self._began = self._stopped is None
         if not self._began:
             return
-        self._loop.call_soon_threadsafe(self._limit_time)
+        self._tell(self._limit_time)
         result: T | None = None
         error: Exception | None = None
         try:
@@ -81,7 +81,12 @@ class Run(Generic[T]):
             error = refusal_for(problem)
         except Exception as problem:  # noqa: BLE001 - handed to whoever waits
             error = problem
-        self._loop.call_soon_threadsafe(self._finish, result, error)
+        self._tell(self._finish, result, error)
+
+    def _tell(self, callback: Callable[..., None], *args: object) -> None:
+        # A statement that heard no interrupt may outlive the loop.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, *args)
 
     @contextmanager
     def using(self, sql: SqlConnection) -> Iterator[None]:

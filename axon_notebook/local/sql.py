@@ -21,7 +21,6 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -84,6 +83,7 @@ class SqlConnection:
         self._writes = writes
         self._rules = Authorizer()
         self._text = ""
+        self._left = b""
         self._columns: list[SqlColumn] = []
         connection.authorizer = self._rules
 
@@ -94,6 +94,7 @@ class SqlConnection:
             table = self._table(statement, ())
         except UnicodeDecodeError:
             table = self._table_of_bytes(statement)
+        self._check_names()
         meta = SqlMeta(
             duration_ms=round((time.perf_counter() - started) * 1000, 3),
             changes=self._changes(),
@@ -107,15 +108,11 @@ class SqlConnection:
 
         What users add to the file is counted in pages, so that the tables of
         one axon cannot fill the disk; events do not count.
-
-        Raises:
-            Refused: 400 if a table of the service's own name came to be.
         """
         self._own("BEGIN IMMEDIATE")
         try:
             counted = self._make_room()
             yield
-            self._check_names()
             self._own("UPDATE main.rl_usage SET pages = pages + ?", self._pages() - counted)
             self._own("COMMIT")
         except BaseException:
@@ -165,7 +162,8 @@ class SqlConnection:
             rows = map(_decoded, cursor) if columns else cursor
             return _Table(columns or self._columns, rows, self._limits)
         finally:
-            cursor.close()
+            # By force: a statement may be left over, and is not going to run.
+            cursor.close(True)
 
     def _table_of_bytes(self, statement: Statement) -> _Table:
         """Read texts as bytes and decode them here: apsw decodes strictly."""
@@ -183,20 +181,22 @@ class SqlConnection:
     def _execute(self, statement: Statement) -> apsw.Cursor:
         """Start *statement*, if it is just one and may run here."""
         self._rules.begin()
+        self._left = statement.sql.encode()
         cursor = self.connection.cursor()
-        cursor.exec_trace = partial(self._before, statement.sql)
+        cursor.exec_trace = self._before
         return cursor.execute(statement.sql, statement.params)
 
-    def _before(self, whole: str, cursor: apsw.Cursor, text: str, bindings: object) -> bool:
+    def _before(self, cursor: apsw.Cursor, text: str, bindings: object) -> bool:
         """Called by apsw between compiling a statement and its first step."""
-        rest = whole.encode()[len(text.encode()) :].decode()
-        if not _NOTHING.fullmatch(rest):
+        self._left = self._left[len(text.encode()) :]
+        if _NOTHING.fullmatch(text):
+            return True
+        if not _NOTHING.fullmatch(self._left.decode()):
             raise Refused(400, "SQL has more than one statement: send them as a batch.")
         if not self._writes and not cursor.is_readonly:
             raise NeedsWriter
-        if not _NOTHING.fullmatch(text):
-            self._text = text
-            self._columns = [SqlColumn(n, kind or "") for n, kind in cursor.get_description()]
+        self._text = text
+        self._columns = [SqlColumn(name, kind or "") for name, kind in cursor.get_description()]
         return True
 
     def _changes(self) -> int:
@@ -274,6 +274,8 @@ def refusal_for(error: Exception, reason: str | None = None) -> Refused:
         return storage_full()
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return storage_busy()
+    if _extended(error) == apsw.SQLITE_CORRUPT_VTAB:
+        return Refused(400, "the index of a virtual table does not match its content: rebuild it.")
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError)):
         return Refused(500, "The axon's database is damaged or cannot be read.")
     if isinstance(error, apsw.NoMemError):
@@ -285,6 +287,10 @@ def refusal_for(error: Exception, reason: str | None = None) -> Refused:
     if isinstance(error, apsw.Error):
         return Refused(400, reason or _short(str(error)))
     raise error
+
+
+def _extended(error: Exception) -> int | None:
+    return getattr(error, "extendedresult", None)
 
 
 def _bindable(place: int, value: Any) -> Value:
@@ -328,4 +334,7 @@ def _binding_message(message: str) -> str:
 
 
 def _short(message: str) -> str:
+    # SQLite comes to ask about VACUUM only when it is under way.
+    if message.startswith("cannot VACUUM"):
+        return "VACUUM is not authorized."
     return message if len(message) <= 200 else f"{message[:197]}..."
