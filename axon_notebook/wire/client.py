@@ -14,6 +14,7 @@ import ssl
 import sys
 import threading
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -38,6 +39,7 @@ T = TypeVar("T")
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
 MAX_REDIRECTS: Final = 5
+INFLATE_BYTES: Final = 256 * 1024
 
 
 class Endpoint(NamedTuple):
@@ -84,7 +86,7 @@ def translated(url: str) -> Iterator[None]:
         raise errors.ConnectionFailed(
             f"the connection to {host} broke: {_reason(error)}"
         ) from error
-    except httpx.DecodingError as error:
+    except (httpx.DecodingError, zlib.error) as error:
         raise errors.ProtocolError(f"{host} sent a body that does not decode: {error}") from error
     except httpx.InvalidURL as error:
         raise errors.ConfigError(f"{url!r} is no usable URL: {error}") from error
@@ -146,10 +148,11 @@ class ByteStream:
         self.headers: Mapping[str, str] = self._response.headers
 
     def __iter__(self) -> Iterator[bytes]:
-        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
-        chunks = self._response.iter_bytes() if encoded else self._response.iter_raw()
+        # A stream asks for no coding; a proxy may use one all the same.
+        coding = self._response.headers.get("content-encoding", "identity").lower()
+        raw = self._response.iter_raw()
         with translated(self._url):
-            yield from chunks
+            yield from _inflated(raw) if coding in ("gzip", "x-gzip", "deflate") else raw
 
     def read(self, limit: int) -> bytes:
         """Return the first *limit* bytes of the body."""
@@ -175,6 +178,18 @@ class ByteStream:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress in small pieces: 64 KiB of gzip can be 64 MiB of text."""
+    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, as it comes
+    for chunk in chunks:
+        while True:
+            piece = inflate.decompress(chunk, INFLATE_BYTES)
+            yield piece
+            chunk = inflate.unconsumed_tail
+            if len(piece) < INFLATE_BYTES:
+                break
 
 
 class HttpClient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from types import TracebackType
@@ -15,13 +16,17 @@ __all__ = ["LoopThread", "reset"]
 class LoopThread:
     """Serves on a loopback port while the ``with`` block runs; nothing of it is left after.
 
+    Args:
+        tls: Serve https with this context.
+
     Attributes:
         port: The port, known from the first line of the block on.
         problems: Exceptions of connections; raised together at the end of the block.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self.problems: list[Exception] = []
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -31,7 +36,7 @@ class LoopThread:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Talk over one connection; runs in the loop's thread."""
@@ -64,7 +69,7 @@ class LoopThread:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._guarded, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._guarded, "127.0.0.1", 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

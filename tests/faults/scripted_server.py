@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import ssl
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -100,8 +101,10 @@ class ScriptedServer(LoopThread):
         requests: Every request so far, in the order of arrival.
     """
 
-    def __init__(self, events: Iterable[AxonEvent] = ()) -> None:
-        super().__init__()
+    def __init__(
+        self, events: Iterable[AxonEvent] = (), *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(tls=tls)
         self.events = list(events)
         self.requests: list[Request] = []
         self._script: dict[str, deque[Answer]] = defaultdict(deque)

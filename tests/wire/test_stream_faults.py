@@ -8,7 +8,10 @@ declared missing.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
+import tracemalloc
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import trustme
 
 from axon_notebook.config import Secret
 from axon_notebook.errors import (
@@ -24,6 +28,7 @@ from axon_notebook.errors import (
     AxonError,
     BadRequest,
     Conflict,
+    ConnectionFailed,
     NotAnEventStream,
     NotFound,
     ProtocolError,
@@ -781,6 +786,19 @@ def test_f39_a_refused_connection_is_tried_again(client: ApiClient) -> None:
     assert "cannot connect" in str(reading.error)
 
 
+def test_f39_a_certificate_that_no_one_vouches_for_ends_the_stream() -> None:
+    """Trying again cannot make it valid, and the key must not be sent."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
+    with ScriptedServer(tls=tls) as server, closing(client_of(server.base_url)) as client:
+        reading = Reading(client)
+
+    assert type(reading.error) is ConnectionFailed
+    assert reading.error.permanent
+    assert f"the certificate of 127.0.0.1:{server.port} is not valid" in str(reading.error)
+    assert server.requests == []
+
+
 BAD_DATA = [
     b"{",
     b"null",
@@ -854,6 +872,56 @@ def test_f42_blocks_that_carry_no_event_are_ignored(
     assert reading.unreadable == []
     assert [request.after_sequence for request in server.asked()] == [0, 5]
     assert "last-event-id" not in server.asked()[1].headers
+
+
+def test_t15_events_of_another_axon_are_no_events_of_this_one(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    """A mix-up on the server must not show one customer's events to another."""
+    strange = frames(events_up_to(4, first=4, axon_id="axn_2"))
+    body = frames(events_up_to(3)) + strange + frames(events_up_to(10, first=4)) + strange
+    server.streams(Answer(steps=[body, HOLD]))
+
+    reading = Reading(client)
+
+    assert reading.is_whole()
+    assert {event.axon_id for event in reading.events} == {AXON}
+    assert reading.stream.reception.foreign >= 1
+
+
+def test_t18_a_bomb_of_compressed_bytes_takes_no_memory(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    """A few hundred kilobytes on the wire can be a gigabyte in memory."""
+    squeeze = zlib.compressobj(wbits=31)
+    pieces = [squeeze.compress(b"data: " + b"x" * 1_000_000), squeeze.flush(zlib.Z_SYNC_FLUSH)]
+    pieces += [squeeze.compress(b"x" * 1_000_000) for _ in range(200)]
+    pieces += [squeeze.compress(b"\n\n" + whole_stream()), squeeze.flush(zlib.Z_SYNC_FLUSH)]
+    headers = {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}
+    server.streams(Answer(steps=[b"".join(pieces), HOLD], headers=headers))
+    tracemalloc.start()
+    try:
+        reading = Reading(client)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert reading.is_whole()
+    assert reading.unreadable == [None]
+    assert peak < 100_000_000
+
+
+def test_t18_a_body_that_does_not_decompress_ends_the_stream(
+    server: ScriptedServer, client: ApiClient
+) -> None:
+    """The next answer of the same proxy would be no better."""
+    headers = {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}
+    server.streams(Answer(steps=[b"this is no gzip", HOLD], headers=headers))
+
+    reading = Reading(client)
+
+    assert type(reading.error) is ProtocolError
+    assert "does not decode" in str(reading.error)
 
 
 # --- Closing -----------------------------------------------------------------------------------
