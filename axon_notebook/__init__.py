@@ -25,6 +25,9 @@ _HOMES = {
     "AxonError": "errors",
     "AxonEvent": "models",
     "Client": "client",
+    "Devbox": "devbox",
+    "EventViewer": "widgets.event_viewer",
+    "Execution": "execution",
     "Subscription": "wire.subscription",
     "connect": "client",
 }
@@ -34,6 +37,9 @@ __all__ = [
     "AxonError",
     "AxonEvent",
     "Client",
+    "Devbox",
+    "EventViewer",
+    "Execution",
     "Subscription",
     "connect",
     "load_ipython_extension",
@@ -43,8 +49,11 @@ __all__ = [
 if TYPE_CHECKING:
     from .axon import Axon
     from .client import Client, connect
+    from .devbox import Devbox
     from .errors import AxonError
+    from .execution import Execution
     from .models import AxonEvent
+    from .widgets.event_viewer import EventViewer
     from .wire.subscription import Subscription
 
 

@@ -44,12 +44,13 @@ class Axon:
     :class:`~axon_notebook.errors.AxonError`.  Safe to use from several threads.
 
     Attributes:
+        api: The client's endpoints, for what is built on axons.
         id: The axon's identifier, ``axn_…``.
         name: Its name, or ``None``.
     """
 
     def __init__(self, api: ApiClient, info: AxonInfo) -> None:
-        self._api = api
+        self.api = api
         self.id = info.id
         self.name = info.name
 
@@ -92,7 +93,7 @@ class Axon:
                 f"the payload has {size:,} bytes, more than the {MAX_PAYLOAD_BYTES:,} an event "
                 "can carry: publish a reference to it instead"
             )
-        return self._api.publish(
+        return self.api.publish(
             self.id, source=source, event_type=event_type, origin=origin, payload=text
         )
 
@@ -161,7 +162,7 @@ class Axon:
 
     def execute(self, query: str, params: Params = None) -> SqlResult:
         """Run one statement; return columns, rows and meta, without pandas."""
-        return self._api.query(self.id, *_bound(query, params))
+        return self.api.query(self.id, *_bound(query, params))
 
     def batch(self, statements: Iterable[str | tuple[str, Params]]) -> list[SqlResult]:
         """Run statements in one transaction: all of them, or none.
@@ -180,7 +181,7 @@ class Axon:
         if not pairs:
             return []
         bound = [_bound(sql, params) for sql, params in pairs]
-        steps = self._api.batch(self.id, bound).results
+        steps = self.api.batch(self.id, bound).results
         for index, step in enumerate(steps):
             if step.error is not None:
                 raise SqlError(
@@ -233,7 +234,7 @@ class Axon:
                 without it the subscription reconnects for ever.
         """
         stream = EventStream(
-            self._api, self.id, after_sequence=after_sequence, max_failures=max_failures
+            self.api, self.id, after_sequence=after_sequence, max_failures=max_failures
         )
         return Subscription(stream)
 
@@ -241,15 +242,15 @@ class Axon:
 
     def info(self) -> AxonInfo:
         """Ask the server what it knows of this axon."""
-        return self._api.get_axon(self.id)
+        return self.api.get_axon(self.id)
 
     def update(self, *, metadata: Mapping[str, str]) -> AxonInfo:
         """Replace the metadata; an empty mapping clears it."""
-        return self._api.update_axon(self.id, metadata)
+        return self.api.update_axon(self.id, metadata)
 
     def delete(self) -> None:
         """Delete the events and tables for good; the registry record stays readable."""
-        self._api.delete_axon(self.id)
+        self.api.delete_axon(self.id)
 
     def _read(self, limit: int, after: int | None, filters: Mapping[str, str]) -> list[AxonEvent]:
         """Page through the history by sequence, newest first if *after* is ``None``."""
@@ -257,7 +258,7 @@ class Axon:
         edge = after
         while (left := limit - len(found)) > 0:
             sql, params = _history_query(edge, filters, min(left, EVENTS_PER_PAGE), after is None)
-            result = self._api.query(self.id, sql, params)
+            result = self.api.query(self.id, sql, params)
             found += [self._event(row) for row in result.rows]
             full = len(result.rows) == min(left, EVENTS_PER_PAGE)
             if not result.rows or not (full or result.meta.rows_read_limit_reached):

@@ -121,7 +121,7 @@ class EventStore:
             return {
                 "kind": "stat",
                 "state": self._connection(),
-                "start": self.start,
+                "start": self.start + 1,
                 "head": self._head(),
                 "pushed": self._sent_to if self._sent_to > self.start else 0,
                 "kept_from": self._sequences[0] if self._sequences else 0,

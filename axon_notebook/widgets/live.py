@@ -1,0 +1,186 @@
+"""A widget that a thread feeds: its lifetime, its display, what it leaves behind.
+
+Shared by the event viewer, the execution log and the agent chat.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import secrets
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import anywidget
+import traitlets
+
+from .feed import Feed, Source
+
+__all__ = ["STATIC", "LiveWidget"]
+
+#: Where the built JavaScript lives.
+STATIC: Final = Path(__file__).parents[1] / "static"
+
+_alive: weakref.WeakSet[LiveWidget] = weakref.WeakSet()
+#: Cell → the run that filled it and the widgets of that run.
+_cells: dict[str, tuple[str, list[LiveWidget]]] = {}
+
+
+class LiveWidget(anywidget.AnyWidget):
+    """Owns a feed, a comm and a display; lives until :meth:`close`.
+
+    A widget made by running a cell again replaces, and closes, those of the
+    run before (``keep=True`` opts out).
+    """
+
+    height = traitlets.Int(480, help="Of the whole widget, in pixels.").tag(sync=True)
+    theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto").tag(sync=True)
+    title = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, *, keep: bool = False, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._feed: Feed | None = None
+        self._closed = False
+        self._frozen = False
+        self._display_id: str | None = None
+        self.on_msg(self._take)
+        _alive.add(self)
+        if not keep:
+            _replace_previous(self)
+
+    # -- for the widgets built on this
+
+    def start_feed(self, source: Source, name: str) -> Feed:
+        """Begin to pump *source* to the pages."""
+        self._feed = Feed(source, self._post, name=name, on_message=self.on_page_message)
+        return self._feed
+
+    def on_page_message(self, message: Mapping[str, Any]) -> None:
+        """Take a ``cmd`` or ``select`` message of a page, in the host's thread."""
+
+    def stop_source(self) -> None:
+        """Close what feeds this widget; called once, before the feed ends."""
+
+    def static_html(self) -> str:
+        """Return what stands in the notebook when no kernel runs: plain, safe HTML."""
+        raise NotImplementedError(f"{type(self).__name__} shows nothing without a kernel")
+
+    def static_text(self) -> str:
+        """Return the same as plain text."""
+        raise NotImplementedError(f"{type(self).__name__} shows nothing without a kernel")
+
+    # -- lifetime
+
+    def close(self, reason: str = "closed") -> None:
+        """End the threads and the connection, and leave the last state as HTML; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self.stop_source()
+        if self._feed is not None:
+            self._feed.close(reason)
+        if reason != "replaced":
+            self.refresh(frozen=True)
+        layout = getattr(self, "layout", None)
+        super().close()
+        if layout is not None:
+            layout.close()  # ipywidgets leaves this comm open
+        _alive.discard(self)
+
+    def freeze(self) -> None:
+        """Replace the display by HTML that needs no kernel, and close."""
+        self._frozen = True
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- display
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        self._display_id = self._display_id or secrets.token_hex(8)
+        display(self._bundle(frozen=self._closed), raw=True, display_id=self._display_id)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self._bundle(frozen=self._closed)
+
+    def refresh(self, *, frozen: bool = False) -> None:
+        """Bring what a saved notebook shows up to date; from any thread."""
+        if self._display_id is None:
+            return
+        from IPython.display import update_display
+
+        update_display(self._bundle(frozen=frozen), raw=True, display_id=self._display_id)
+
+    def _bundle(self, *, frozen: bool) -> dict[str, Any]:
+        bundle: dict[str, Any] = {
+            "text/plain": self.static_text(),
+            "text/html": self.static_html(),
+        }
+        if not frozen:
+            live = super()._repr_mimebundle_()
+            data = live[0] if isinstance(live, tuple) else live
+            view = "application/vnd.jupyter.widget-view+json"
+            if data and view in data:
+                bundle[view] = data[view]
+        return bundle
+
+    # -- the comm
+
+    def _post(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        """Send to the pages, from the pump thread."""
+        comm = self.comm
+        if comm is None:
+            return
+        # ipykernel 7.4 routes answers to the sender's subshell, where nobody listens
+        # while a cell runs; without the attribute they take the way that does not wait.
+        with contextlib.suppress(AttributeError):
+            comm._reply_subshell_id = None
+        self.send(content, buffers)
+
+    def _take(self, widget: Any, content: Any, buffers: Any) -> None:
+        if self._feed is not None and isinstance(content, dict):
+            self._feed.take(content)
+
+
+def _replace_previous(widget: LiveWidget) -> None:
+    cell, run = _running_cell()
+    if cell is None or run is None:
+        return
+    before, widgets = _cells.get(cell, (run, []))
+    if before != run:
+        for old in widgets:
+            old.close("replaced")
+        widgets = []
+    _cells[cell] = (run, [*widgets, widget])
+
+
+def _running_cell() -> tuple[str | None, str | None]:
+    """Return the id of the running cell and of this run of it, where the host tells."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    parent: Mapping[str, Any] = getattr(shell, "get_parent", dict)() if shell is not None else {}
+    cell = parent.get("metadata", {}).get("cellId")
+    return cell, parent.get("header", {}).get("msg_id")
+
+
+def _close_all() -> None:
+    for widget in list(_alive):
+        widget.stop_source()
+
+
+atexit.register(_close_all)
