@@ -116,7 +116,7 @@ class Devboxes:
         for record in devboxes.values():
             if record.status == "initializing":
                 self._become(record, "failure", failure_reason="execution_failed")
-        await asyncio.to_thread(self._forget_old, list(devboxes.values()))
+        await self._clear(list(devboxes.values()))
 
     async def remount(self) -> None:
         """Tell ``on_devbox_created`` of the devboxes that outlived the last service."""
@@ -260,7 +260,7 @@ class Devboxes:
         await asyncio.gather(*booting, return_exceptions=True)
         await self.executions.close()
         ids = {record.id for record in self._all(status="running")}
-        await asyncio.to_thread(end_marked, ids)
+        await asyncio.to_thread(end_marked, ids, grace=0.3)
         self._records.close()
 
     def _checked(self, wanted: CreateDevbox) -> DevboxRecord:
@@ -313,8 +313,9 @@ class Devboxes:
                     raise Refusal(400, "A launch command failed: see the logs of the devbox.")
             if brokers and self.on_devbox_created is not None:
                 await self.on_devbox_created(record, brokers)
-        except Exception:
-            logger.exception("devbox %s did not start", record.id)
+        except Exception as error:
+            unexpected = None if isinstance(error, Refusal) else error
+            logger.warning("devbox %s did not start: %s", record.id, error, exc_info=unexpected)
             self._become(record, "failure", failure_reason="execution_failed")
         else:
             if record.status != "running":
@@ -361,11 +362,14 @@ class Devboxes:
     def _all(self, status: str | None = None) -> list[DevboxRecord]:
         return self._records.page_of_devboxes(limit=2**31, after=None, status=status) or []
 
-    def _forget_old(self, records: list[DevboxRecord]) -> None:
+    async def _clear(self, records: list[DevboxRecord]) -> None:
+        """Delete what a devbox that has ended should not have left, and the old ones whole."""
         for record in records:
             if record.end_time_ms and record.end_time_ms < now_ms() - KEPT_MS:
-                _delete(self._home / record.id)
+                await asyncio.to_thread(_delete, self._home / record.id)
                 self._records.forget(record.id)
+            elif record.status == "shutdown" and self.directory(record.id).exists():
+                await asyncio.to_thread(_delete, self.directory(record.id))
 
 
 def broker_mounts(record: DevboxRecord) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ of ``runloop-api-client`` 3.0.0.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -18,7 +19,7 @@ from ..wire.sse import encode_event
 from .answers import Receive, Refusal, Scope, Send
 from .devbox_records import ExecutionRecord
 from .devboxes import Devboxes
-from .executions import Executions, Stream
+from .executions import STREAMS, Executions, Stream
 from .http_bodies import held, read, request_id
 from .repeats import Repeats
 from .requests import INT64_MAX, Query
@@ -33,6 +34,13 @@ LONGEST_HOLD: Final = 25.0
 #: Lines of output in a view, if the request does not say.
 LINES: Final = 100
 MOST_LINES: Final = 1_000_000
+
+#: Bytes of each stream in the answer of ``execute_sync``.
+SYNC_LIMIT: Final = 16 * 1024 * 1024
+
+#: Lines in an answer of ``…/logs``, and those of one stream of one execution.
+LOG_LINES: Final = 10_000
+LINES_OF_ONE: Final = 1000
 
 _encode = msgspec.json.Encoder().encode
 _escape = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -118,11 +126,17 @@ class ExecutionRoutes:
         )
         await self._executions.wait(record.devbox_id, record.id)
         record = self._executions.find(record.devbox_id, record.id)
+        out, err = [
+            await asyncio.to_thread(
+                self._executions.tail, record, stream, MOST_LINES, limit=SYNC_LIMIT
+            )
+            for stream in STREAMS
+        ]
         return {
             "devbox_id": record.devbox_id,
             "exit_status": record.exit_status,
-            "stdout": self._executions.tail(record, "stdout", MOST_LINES, limit=2**24).text,
-            "stderr": self._executions.tail(record, "stderr", MOST_LINES, limit=2**24).text,
+            "stdout": out.text,
+            "stderr": err.text,
         }
 
     async def get(self, request: Request) -> ExecutionInfo:
@@ -171,7 +185,7 @@ class ExecutionRoutes:
         records = self._devboxes.logs_of(devbox_id)
         if only is not None:
             records = [self._executions.find(devbox_id, only)]
-        return {"logs": [line for record in records for line in self._log_of(record)]}
+        return {"logs": await asyncio.to_thread(self._logs_of, records)}
 
     def stream(self, name: Stream) -> OutputEndpoint:
         """Return the endpoint that follows one of the two streams."""
@@ -190,22 +204,32 @@ class ExecutionRoutes:
         lines = query.integer("last_n", LINES, 0, MOST_LINES)
         return self._executions.view(record, lines=lines)
 
-    def _log_of(self, record: ExecutionRecord) -> list[dict[str, Any]]:
-        about = {"source": record.purpose, "cmd_id": record.id}
-        lines: list[dict[str, Any]] = [
-            {**about, "level": "info", "timestamp_ms": record.start_time_ms, "cmd": record.command}
-        ]
+    def _logs_of(self, records: list[ExecutionRecord]) -> list[dict[str, Any]]:
+        """Return the lines of executions, oldest first, as many of the newest as fit."""
+        found: list[list[dict[str, Any]]] = []
+        room = LOG_LINES
+        for record in reversed(records):
+            found.append(self._log_of(record, min(room, LINES_OF_ONE)))
+            room -= len(found[-1])
+            if room <= 0:
+                break
+        return [line for lines in reversed(found) for line in lines]
+
+    def _log_of(self, record: ExecutionRecord, most: int) -> list[dict[str, Any]]:
+        about = {"source": record.purpose, "cmd_id": record.id, "level": "info"}
         when = record.end_time_ms or record.start_time_ms
-        for stream, level in (("stdout", "info"), ("stderr", "error")):
-            text = self._executions.tail(record, stream, 1000).text  # type: ignore[arg-type]
+        lines: list[dict[str, Any]] = [
+            {**about, "timestamp_ms": record.start_time_ms, "cmd": record.command}
+        ]
+        for stream, level in zip(STREAMS, ("info", "error"), strict=True):
+            text = self._executions.tail(record, stream, most).text
             lines += (
                 {**about, "level": level, "timestamp_ms": when, "message": line}
-                for line in text.split("\n")[: -1 if text.endswith("\n") else None]
+                for line in text.removesuffix("\n").split("\n")
                 if text
             )
         if record.status == "completed":
-            ended = {**about, "level": "info", "timestamp_ms": when}
-            lines.append({**ended, "exit_code": record.exit_status})
+            lines.append({**about, "timestamp_ms": when, "exit_code": record.exit_status})
         return lines
 
 

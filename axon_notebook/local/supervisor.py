@@ -36,8 +36,9 @@ T = TypeVar("T")
 #: a process substitution, say.  What its background processes write later is dropped.
 LINGER: Final = 0.3
 
-#: Seconds between SIGTERM and SIGKILL.
+#: Seconds between SIGTERM and SIGKILL; less when the whole service ends.
 GRACE: Final = 2.0
+LAST_GRACE: Final = 1.0
 
 #: Bytes of stdin waiting for a command that does not read.
 STDIN_LIMIT: Final = 1024 * 1024
@@ -125,7 +126,7 @@ class Supervisor:
         return future
 
     def close(self) -> None:
-        """End all commands (SIGTERM, after 2 s SIGKILL), wait for them, stop; idempotent."""
+        """End all commands (SIGTERM, after 1 s SIGKILL), wait for them, stop; idempotent."""
         with self._door:
             self._closing = True
         if not self._closed:
@@ -183,7 +184,7 @@ class Supervisor:
             return False
         command.whole_group |= group
         if command.kill_at is None:
-            command.kill_at = time.monotonic() + GRACE
+            command.kill_at = time.monotonic() + (LAST_GRACE if self._closing else GRACE)
         return self._signal(command, signal.SIGTERM, group=group)
 
     def _run(self) -> None:

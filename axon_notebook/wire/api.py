@@ -179,13 +179,17 @@ class ApiClient:
         return self._http.send("POST", path, ExecutionInfo, json=body)
 
     def get_execution(
-        self, devbox_id: str, execution_id: str, *, last_n: int | None = None
+        self,
+        devbox_id: str,
+        execution_id: str,
+        *,
+        last_n: int | None = None,
+        interrupt: Interrupt | None = None,
     ) -> ExecutionInfo:
         """``GET /v1/devboxes/{d}/executions/{e}``; *last_n* lines of output."""
         query = _given(last_n=None if last_n is None else str(last_n))
-        return self._http.send(
-            "GET", _execution(devbox_id, execution_id), ExecutionInfo, query=query
-        )
+        path = _execution(devbox_id, execution_id)
+        return self._http.send("GET", path, ExecutionInfo, query=query, interrupt=interrupt)
 
     def wait_for_execution(
         self, devbox_id: str, execution_id: str, *, hold: float

@@ -149,7 +149,11 @@ class LogStream:
                     yield chunk
 
     def _has_completed(self) -> bool:
-        return self._client.get_execution(*self._names, last_n=1).status == "completed"
+        self._interrupt = Interrupt()
+        if self._closed.is_set():
+            return True
+        found = self._client.get_execution(*self._names, last_n=1, interrupt=self._interrupt)
+        return found.status == "completed"
 
     def _pause(self, error: AxonError | None) -> None:
         """Wait for the next attempt, or raise what cannot be helped by one."""

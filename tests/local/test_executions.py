@@ -384,6 +384,25 @@ async def test_a_command_too_long_for_the_system_is_refused(tmp_path: Path) -> N
     assert leftover == 0
 
 
+@scenario
+async def test_too_many_commands_at_once_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds descriptors; running out of them would break what runs already."""
+    monkeypatch.setattr("axon_notebook.local.executions.RUNNING_LIMIT", 2)
+    async with opened(tmp_path) as devboxes:
+        box = await a_devbox(devboxes)
+        running = [await devboxes.execute(box, "sleep 600") for _ in range(2)]
+
+        with pytest.raises(Refusal, match="commands are running") as refused:
+            await devboxes.execute(box, "true")
+        await devboxes.executions.kill(box, running[0].id, group=True)
+        allowed = await ran(devboxes, box, "echo now")
+
+    assert refused.value.status == 429
+    assert allowed.stdout == "now\n"
+
+
 def test_after_a_kill_of_the_service_its_commands_are_lost_and_their_logs_readable(
     tmp_path: Path,
 ) -> None:
