@@ -106,15 +106,11 @@ class AxonDatabase:
     def create(path: Path) -> None:
         """Make the file with an empty history; readable by its owner alone."""
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
-            connection.pragma("page_size", PAGE_BYTES)
-            connection.pragma("journal_mode", "wal")
-            with connection:
-                for _ in connection.execute(SCHEMA):
-                    pass
-        finally:
-            connection.close()
+            _fill(path)
+        except BaseException:
+            AxonDatabase.remove(path)
+            raise
 
     @staticmethod
     def remove(path: Path) -> None:
@@ -165,6 +161,18 @@ class AxonDatabase:
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._limits.sql_value_bytes)
         functions.install(connection)
         return SqlConnection(connection, self._limits, writes=writes)
+
+
+def _fill(path: Path) -> None:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.pragma("page_size", PAGE_BYTES)
+        connection.pragma("journal_mode", "wal")
+        with connection:
+            for _ in connection.execute(SCHEMA):
+                pass
+    finally:
+        connection.close()
 
 
 def _inode(path: Path) -> tuple[int, int]:

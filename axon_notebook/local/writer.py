@@ -213,4 +213,6 @@ def _added(commit: Commit, publish: Publish) -> Outcome:
 
 
 def _refused(error: Exception) -> Exception:
+    if isinstance(error, (MemoryError, apsw.NoMemError)):
+        return storage_busy()  # a query has taken all there is, and is about to fail
     return refusal_for(error) if isinstance(error, (apsw.Error, Refused)) else error
