@@ -20,7 +20,7 @@ import pandas as pd
 
 from ..errors import ParameterError
 from ..models import AxonEvent, AxonInfo, PublishResult, SqlResult
-from .columns import Column, Kind, columns_of
+from .columns import Column, Kind, columns_of, unique_names
 
 __all__ = ["axons_frame", "columns_frame", "events_frame", "publish_frame", "result_frame"]
 
@@ -37,6 +37,7 @@ def result_frame(
     dates: bool | Sequence[str] = False,
     axon_id: str | None = None,
     sql: str | None = None,
+    columns: Sequence[Column] | None = None,
 ) -> pd.DataFrame:
     """Return *result* as a DataFrame.
 
@@ -52,16 +53,17 @@ def result_frame(
             one; a list of names insists on these columns.
         axon_id: For ``attrs``.
         sql: For ``attrs``.
+        columns: The columns to show, if they are not the result's own.
 
     Raises:
         ParameterError: If a column named in *dates* is missing, or holds a
             value that is no date.
     """
-    columns = columns_of(result)
-    frame = columns_frame(columns, len(result.rows))
-    frame.attrs["axon"] = _origin_of(result, columns, axon_id, sql)
+    own = columns_of(result) if columns is None else columns
+    frame = columns_frame(own, len(result.rows))
+    frame.attrs["axon"] = _origin_of(result, own, axon_id, sql)
     if dates:
-        _make_dates(frame, columns, dates)
+        _make_dates(frame, own, dates)
     return frame
 
 
@@ -125,11 +127,8 @@ def _origin_of(
         "changes": result.meta.changes,
         "truncated": result.meta.rows_read_limit_reached,
     }
-    renamed = {
-        column.name: answered.name
-        for column, answered in zip(columns, result.columns, strict=True)
-        if column.name != answered.name
-    }
+    names = [column.name for column in result.columns]
+    renamed = {n: old for n, old in zip(unique_names(names), names, strict=True) if n != old}
     mixed = [column.name for column in columns if column.kind == "mixed"]
     return about | ({"renamed": renamed} if renamed else {}) | ({"mixed": mixed} if mixed else {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -59,3 +60,33 @@ def test_rows_may_be_objects() -> None:
     result = SqlResult([SqlColumn("b"), SqlColumn("a")], [{"a": 1, "b": "x"}, {"a": 2}])
 
     assert [column.values for column in columns_of(result)] == [["x", None], [1, 2]]
+
+
+def values_of(declared: str, values: list[Any]) -> list[Any]:
+    [column] = columns_of(SqlResult([SqlColumn("v", declared)], [[v] for v in values]))
+    return column.values
+
+
+def test_blobs_are_read_back_from_base64() -> None:
+    """JSON has no bytes; the service marks the column instead."""
+    assert values_of("BLOB", ["AP8=", None, "", 3]) == [b"\x00\xff", None, b"", 3]
+
+
+def test_a_text_in_a_blob_column_of_another_server_stays_a_text() -> None:
+    """What is no base64 was not encoded."""
+    assert values_of("BLOB", ["not base64!", "AP8="]) == ["not base64!", "AP8="]
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "expected"),
+    [
+        pytest.param("REAL", ["Infinity", None, 1.5], [math.inf, None, 1.5], id="declared"),
+        pytest.param("", ["-Infinity", 0.5], [-math.inf, 0.5], id="among numbers"),
+        pytest.param("", ["Infinity"], ["Infinity"], id="alone it may be text"),
+        pytest.param("TEXT", ["Infinity"], ["Infinity"], id="text"),
+        pytest.param("REAL", ["Infinity", "x"], ["Infinity", "x"], id="beside other texts"),
+    ],
+)
+def test_infinities_are_read_back(declared: str, values: list[Any], expected: list[Any]) -> None:
+    """SQLite computes them, JSON cannot say them."""
+    assert values_of(declared, values) == expected
