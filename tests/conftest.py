@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,25 @@ from .browser import chromium
 
 def pytest_report_header() -> str:
     return f"chromium: {chromium.describe()}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Send the browser tests to one worker, so that one Jupyter server serves them all.
+
+    The mark ``xdist_group`` would say the same, but pytest-xdist 3.8 overlooks it
+    with pytest 9.2 (pytest-dev/pytest-xdist#1386).
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class OneBrowser(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            browser = nodeid.startswith("tests/browser/")
+            return "browser" if browser else super()._split_scope(nodeid)
+
+    return OneBrowser(config, log)
 
 
 @pytest.fixture

@@ -31,10 +31,10 @@ Ask for :func:`open_notebook`, give it the sources of the cells, and look::
   a number of seconds.  Screenshots land in ``tests/out/``; a failing test leaves
   ``failed-NAME.png`` there and the end of the server's log in its report.
 
-One server serves the session, both applications included (pytest-xdist sends all browser tests
-to one worker: ``--dist loadgroup``).  Each test has a Chromium of its own, because
-playwright's event loop would otherwise keep running in this thread under every test that
-follows; it takes under a second.  Its kernels end with the test.
+One server serves the session, both applications included (with ``--dist loadgroup``, pytest-xdist
+sends this directory to one worker: ``tests/conftest.py``).  Each test has a Chromium of its own:
+playwright's event loop would otherwise keep running in this thread, under every test that
+follows.  It takes under a second.  Its kernels end with the test.
 
 Without Chromium these tests are skipped, with the reason in the summary; under ``CI`` they fail.
 """
@@ -74,8 +74,6 @@ class OpenNotebook(Protocol):
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.browser)
     item.add_marker(pytest.mark.timeout(180))
-    if item.config.pluginmanager.hasplugin("xdist"):
-        item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -26,6 +26,8 @@ text = '''
 %axonsql SELECT 1
 '''"""
 
+RUN = '%%axon_run --timeout 5\nfor f in *; do echo "$f"; done'
+
 MARKDOWN = "#md\n%%axonsql\nSELECT *one* FROM t"
 
 # Every piece of the cell's source with the name of its colour in the theme.
@@ -69,9 +71,9 @@ def coloured(notebook: NotebookPage) -> None:
 @pytest.mark.parametrize(("app", "theme"), [("lab", "light"), ("notebook", "dark")])
 def test_each_cell_has_the_colours_of_its_language(open_notebook, app, theme):
     """SQL in the colours of Python misleads: there, ``--`` is two minus signs."""
-    notebook = open_notebook([SQL, PUBLISH, PYTHON, MARKDOWN], app=app, theme=theme)
+    notebook = open_notebook([SQL, PUBLISH, RUN, PYTHON, MARKDOWN], app=app, theme=theme)
     coloured(notebook)
-    sql, publish, python, _ = (looks(notebook.cell(i)) for i in range(4))
+    sql, publish, run, python, markdown = (looks(notebook.cell(i)) for i in range(5))
     notebook.screenshot(f"highlighting-{app}-{theme}")
 
     assert sql[:2] == [("%%", "operator"), ("axonsql recent << --limit 5 -a from", "plain")]
@@ -91,6 +93,8 @@ def test_each_cell_has_the_colours_of_its_language(open_notebook, app, theme):
         ("3", "number"),
         ("true", "keyword"),
     } <= set(publish)
+    assert run[1] == ("axon_run --timeout 5", "plain")
+    assert ("for", "keyword") in run
     assert {
         ("def", "keyword"),
         ("answer", "def"),
@@ -98,6 +102,7 @@ def test_each_cell_has_the_colours_of_its_language(open_notebook, app, theme):
         ('"from"', "string"),
         ("None", "keyword"),
     } <= set(python)
+    assert ("SELECT", "plain") in markdown
 
 
 def test_a_line_magic_is_an_island_of_sql_in_python(open_notebook):
@@ -203,6 +208,24 @@ def test_sql_begins_where_the_options_end(open_notebook):
         "from",
         "from",
         "import",
+    ]
+
+
+def test_a_long_cell_is_coloured_to_its_end(open_notebook):
+    """The editor parses what is on the screen first and the rest in later steps."""
+    body = "\n".join(f"select {n} as number_{n};" for n in range(600))
+    notebook = open_notebook([f"%%axonsql\n{body}"])
+    coloured(notebook)
+    notebook.edit(0)
+    notebook.page.keyboard.type("\n-- the end")
+    expect(notebook.cell(0).get_by_text("-- the end")).to_be_visible()
+
+    assert looks(notebook.cell(0))[-5:] == [
+        ("select", "keyword"),
+        ("599", "number"),
+        ("as", "keyword"),
+        ("number_599;", "plain"),
+        ("-- the end", "comment"),
     ]
 
 

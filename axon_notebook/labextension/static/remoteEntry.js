@@ -24,7 +24,7 @@
 
   // The options of a magic line end where a statement or a comment begins.
   const STATEMENT = new RegExp(
-    "(?<=\\s)(?:--\\s|/\\*|\\((?=\\s*(?:select|with|values)\\b)|(?:alter|analyze|attach|begin|commit|create" +
+    "\\s(?:--\\s|/\\*|\\((?=\\s*(?:select|with|values)\\b)|(?:alter|analyze|attach|begin|commit|create" +
       "|delete|detach|drop|end|explain|insert|pragma|reindex|release|replace|rollback|savepoint" +
       "|select|update|vacuum|values|with)\\b)",
     "i",
@@ -32,8 +32,8 @@
 
   /** Offset in `line` at which SQL begins; its length if there is none. */
   function startOfSql(line) {
-    const found = line.search(STATEMENT);
-    return found < 0 ? line.length : found;
+    const blank = line.search(STATEMENT);
+    return blank < 0 ? line.length : blank + 1;
   }
 
   /** Our cell magic, if `text` begins with one: its name, where its line starts, where its body does. */
