@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from .answers import Refusal
+from .devbox_files import DownloadEndpoint, FileRoutes
 from .devbox_records import DevboxRecord
 from .devboxes import CreateDevbox, Devboxes, devbox_view
 from .execution_routes import ExecutionRoutes
@@ -68,6 +69,7 @@ def devbox_routes(devboxes: Devboxes, streams: Streams) -> list[Route]:
     repeats = Repeats()
     routes = DevboxRoutes(devboxes, repeats)
     executions = ExecutionRoutes(devboxes, streams, repeats)
+    files = FileRoutes(devboxes)
     one = "/v1/devboxes/{devbox_id}"
     return [
         json_get("/v1/devboxes", routes.list),
@@ -78,6 +80,9 @@ def devbox_routes(devboxes: Devboxes, streams: Streams) -> list[Route]:
         json_post(f"{one}/shutdown", routes.shutdown),
         json_post(f"{one}/keep_alive", routes.keep_alive),
         json_post(f"{one}/wait_for_status", routes.wait_for_status),
+        json_post(f"{one}/write_file_contents", files.write),
+        Route(f"{one}/read_file_contents", DownloadEndpoint(files, text=True), methods=["POST"]),
+        Route(f"{one}/download_file", DownloadEndpoint(files, text=False), methods=["POST"]),
         json_get(f"{one}/logs", executions.logs),
         json_post(f"{one}/execute", executions.execute),
         json_post(f"{one}/execute_async", executions.execute_async),

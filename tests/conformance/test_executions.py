@@ -211,6 +211,22 @@ def test_logs_tell_command_lines_and_exit(box: Devbox) -> None:
     assert [log.exit_code for log in logs if log.exit_code is not None] == [4]
 
 
+def test_files_are_written_read_and_downloaded(box: Devbox) -> None:
+    """How a script gets into a devbox in most examples."""
+    box.file.write(file_path="src/run.sh", contents="echo 'é'\r\nexit 3\n")
+    box.cmd.exec("printf '\\377\\0' > raw")
+
+    assert box.file.read(file_path="src/run.sh") == "echo 'é'\r\nexit 3\n"
+    assert box.file.read(file_path="~/src/run.sh") == "echo 'é'\r\nexit 3\n"
+    assert box.file.download(path="raw") == b"\xff\0"
+    with pytest.raises(runloop_api_client.NotFoundError, match="File not found"):
+        box.file.read(file_path="none")
+    with pytest.raises(runloop_api_client.BadRequestError, match="no regular file"):
+        box.file.read(file_path="src")
+    with pytest.raises(runloop_api_client.BadRequestError, match="cannot be used"):
+        box.file.write(file_path="raw/inside", contents="")
+
+
 def test_a_devbox_is_created_listed_and_shut_down(sdk: RunloopSDK) -> None:
     """The life of a devbox, in the SDK's words."""
     box = sdk.devbox.create(
