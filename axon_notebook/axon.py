@@ -113,7 +113,7 @@ class Axon:
                 read from an axon.
             source: For events that name none.
             origin: For events that name none.
-            progress: Show a line on stderr when it takes more than a second.
+            progress: Show a line when it takes more than a second.
 
         Returns:
             One row per event: ``sequence``, ``timestamp``, ``event_type``.
@@ -348,10 +348,13 @@ def _history_query(
 
 
 class _Progress:
-    """One line on stderr, rewritten in place, only for work that takes a while."""
+    """One line, rewritten in place, only for work that takes a while."""
 
     def __init__(self, total: int, *, shown: bool) -> None:
         self._total = total
+        # Notebooks paint stderr as an alarm; scripts want progress out of their stdout.
+        in_kernel = type(sys.stderr).__module__.startswith("ipykernel")
+        self._out = sys.stdout if in_kernel else sys.stderr
         self._started = time.monotonic()
         self._last = self._started + QUIET_SECONDS if shown else float("inf")
         self._visible = False
@@ -362,11 +365,11 @@ class _Progress:
             return
         self._last, self._visible = now + 0.2, True
         rate = done / (now - self._started)
-        sys.stderr.write(f"\rpublished {done:,} of {self._total:,} · {rate:,.0f}/s ")
-        sys.stderr.flush()
+        self._out.write(f"\rpublished {done:,} of {self._total:,} · {rate:,.0f}/s ")
+        self._out.flush()
 
     def end(self) -> None:
         if self._visible:
             seconds = time.monotonic() - self._started
-            sys.stderr.write(f"\rpublished {self._total:,} events in {seconds:.1f} s{' ' * 20}\n")
-            sys.stderr.flush()
+            self._out.write(f"\rpublished {self._total:,} events in {seconds:.1f} s{' ' * 20}\n")
+            self._out.flush()

@@ -15,7 +15,7 @@ import sys
 import threading
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
@@ -192,6 +192,21 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 break
 
 
+class _Bearer(httpx.Auth):
+    """Puts the key into the request at the last moment, and for its own origin only.
+
+    As an argument it would stand in every frame of a traceback that shows locals.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if _origin(str(request.url)) == _origin(self._endpoint.base_url):
+            request.headers["Authorization"] = f"Bearer {self._endpoint.api_key.reveal()}"
+        yield request
+
+
 class HttpClient:
     """One connection pool to one server; lives until :meth:`close`.
 
@@ -259,13 +274,6 @@ class HttpClient:
                 self._pools[streams] = httpx.Client(limits=keep, trust_env=not local)
             return self._pools[streams]
 
-    def _headers(self, endpoint: Endpoint, url: str, **more: str) -> dict[str, str]:
-        """Common headers; the key goes to its own origin only."""
-        headers = {"User-Agent": _user_agent(), **more}
-        if _origin(url) == _origin(endpoint.base_url):
-            headers["Authorization"] = f"Bearer {endpoint.api_key.reveal()}"
-        return headers
-
     def send(
         self,
         method: str,
@@ -284,12 +292,12 @@ class HttpClient:
         once, over a connection of its own, and never starts the service.
         """
         content = None if json is None else msgspec.json.encode(json)
-        more = {"Accept": "application/json"}
+        headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
         if content is not None:
-            more["Content-Type"] = "application/json"
+            headers["Content-Type"] = "application/json"
         if method != "GET":
             # The same id on every attempt: a server that knows it stores the request once.
-            more["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
+            headers["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
         limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
         own = interrupt is not None
         extensions = {"trace": interrupt.watch} if interrupt is not None else None
@@ -304,7 +312,8 @@ class HttpClient:
                         url,
                         params=_query(query or {}),
                         content=content,
-                        headers=self._headers(endpoint, url, **more),
+                        headers=headers,
+                        auth=_Bearer(endpoint),
                         timeout=limit,
                         extensions=extensions,
                     )
@@ -323,11 +332,16 @@ class HttpClient:
         url, params = endpoint.base_url + path, _query(query)
         limit = httpx.Timeout(CONNECT_SECONDS, read=idle)
         for _ in range(MAX_REDIRECTS + 1):
-            headers = self._headers(endpoint, url, **{"Accept-Encoding": "identity"})
             pool = self._pool(endpoint, streams=True)
             with self._looking_again(endpoint):
                 stream = ByteStream(
-                    pool, url, interrupt=interrupt, params=params, headers=headers, timeout=limit
+                    pool,
+                    url,
+                    interrupt=interrupt,
+                    params=params,
+                    headers={"User-Agent": _user_agent(), "Accept-Encoding": "identity"},
+                    auth=_Bearer(endpoint),
+                    timeout=limit,
                 )
             if stream.status not in (301, 302, 303, 307, 308):
                 return self._checked(stream, endpoint, url)
