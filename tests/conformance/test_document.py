@@ -1,0 +1,123 @@
+"""The service's own OpenAPI document, and whether the service keeps to it.
+
+``SCHEMATHESIS_EXAMPLES=500`` makes the long run; the suite's number keeps it short.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import hypothesis
+import jsonschema_rs
+import pytest
+import schemathesis
+import schemathesis.checks
+from runloop_api_client import Runloop
+from runloop_api_client.types import AxonView
+
+from axon_notebook.local.axon_routes import BatchParams, CreateParams, PublishParams, Statement
+from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.openapi import document
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "20"))
+DOCUMENT = json.loads(document())
+# Without its security section: the token is always sent, and has tests of its own.
+SCHEMA = schemathesis.openapi.from_dict({k: v for k, v in DOCUMENT.items() if k != "security"})
+
+
+# Operations that may refuse what no schema can rule out: a cursor that names nothing, wrong SQL.
+MEANING = ("/v1/axons", "/v1/axons/{id}/events", "/sql/query", "/sql/batch")
+ACCEPTANCE = schemathesis.checks.CHECKS.get_one("positive_data_acceptance")
+
+
+def is_stream(path: str) -> bool:
+    return path.endswith(("/subscribe/sse", "_updates"))
+
+
+@pytest.fixture(scope="module")
+def target(client: Runloop) -> AxonView:
+    """An axon for generated requests to meet, so that not every answer is 404."""
+    axon = client.axons.create(name="target")
+    for number in range(3):
+        event = {"source": "s", "event_type": "t", "payload": str(number)}
+        client.axons.publish(axon.id, origin="USER_EVENT", **event)
+    return axon
+
+
+@SCHEMA.parametrize()
+@pytest.mark.timeout(1800)
+@hypothesis.settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    database=None,
+)
+def test_every_answer_is_one_the_document_describes(
+    case: Any, service: ServiceAddress, target: AxonView
+) -> None:
+    """Generated requests, sensible and not: no 5xx, no undescribed status, type or shape."""
+    given = case.path_parameters or {}
+    replaceable = case.method != "DELETE" and not is_stream(case.path)
+    if replaceable and len(str(given.get("id", ""))) % 4:
+        case.path_parameters["id"] = target.id
+    case.call_and_validate(
+        base_url=service.base_url,
+        headers={"Authorization": f"Bearer {service.token.reveal()}"},
+        timeout=20,
+        excluded_checks=[ACCEPTANCE] if case.path.endswith(MEANING) else [],
+    )
+
+
+def test_the_document_is_published_as_it_lies_in_the_package(client: Runloop) -> None:
+    """Tools fetch it from the service they talk to."""
+    assert client.get("/openapi.json", cast_to=object) == DOCUMENT
+
+
+def test_each_correction_names_its_source() -> None:
+    """What differs from Runloop's published document, and how we know."""
+    corrections = DOCUMENT["x-corrections"]
+
+    assert len(corrections) >= 15
+    for correction in corrections:
+        assert correction.keys() == {"where", "published", "served", "source"}
+        assert all(correction.values())
+
+
+def test_every_operation_describes_its_errors() -> None:
+    """The published document knows only 200."""
+    for item in DOCUMENT["paths"].values():
+        for operation in item.values():
+            schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorView"}
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("AxonCreateParams", CreateParams),
+        ("PublishParams", PublishParams),
+        ("SqlStatementParams", Statement),
+        ("SqlBatchParams", BatchParams),
+    ],
+)
+def test_a_body_has_the_properties_of_the_document(name: str, params: Any) -> None:
+    """A field in one place alone would be refused, or silently missing."""
+    assert set(DOCUMENT["components"]["schemas"][name]["properties"]) == set(
+        params.__struct_fields__
+    )
+
+
+def test_streamed_events_fit_their_schema(client: Runloop, target: AxonView) -> None:
+    """The stream's content type hides its shape from generated tests."""
+    schema = {"$ref": "#/components/schemas/AxonEventView", "components": DOCUMENT["components"]}
+    validator = jsonschema_rs.validator_for(schema)
+    with client.axons.with_streaming_response.subscribe_sse(target.id) as response:
+        lines = (line for line in response.iter_lines() if line)
+        frames = [next(lines) for _ in range(3)]
+
+    for frame in frames:
+        assert frame.startswith("data: ")
+        validator.validate(json.loads(frame.removeprefix("data: ")))
