@@ -13,6 +13,7 @@ import threading
 import tracemalloc
 import zlib
 from contextlib import closing
+from random import Random
 
 import msgspec
 import pytest
@@ -23,7 +24,19 @@ from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.cursor import EventBatch
 from axon_notebook.wire.stream import EventStream, StreamState
 
-from ..faults.faultproxy import Buffer, CutAt, Fault, FaultProxy, Gzip, HalfOpenAt, ResetAt, Slicer
+from ..faults.faultproxy import (
+    Buffer,
+    CutAt,
+    DropEvent,
+    DuplicateEvent,
+    Fault,
+    FaultProxy,
+    Gzip,
+    HalfOpenAt,
+    ResetAt,
+    Slicer,
+    SwapEvents,
+)
 from ..faults.reading import Reading, at_once, client_of, whole_stream
 from ..faults.scripted_server import AXON, HOLD, Answer, ScriptedServer, Wait, events_up_to, frames
 
@@ -253,6 +266,34 @@ def test_t18_a_body_that_does_not_decompress_ends_the_stream(
 
     assert type(reading.error) is ProtocolError
     assert "does not decode" in str(reading.error)
+
+
+def any_faults(random: Random) -> list[Fault]:
+    """One to four faults at random places of a stream of 200 events."""
+    byte, number = random.randrange(30_000), random.randrange(1, 200)
+    kinds: list[Fault] = [
+        DuplicateEvent(number),
+        DropEvent(number),
+        SwapEvents(number),
+        DropEvent(number + 1),
+        Slicer(random.randrange(50, 3000)),
+        random.choice([CutAt(byte), ResetAt(byte), HalfOpenAt(byte)]),
+    ]
+    return random.sample(kinds[:-1], random.randrange(4)) + kinds[-1:]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_mixture_of_faults_loses_and_repeats_nothing(
+    server: ScriptedServer, proxy: FaultProxy, far_client: ApiClient, seed: int
+) -> None:
+    """Faults come together; each alone is the easy case."""
+    random = Random(seed)
+    server.replace(events_up_to(200))
+    proxy.plan(*[any_faults(random) for _ in range(8)])
+
+    reading = Reading(far_client, 200, idle=0.1)
+
+    assert reading.is_whole(200), f"seed {seed}"
 
 
 # --- Closing -----------------------------------------------------------------------------------
