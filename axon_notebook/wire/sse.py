@@ -56,7 +56,7 @@ class EventDecoder:
     """Cuts a byte stream into events; one decoder per response.
 
     Time is linear in the input however it is cut into pieces.  Memory is at
-    most about four times *max_event_bytes*, whatever the server sends.  Not
+    most about five times *max_event_bytes*, whatever the server sends.  Not
     safe for use by two threads at once.
 
     Args:
