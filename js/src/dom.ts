@@ -38,7 +38,7 @@ export function keepKeys(element: HTMLElement): void {
 
 /** Write text only when it changed: the browser lays out again even for the same text. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.firstElementChild || element.textContent !== text) element.textContent = text;
 }
 
 export function setAttribute(element: Element, name: string, value: string | null): void {

@@ -11,9 +11,14 @@ export interface Summary {
   lead: string;
   text: string;
   tone: "" | "bad" | "good" | "quiet" | "said";
+  /** `lead` is only an id: what opened the pair has the name. */
+  unnamed?: boolean;
+  /** Of a plain JSON object: its fields, for showing names and values apart. */
+  fields?: readonly (readonly [string, string])[];
 }
 
 const LIMIT = 400;
+const FIELDS = 12;
 /** A larger payload is not parsed for its line. */
 const PARSE_LIMIT = 200_000;
 
@@ -26,7 +31,23 @@ export function summarize(type: string, origin: string, payload: string): Summar
   const parsed = parseJson(payload);
   if (parsed === undefined) return line("", payload, type === "broker.error" ? "bad" : "");
   const known = makerOf(type)?.(parsed, origin);
-  return known ?? line("", preview(parsed), "");
+  return known ?? plainSummary(parsed);
+}
+
+function plainSummary(value: Json): Summary {
+  const summary = line("", preview(value), "");
+  if (typeof value !== "object" || value === null || value instanceof ExactNumber) return summary;
+  if (Array.isArray(value)) return summary;
+  const fields = Object.entries(value)
+    .slice(0, FIELDS)
+    .map(
+      ([key, item]) =>
+        [
+          key.slice(0, 60),
+          typeof item === "string" ? item.slice(0, 120) : nested(item, 120),
+        ] as const,
+    );
+  return { ...summary, fields };
 }
 
 /** The text that a piece of a stream adds; folded rows join these. */
@@ -157,7 +178,8 @@ function acpTool(update: Json): Summary {
   const input = at(update, "rawInput");
   const detail = content || (input === undefined ? "" : argumentText(input));
   const tone = status === "failed" ? "bad" : status === "completed" ? "good" : "";
-  return line(name, [status, detail].filter(Boolean).join(" · "), tone);
+  const summary = line(name, [status, detail].filter(Boolean).join(" · "), tone);
+  return text(update, "title") ? summary : { ...summary, unnamed: true };
 }
 
 function plan(update: Json): Summary {

@@ -35,6 +35,7 @@ export class Chart {
   #drag: [number, number] | null = null;
   #colours: string[] = [];
   #coloursOf = "";
+  #font = "sans-serif";
 
   constructor(private readonly view: View) {
     for (const [name, span] of WINDOWS)
@@ -58,7 +59,8 @@ export class Chart {
   }
 
   draw(): void {
-    const { session, paused } = this.view;
+    const { session } = this.view;
+    const { paused } = this.view.showing;
     this.element.hidden = !this.view.chartShown || session.store.size === 0;
     if (this.element.hidden || this.#width < 20) return;
     const [from, to] = this.#extent();
@@ -133,7 +135,7 @@ export class Chart {
     context.fillStyle = this.#colours[HUES + 1] ?? "gray";
     context.fillRect(0, base - 0.5, this.#width, 1);
     context.fillStyle = this.#colours[HUES] ?? "gray";
-    context.font = `10px ${this.#colours[HUES + 3] ?? "sans-serif"}`;
+    context.font = `10px ${this.#font}`;
     context.textBaseline = "top";
     const labels = Math.max(1, Math.floor(this.#width / 140));
     for (let i = 0; i <= labels; i++) {
@@ -143,11 +145,17 @@ export class Chart {
     }
     context.textAlign = "left";
     const peak = (highest * 1000) / widthMs;
-    context.fillText(`peak ${count(Math.round(peak))}/s`, 2, 1);
+    const words = `peak ${count(Math.round(peak))}/s`;
+    context.fillStyle = this.#colours[HUES + 3] ?? "white";
+    context.globalAlpha = 0.8;
+    context.fillRect(0, 0, context.measureText(words).width + 4, 12);
+    context.globalAlpha = 1;
+    context.fillStyle = this.#colours[HUES] ?? "gray";
+    context.fillText(words, 2, 1);
   }
 
   #drawBrush(context: CanvasRenderingContext2D): void {
-    const range = this.#drag ?? this.view.brush;
+    const range = this.#drag ?? this.view.showing.brush;
     if (!range) return;
     const x0 = (Math.min(...range) - this.#from) / this.#scale;
     const x1 = (Math.max(...range) - this.#from) / this.#scale;
@@ -172,12 +180,13 @@ export class Chart {
       "--quiet",
       "--line",
       "--accent",
+      "--bg",
     ];
     this.#colours = names.map((name) => {
       probe.style.color = `var(${name})`;
       return getComputedStyle(probe).color;
     });
-    this.#colours.push(style.fontFamily);
+    this.#font = style.fontFamily;
     probe.remove();
   }
 
@@ -217,14 +226,14 @@ export class Chart {
       },
       signal,
     );
-    on(canvas, "dblclick", () => view.setBrush(null), signal);
+    on(canvas, "dblclick", () => view.showing.setBrush(null), signal);
   }
 
   #drop(): void {
     const drag = this.#drag;
     this.#drag = null;
     if (!drag || Math.abs(drag[1] - drag[0]) < this.#scale * 4) return;
-    this.view.setBrush([Math.round(Math.min(...drag)), Math.round(Math.max(...drag))]);
+    this.view.showing.setBrush([Math.round(Math.min(...drag)), Math.round(Math.max(...drag))]);
   }
 
   #showTip(event: PointerEvent, time: number): void {

@@ -66,7 +66,8 @@ export class Details {
     this.#body.replaceChildren(...(last ? this.#run(event, from, to) : this.#event(event)));
   }
 
-  clear(): void {
+  /** Draw anew although the event is the same. */
+  forget(): void {
     this.#shown = "";
   }
 
@@ -76,7 +77,7 @@ export class Details {
       return [rawText(parsed ?? event.payload)];
     return [
       jsonTree(parsed, {
-        filter: (path, value) => this.view.addTerm(`${path}=${quoted(value)}`),
+        filter: (path, value) => this.view.showing.addTerm(`${path}=${quoted(value)}`),
         copy: (text) => this.#put(text, "value copied"),
       }),
     ];
@@ -84,13 +85,13 @@ export class Details {
 
   #run(first: EventAt, from: number, to: number): Node[] {
     const text = this.view.runText({ position: from, last: to }, RUN_LIMIT);
-    const isOpen = this.view.unfolded.has(from);
+    const isOpen = this.view.showing.unfolded.has(from);
     const unfold = h("button", {
       type: "button",
       class: "wide",
       text: isOpen ? "fold the pieces" : "show the pieces as rows",
     });
-    unfold.addEventListener("click", () => this.view.toggleFold(from));
+    unfold.addEventListener("click", () => this.view.showing.toggleFold(from));
     return [
       rawText(text),
       unfold,
@@ -106,7 +107,7 @@ export class Details {
   }
 
   #copy(): void {
-    const event = this.view.session.store.get(this.view.selection.active);
+    const event = this.view.session.store.get(this.view.pointing.active);
     if (!event) return;
     const parsed = parseJson(jsonLine(event));
     this.#put(parsed === undefined ? jsonLine(event) : writeJson(parsed, "  "), "event copied");
@@ -160,6 +161,6 @@ function pairFact(event: EventAt, pair: Pair | null, view: View): [string, Node]
     class: "link",
     text: `${view.session.store.sequence(other)} (${took})`,
   });
-  button.addEventListener("click", () => view.goTo(other));
+  button.addEventListener("click", () => view.pointing.goTo(other));
   return [name, button];
 }

@@ -46,7 +46,7 @@ export class Facets {
     const { types } = this.view.session.store;
     const names = ranked(types).slice(0, CHIPS);
     if (names.some((name) => !this.#order.includes(name))) this.#arrange(names);
-    const { only, not } = facetState(this.view.filterText, "type");
+    const { only, not } = facetState(this.view.showing.filterText, "type");
     for (const [name, chip] of this.#byName) {
       const amount = types.counts[types.find(name)] ?? 0;
       setText(chip.lastElementChild!, count(amount));
@@ -88,16 +88,16 @@ export class Facets {
   }
 
   #toggle(key: FacetKey, name: string, exclude: boolean): void {
-    const { only, not } = facetState(this.view.filterText, key);
+    const { only, not } = facetState(this.view.showing.filterText, key);
     const isSet = exclude ? not.has(name) : only.has(name) || not.has(name);
-    this.view.setFilter(
-      setFacet(this.view.filterText, key, name, isSet ? "any" : exclude ? "not" : "only"),
+    this.view.showing.setFilter(
+      setFacet(this.view.showing.filterText, key, name, isSet ? "any" : exclude ? "not" : "only"),
     );
   }
 
   #fill(into: Menu, key: FacetKey): void {
     const names = this.view.session.store[`${key}s`];
-    const { only } = facetState(this.view.filterText, key);
+    const { only } = facetState(this.view.showing.filterText, key);
     const entries = ranked(names)
       .slice(0, MENU_ENTRIES)
       .map((name) => {

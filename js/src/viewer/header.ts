@@ -32,7 +32,7 @@ export class Header {
 
   constructor(private readonly view: View) {
     this.#menu = menu("⋯", "more: columns, export, clear", view.signal, () => this.#fillMenu());
-    this.#pause.addEventListener("click", () => view.togglePause());
+    this.#pause.addEventListener("click", () => view.showing.togglePause());
     this.#follow.addEventListener("click", () => view.toggleFollow());
     this.#retry.addEventListener("click", () => view.session.conn.command("retry"));
     const state = h("span", { class: "state" }, this.#sign, this.#word);
@@ -65,7 +65,9 @@ export class Header {
   }
 
   #drawButtons(): void {
-    const { paused, following } = this.view;
+    const { following } = this.view;
+    const { paused } = this.view.showing;
+    this.view.root.dataset.paused = String(paused);
     const words = paused ? ["▶", "Resume"] : ["⏸", "Pause"];
     if (this.#pause.dataset.state !== words[1]) {
       this.#pause.dataset.state = words[1];
@@ -87,6 +89,7 @@ export class Header {
 
   #fillMenu(): void {
     const { view } = this;
+    const { showing, pointing } = view;
     const act = (run: () => void) => () => {
       run();
       this.#menu.close();
@@ -106,8 +109,8 @@ export class Header {
       heading("View"),
       entry(
         "fold streamed text",
-        set(() => view.setFold(!view.fold)),
-        view.fold,
+        set(() => showing.setFold(!showing.fold)),
+        showing.fold,
       ),
       entry(
         "roomy rows",
@@ -124,29 +127,29 @@ export class Header {
       heading("Export"),
       entry(
         "what is shown, JSON lines",
-        act(() => view.export("shown", "jsonl")),
+        act(() => pointing.export("shown", "jsonl")),
       ),
       entry(
         "what is shown, CSV",
-        act(() => view.export("shown", "csv")),
+        act(() => pointing.export("shown", "csv")),
       ),
       entry(
         "all events, JSON lines",
-        act(() => view.export("all", "jsonl")),
+        act(() => pointing.export("all", "jsonl")),
       ),
       entry(
         "all events, CSV",
-        act(() => view.export("all", "csv")),
+        act(() => pointing.export("all", "csv")),
       ),
       heading("Rows"),
-      view.cleared
+      showing.cleared
         ? entry(
             "show cleared events again",
-            act(() => view.clear(false)),
+            act(() => showing.clear(false)),
           )
         : entry(
             "clear the view",
-            act(() => view.clear(true)),
+            act(() => showing.clear(true)),
           ),
     );
   }

@@ -6,29 +6,29 @@ import type { View } from "./view.ts";
 type Action = (view: View, event: KeyboardEvent) => void;
 
 const LIST = new Map<string, Action>([
-  ["ArrowDown", (view, event) => view.moveActive(1, event.shiftKey)],
-  ["ArrowUp", (view, event) => view.moveActive(-1, event.shiftKey)],
-  ["PageDown", (view, event) => view.movePage(1, event.shiftKey)],
-  ["PageUp", (view, event) => view.movePage(-1, event.shiftKey)],
-  ["Home", (view) => view.toStart()],
-  ["End", (view) => view.toEnd()],
+  ["ArrowDown", (view, event) => view.pointing.move(1, event.shiftKey)],
+  ["ArrowUp", (view, event) => view.pointing.move(-1, event.shiftKey)],
+  ["PageDown", (view, event) => view.pointing.movePage(1, event.shiftKey)],
+  ["PageUp", (view, event) => view.pointing.movePage(-1, event.shiftKey)],
+  ["Home", (view) => view.pointing.toStart()],
+  ["End", (view) => view.pointing.toEnd()],
   ["Enter", (view) => view.openDetails()],
   ["Escape", (view) => view.escape()],
-  ["ArrowRight", (view) => view.foldActive(false)],
-  ["ArrowLeft", (view) => view.foldActive(true)],
-  [" ", (view) => view.togglePause()],
+  ["ArrowRight", (view) => view.pointing.foldActive(false)],
+  ["ArrowLeft", (view) => view.pointing.foldActive(true)],
+  [" ", (view) => view.showing.togglePause()],
   ["/", (view) => view.toolbar.focusSearch()],
   ["f", (view) => view.toolbar.focusFilter()],
-  ["n", (view) => view.findNext(1)],
-  ["N", (view) => view.findNext(-1)],
-  ["p", (view) => view.goToPartner()],
+  ["n", (view) => view.pointing.findNext(1)],
+  ["N", (view) => view.pointing.findNext(-1)],
+  ["p", (view) => view.pointing.goToPartner()],
   ["t", (view) => view.cycleTimes()],
 ]);
 
 /** With Ctrl or Cmd, wherever the focus is inside the widget but in a box. */
 const LIST_CONTROL = new Map<string, Action>([
-  ["a", (view) => view.selectAll()],
-  ["c", (view) => view.copySelection()],
+  ["a", (view) => view.pointing.selectAll()],
+  ["c", (view) => view.pointing.copy()],
 ]);
 
 export function listenKeys(view: View): void {

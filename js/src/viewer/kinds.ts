@@ -11,7 +11,7 @@ export type Shape = "plain" | "error" | "quiet";
 export interface PairEnd {
   /** What both ends carry, made unique by the kind of pair. */
   key: string;
-  end: "open" | "close";
+  end: "open" | "close" | "part";
   /** close: the pair ended badly. */
   failed?: boolean;
 }
@@ -116,8 +116,7 @@ function pairUpdate({ payload }: EventRecord): PairEnd | null {
   const id = kind && /"toolCallId"\s*:\s*"([^"]+)"/.exec(payload)?.[1];
   if (!kind || !id) return null;
   const status = /"status"\s*:\s*"(completed|failed)"/.exec(payload)?.[1];
-  if (kind[1] && !status) return null;
-  const end = status ? "close" : "open";
+  const end = status ? "close" : kind[1] ? "part" : "open";
   return { key: `tool ${id}`, end, failed: status === "failed" };
 }
 

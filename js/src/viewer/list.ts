@@ -4,8 +4,8 @@
 // moved to where it belongs. Who moves the scroll position is told apart: what the user does
 // goes through the follow machine, what this file does is recognised by its value and ignored.
 
-import { h, keepKeys, on, setAttribute } from "../dom.ts";
-import { deltaText, duration, type Summary, summarize } from "../summary.ts";
+import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
+import { type Summary, summarize } from "../summary.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
 import { Divider, type Row } from "./rows.ts";
 import { ScrollMap } from "./scroll.ts";
@@ -23,15 +23,24 @@ interface Anchor {
   y: number;
 }
 
+const TIME_HEADS = { absolute: "time", delta: "Δ before", start: "since start" } as const;
+const DIGIT_PX = 7.3;
+
 export class List {
   readonly element: HTMLElement;
   readonly scroll = new ScrollMap();
   readonly #layer = h("div", { class: "rows", role: "presentation" });
   readonly #spacer = h("div", { class: "spacer", role: "presentation" });
+  readonly #timeHead = h("button", {
+    class: "time-mode",
+    type: "button",
+    title: "absolute, since the row before, since the start (t)",
+  });
   readonly #pool: RowElement[] = [];
   /** Scroll positions set by this file; a scroll event with another one is the user's. */
   #set = -1;
   #height = 0;
+  #sequenceWidth = "";
 
   constructor(private readonly view: View) {
     const head = h(
@@ -66,7 +75,7 @@ export class List {
 
   /** Remember what is at the top, so that rows put above do not move it. */
   anchor(): Anchor | null {
-    const { rows } = this.view;
+    const { rows } = this.view.showing;
     const [first, last] = this.scroll.window();
     for (let i = first; i < last; i++) {
       const row = rows.row(i);
@@ -78,7 +87,7 @@ export class List {
   }
 
   restore(anchor: Anchor): void {
-    const index = this.view.rows.indexOf(anchor.position);
+    const index = this.view.showing.rows.indexOf(anchor.position);
     this.scroll.moveTo(index * this.scroll.rowHeight - anchor.y);
   }
 
@@ -90,13 +99,15 @@ export class List {
   draw(): void {
     const { scroll, view } = this;
     this.#syncScrollBar();
+    setText(this.#timeHead, TIME_HEADS[view.times]);
+    this.#fitSequence();
     if (this.#height <= 0) return;
     const [first, last] = scroll.window();
     this.#fill(Math.ceil(this.#height / scroll.rowHeight) + 1);
     const size = this.#pool.length;
     const used = new Set<number>();
     for (let i = first; i < last; i++) {
-      const row = view.rows.row(i);
+      const row = view.showing.rows.row(i);
       const element = this.#pool[i % size]!;
       if (!row) continue;
       used.add(i % size);
@@ -104,7 +115,7 @@ export class List {
       element.place(i * scroll.rowHeight - scroll.top);
     }
     for (const [i, element] of this.#pool.entries()) if (!used.has(i)) element.hide();
-    setAttribute(this.element, "aria-rowcount", String(view.rows.length + 1));
+    setAttribute(this.element, "aria-rowcount", String(view.showing.rows.length + 1));
     this.#pointAtActive(first, last);
   }
 
@@ -118,19 +129,21 @@ export class List {
     const names = ["seq", "time", "type", "summary", "pair"];
     const head = h("span", { class: names[column] ?? "", role: "columnheader" });
     if (column === 1) {
-      const button = h("button", {
-        class: "time-mode",
-        type: "button",
-        title: "absolute, since the row before, since the start",
-      });
-      button.addEventListener("click", () => this.view.cycleTimes());
-      this.view.onTimes((text) => {
-        button.textContent = text;
-      });
-      head.append(button);
+      on(this.#timeHead, "click", () => this.view.cycleTimes(), this.view.signal);
+      head.append(this.#timeHead);
     } else head.textContent = name || "";
     if (column === 4) head.setAttribute("aria-label", "duration");
     return head;
+  }
+
+  /** The first column is as wide as the newest sequence. */
+  #fitSequence(): void {
+    const { store } = this.view.session;
+    const digits = Math.max(3, String(store.sequence(Math.max(0, store.newest))).length);
+    const width = `${Math.ceil(digits * DIGIT_PX) + 14}px`;
+    if (width === this.#sequenceWidth) return;
+    this.#sequenceWidth = width;
+    this.element.style.setProperty("--seq", width);
   }
 
   #fill(size: number): void {
@@ -150,8 +163,8 @@ export class List {
       return;
     }
     const pair = store.pairAt(row.position);
-    const selected = row.divider === 0 && view.selection.has(row.position);
-    const active = row.divider === 0 && view.isActive(row);
+    const selected = row.divider === 0 && view.pointing.selection.has(row.position);
+    const active = row.divider === 0 && view.pointing.isActive(row);
     const missing = row.divider === Divider.Missing ? this.#missing(row) : 0;
     const key = [
       index,
@@ -188,9 +201,9 @@ export class List {
       summary: row.divider === 0 ? this.#summary(row, event) : { lead: "", text: "", tone: "" },
       divider: row.divider === 0 ? "" : this.#divider(row, event),
       old: view.session.store.isOld(row.position),
-      found: view.search.active && view.search.has(row.position, row.last),
-      unfolded: view.unfolded.has(row.position),
-      highlight: view.highlight,
+      found: view.pointing.search.active && view.pointing.search.has(row.position, row.last),
+      unfolded: view.showing.unfolded.has(row.position),
+      highlight: view.pointing.highlight,
     };
   }
 
@@ -199,7 +212,7 @@ export class List {
     if (this.view.times === "start")
       return since(event.timestamp_ms - this.view.session.store.oldestTime);
     for (let i = index - 1; i >= 0 && i > index - 4; i--) {
-      const row = this.view.rows.row(i);
+      const row = this.view.showing.rows.row(i);
       if (row?.divider !== 0) continue;
       const before = this.view.session.store.get(row.last);
       if (before) return since(event.timestamp_ms - before.timestamp_ms);
@@ -208,9 +221,15 @@ export class List {
   }
 
   #summary(row: Row, event: EventAt): Summary {
-    if (row.count === 1) return summarize(event.event_type, event.origin, event.payload);
-    const first = summarize(event.event_type, event.origin, event.payload);
-    return { ...first, text: this.view.runText(row, RUN_TEXT) };
+    const own = summarize(event.event_type, event.origin, event.payload);
+    if (row.count > 1) return { ...own, text: this.view.runText(row, RUN_TEXT) };
+    // An update of a tool call names only its id; the call itself has the title.
+    const { store } = this.view.session;
+    const open = store.pairAt(row.position)?.open ?? -1;
+    const call = own.unnamed && open >= 0 && open !== row.position ? store.get(open) : null;
+    return call
+      ? { ...own, lead: summarize(call.event_type, call.origin, call.payload).lead }
+      : own;
   }
 
   #divider(row: Row, event: EventAt): string {
@@ -238,8 +257,9 @@ export class List {
   }
 
   #pointAtActive(first: number, last: number): void {
-    const { selection, rows } = this.view;
-    const index = selection.active < 0 ? -1 : rows.indexOf(selection.active);
+    const { active } = this.view.pointing;
+    const { rows } = this.view.showing;
+    const index = active < 0 ? -1 : rows.indexOf(active);
     const shown = index >= first && index < last && this.#pool.length > 0;
     const id = shown ? this.#pool[index % this.#pool.length]!.element.id : null;
     setAttribute(this.element, "aria-activedescendant", id);
@@ -318,20 +338,6 @@ export class List {
     const y = clientY - this.element.getBoundingClientRect().top - HEAD_PX;
     if (y < 0) return -1;
     const index = Math.floor((y + this.scroll.top) / this.scroll.rowHeight);
-    return index < this.view.rows.length ? index : -1;
+    return index < this.view.showing.rows.length ? index : -1;
   }
-}
-
-/** The text of a folded run, as much as `room` characters show; the newest end of a running one. */
-export function joinRun(payloads: Iterable<string>, room: number): string {
-  let text = "";
-  for (const payload of payloads) {
-    text += deltaText(payload);
-    if (text.length > room) return text;
-  }
-  return text;
-}
-
-export function runDuration(from: EventAt, to: EventAt): string {
-  return duration(to.timestamp_ms - from.timestamp_ms);
 }

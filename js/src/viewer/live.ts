@@ -2,6 +2,7 @@
 
 import { h } from "../dom.ts";
 import { count, plural, type Status } from "./status.ts";
+import type { Store } from "./store.ts";
 
 const EVERY_MS = 5000;
 
@@ -17,23 +18,31 @@ export class LiveRegion {
     this.element.textContent = text;
   }
 
-  update(status: Status, size: number, errors: number, following: boolean, now: number): void {
-    if (status.word !== this.#word && (status.sign === "bad" || status.word === "ended")) {
-      this.#word = status.word;
-      this.say([status.word, status.line].filter(Boolean).join(": "));
+  update(status: Status, store: Store, following: boolean, now: number): void {
+    const { word } = status;
+    if (word !== this.#word && (status.sign === "bad" || word === "ended")) {
+      this.#word = word;
+      this.say([word, status.line].filter(Boolean).join(": "));
       return;
     }
-    if (now - this.#at < EVERY_MS || size === this.#size) return;
+    if (now - this.#at < EVERY_MS || store.size === this.#size) return;
     this.#at = now;
-    this.#word = status.word;
+    this.#word = word;
+    this.say(this.#news(store, following));
+  }
+
+  #news(store: Store, following: boolean): string {
+    const errors = store.errors;
     const failed = errors - this.#errors;
-    const parts = [
-      `${plural(size - this.#size, "new event")}`,
-      failed > 0 ? `${count(failed)} failed` : "",
-      following ? "following" : "",
-    ];
-    this.#size = size;
+    const fresh = plural(store.size - this.#size, "new event");
+    this.#size = store.size;
     this.#errors = errors;
-    this.say(parts.filter(Boolean).join(", "));
+    return [
+      fresh,
+      failed > 0 ? `${count(failed)} of them errors` : "",
+      following ? "following" : "",
+    ]
+      .filter(Boolean)
+      .join(", ");
   }
 }

@@ -105,6 +105,13 @@ export class RowElement {
     const lead = visibleLine(summary.lead);
     const text = visibleLine(summary.text);
     this.element.dataset.tone = summary.tone;
+    if (summary.fields) {
+      this.#lead.textContent = "";
+      this.#text.replaceChildren(
+        ...summary.fields.flatMap((field) => fieldNodes(field, highlight)),
+      );
+      return;
+    }
     if (!highlight) {
       setText(this.#lead, lead);
       setText(this.#text, text);
@@ -172,7 +179,16 @@ function pairText({ pair, row }: RowView): [string, string] {
     if (pair.close < 0) return ["┐ …", "open"];
     return [`┐ ${duration(pair.closeTime - pair.openTime)}`, pair.failed ? "bad" : "done"];
   }
-  return pair.open < 0 ? ["", ""] : ["┘", pair.failed ? "bad" : "done"];
+  if (pair.open < 0) return ["", ""];
+  return pair.close === row.position ? ["┘", pair.failed ? "bad" : "done"] : ["│", ""];
+}
+
+function fieldNodes([key, value]: readonly [string, string], highlight: RegExp | null): Node[] {
+  const shown = visibleLine(value);
+  const element = h("span", { class: "value", dir: "auto" });
+  if (highlight) element.append(...marked(shown, highlight));
+  else element.textContent = shown;
+  return [h("span", { class: "field", text: visibleLine(key) }), element];
 }
 
 /** The text with what was found in <mark> elements. */

@@ -184,6 +184,15 @@ export class Store {
     return ranges;
   }
 
+  /** Events whose type says that something failed. */
+  get errors(): number {
+    const counts = this.types.counts;
+    return this.kinds.reduce(
+      (sum, { shape }, code) => sum + (shape === "error" ? (counts[code] ?? 0) : 0),
+      0,
+    );
+  }
+
   /** How many of the positions in [from, to] are filled. */
   filledIn(from: number, to: number): number {
     let count = 0;
@@ -256,12 +265,12 @@ export class Store {
       closeTime: 0,
       failed: false,
     };
-    if (pair[end.end] >= 0) return;
+    this.#pairs.set(end.key, pair);
+    this.#pairAt.set(position, pair);
+    if (end.end === "part" || pair[end.end] >= 0) return;
     pair[end.end] = position;
     pair[end.end === "open" ? "openTime" : "closeTime"] = record.timestamp_ms;
     pair.failed ||= end.failed === true;
-    this.#pairs.set(end.key, pair);
-    this.#pairAt.set(position, pair);
   }
 
   #unlink(chunk: Chunk): void {

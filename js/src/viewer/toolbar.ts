@@ -41,14 +41,15 @@ export class Toolbar {
   readonly #regex = toggle(".*", "regular expression");
   readonly #case = toggle("Aa", "match case");
   #timer = 0;
+  #written = "";
 
   constructor(private readonly view: View) {
     const { signal } = view;
     const previous = step("‹", "previous find (N)");
     const next = step("›", "next find (n)");
-    on(previous, "click", () => view.findNext(-1), signal);
-    on(next, "click", () => view.findNext(1), signal);
-    on(this.#brush, "click", () => view.setBrush(null), signal);
+    on(previous, "click", () => view.pointing.findNext(-1), signal);
+    on(next, "click", () => view.pointing.findNext(1), signal);
+    on(this.#brush, "click", () => view.showing.setBrush(null), signal);
     this.#listenFilter(signal);
     this.#listenSearch(signal);
     this.element = h(
@@ -70,24 +71,31 @@ export class Toolbar {
   }
 
   draw(): void {
+    this.#write();
     const { view } = this;
-    const { rows, search } = view;
-    setText(this.#error, view.filterError);
-    this.#error.hidden = view.filterError === "";
-    setAttribute(this.#filter, "aria-invalid", view.filterError ? "true" : null);
+    const { search } = view.pointing;
+    const { showing } = view;
+    setText(this.#error, showing.filterError);
+    this.#error.hidden = showing.filterError === "";
+    setAttribute(this.#filter, "aria-invalid", showing.filterError ? "true" : null);
     const all = view.session.store.size;
-    const progress = rows.complete ? "" : " …";
-    const filtered = !view.filterEmpty || view.brush !== null;
-    setText(this.#shown, filtered ? `${count(rows.hits)} of ${count(all)}${progress}` : "");
-    this.#brush.hidden = view.brush === null;
-    setText(this.#brush, view.brushText);
+    const progress = showing.rows.complete ? "" : " …";
+    setText(
+      this.#shown,
+      !showing.everything ? `${count(showing.rows.hits)} of ${count(all)}${progress}` : "",
+    );
+    this.#brush.hidden = showing.brush === null;
+    setText(this.#brush, showing.brushText);
     setText(this.#at, this.#position());
     this.#at.dataset.bad = String(search.error !== "");
   }
 
-  /** Show a filter that came from elsewhere: a chip, a value, Python. */
-  write(text: string): void {
-    if (this.#filter.value.trim() !== text.trim()) this.#filter.value = text;
+  /** Show a filter that came from elsewhere (a chip, a value, Python), unless the user types. */
+  #write(): void {
+    const { filterText } = this.view.showing;
+    if (filterText === this.#written) return;
+    this.#written = filterText;
+    if (this.#filter.value.trim() !== filterText) this.#filter.value = filterText;
   }
 
   focusSearch(): void {
@@ -101,7 +109,7 @@ export class Toolbar {
   }
 
   #position(): string {
-    const { search, findIndex } = this.view;
+    const { search, findIndex } = this.view.pointing;
     if (search.error) return search.error;
     if (!search.active) return "";
     const total = `${count(search.found.length)}${search.complete ? "" : "…"}`;
@@ -111,7 +119,7 @@ export class Toolbar {
   #listenFilter(signal: AbortSignal): void {
     const apply = () => {
       clearTimeout(this.#timer);
-      this.view.setFilter(this.#filter.value);
+      this.view.showing.setFilter(this.#filter.value);
     };
     on(
       this.#filter,
@@ -136,7 +144,7 @@ export class Toolbar {
 
   #listenSearch(signal: AbortSignal): void {
     const apply = () =>
-      this.view.setSearch({
+      this.view.pointing.setSearch({
         text: this.#search.value,
         regex: pressed(this.#regex),
         matchCase: pressed(this.#case),
@@ -157,7 +165,7 @@ export class Toolbar {
       this.#search,
       "keydown",
       (event) => {
-        if (event.key === "Enter") this.view.findNext(event.shiftKey ? -1 : 1);
+        if (event.key === "Enter") this.view.pointing.findNext(event.shiftKey ? -1 : 1);
         if (event.key === "Escape" && this.#search.value === "") this.#leave(event);
       },
       signal,

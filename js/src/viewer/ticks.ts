@@ -1,0 +1,37 @@
+// Where the finds are, beside the scroll bar.
+
+import { h } from "../dom.ts";
+import type { View } from "./view.ts";
+
+const WIDTH = 6;
+const MOST = 2000;
+
+export class Ticks {
+  readonly element = h("canvas", { class: "ticks", "aria-hidden": "true", width: WIDTH });
+  #drawn = "";
+
+  constructor(private readonly view: View) {}
+
+  draw(): void {
+    const { pointing, showing, list, drawKey } = this.view;
+    const { found } = pointing.search;
+    const height = Math.max(1, Math.floor(list.scroll.view));
+    const key = [found.length, showing.rows.length, height, pointing.findIndex, drawKey].join(" ");
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    this.element.height = height;
+    const context = this.element.getContext("2d");
+    if (!context || found.length === 0 || showing.rows.length === 0) return;
+    const style = getComputedStyle(this.element);
+    const tick = (position: number, size: number) => {
+      const y = (showing.rows.indexOf(position) / showing.rows.length) * (height - 2);
+      context.fillRect(0, Math.floor(y), WIDTH, size);
+    };
+    context.fillStyle = style.color;
+    const step = Math.ceil(found.length / MOST);
+    for (let i = 0; i < found.length; i += step) tick(found[i]!, 2);
+    context.fillStyle = style.outlineColor;
+    const now = found[pointing.findIndex];
+    if (now !== undefined) tick(now, 4);
+  }
+}
