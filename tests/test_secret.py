@@ -94,7 +94,8 @@ for mode in ('Minimal', 'Plain', 'Context', 'Verbose'):
             client = an.connect(url, api_key=KEY)
             axon = Axon(client._api, AxonInfo('axn_1', 0, 'x'))
             shell.user_ns.update(client=client, axon=axon, an=an, KEY=KEY, BROKEN=BROKEN,
-                                 dead=job['dead'], pickle=pickle, copy=copy, json=json, msgspec=msgspec)
+                                 dead=job['dead'], pickle=pickle, copy=copy, json=json,
+                                 msgspec=msgspec)
             result = shell.run_cell(snippet)
             print('###', mode, snippet, 'RAISED' if result.error_in_exec else 'FINE')
             shell.run_line_magic('tb', mode)

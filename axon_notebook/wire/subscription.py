@@ -230,7 +230,7 @@ class Subscription:
             error, self._reader.error = self._reader.error, None
             raise error
         if batch is not None:
-            self._warn(batch)
+            warn_of_missing(batch)
         return batch
 
     def reconnect(self) -> None:
@@ -271,14 +271,14 @@ class Subscription:
         axon_id = self._reader.stream.axon_id
         return f"<Subscription {axon_id} {state.name}{why} at {self.after_sequence}>"
 
-    def _warn(self, batch: EventBatch) -> None:
-        for first, last in batch.missing:
-            span = f"event {first} is" if first == last else f"events {first} to {last} are"
-            warnings.warn(
-                f"{span} not on the server (any more)", MissingEventsWarning, stacklevel=4
-            )
-        for item in batch.unreadable:
-            where = f"event {item.sequence}" if item.sequence else "an event"
-            warnings.warn(
-                f"{where} could not be read: {item.reason}", MissingEventsWarning, stacklevel=4
-            )
+
+def warn_of_missing(batch: EventBatch) -> None:
+    """Warn, in the thread that iterates, of what *batch* could not bring."""
+    for first, last in batch.missing:
+        span = f"event {first} is" if first == last else f"events {first} to {last} are"
+        warnings.warn(f"{span} not on the server (any more)", MissingEventsWarning, stacklevel=4)
+    for item in batch.unreadable:
+        where = f"event {item.sequence}" if item.sequence else "an event"
+        warnings.warn(
+            f"{where} could not be read: {item.reason}", MissingEventsWarning, stacklevel=4
+        )
