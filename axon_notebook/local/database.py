@@ -159,7 +159,8 @@ class AxonDatabase:
         for limit, value in _SQL_LIMITS.items():
             connection.limit(limit, value)
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, self._limits.sql_value_bytes)
-        functions.install(connection)
+        if writes:
+            functions.install(connection)
         return SqlConnection(connection, self._limits, writes=writes)
 
 

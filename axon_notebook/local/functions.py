@@ -1,11 +1,14 @@
-"""SQL functions that replace built-in ones which a hostile query could hang in.
+"""Functions for statements that write, where the built-in ones may not end.
 
 SQLite's ``instr``, ``replace`` and ``trim`` compare every place with the whole
 second argument, and hear no interrupt while they do: ``instr`` of 1 MB in
-0.5 MB took 6 s here, ``replace`` 16 s, ``trim`` of 80 KB by 40 KB 29 s.  These
-take time in proportion to their input (35 ms for 8 MB in 4 MB), and answer the
-same.  On 200,000 payloads of 500 bytes they cost 0.14 s where the built-in
-``instr`` takes 0.11 s.
+0.5 MB took 6 s here, ``replace`` 16 s, ``trim`` of 80 KB by 40 KB 29 s.  A
+query that hangs so costs a thread; a write would keep the axon's publishers
+waiting.  These take time in proportion to their input, and answer the same.
+On 200,000 payloads of 500 bytes ``instr`` takes 0.14 s, the built-in 0.11 s.
+
+They hold Python's lock, 0.1 s for 8 MB, so queries do not use them, and they
+refuse texts that are longer than :data:`LONGEST`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ import apsw
 __all__ = ["install"]
 
 Value = int | float | str | bytes | None
+
+#: Characters of a text that these functions take.
+LONGEST: Final = 1024**2
 
 #: Up to here ``str.strip`` looks through the characters faster than a set is built.
 FEW: Final = 64
@@ -105,6 +111,8 @@ def _set(characters: int | float | str | bytes) -> str:
 
 def _text(value: int | float | str | bytes) -> str:
     """Return *value* as SQLite would cast it to TEXT."""
+    if isinstance(value, (str, bytes)) and len(value) > LONGEST:
+        raise apsw.TooBigError(f"text is longer than {LONGEST} in a statement that writes")
     if isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -61,7 +61,7 @@ class Run(Generic[T]):
         try:
             return await self._answer
         except asyncio.CancelledError:
-            self._stop(Refused(499, "Nobody waits for this SQL any more."))
+            self.stop(Refused(499, "Nobody waits for this SQL any more."))
             raise
 
     # On the thread ---------------------------------------------------------------
@@ -113,21 +113,22 @@ class Run(Generic[T]):
             self._timer = self._loop.call_later(self._limits.sql_seconds, self._expire)
 
     def _wait_ended(self) -> None:
-        busy = Refused(503, "SQL is busy.", headers={"Retry-After": "1"})
         with self._lock:
-            if self._began or self._stopped is not None:
-                return
-            self._stopped = busy
-        self._answer.set_exception(busy)
+            began = self._began
+        if not began:
+            self.stop(Refused(503, "SQL is busy.", headers={"Retry-After": "1"}))
 
     def _expire(self) -> None:
-        self._stop(_too_slow(self._limits))
+        self.stop(_too_slow(self._limits))
 
-    def _stop(self, why: Refused) -> None:
+    def stop(self, why: Refused) -> None:
+        """Interrupt the statement, or keep it from starting; *why* is its answer."""
         with self._lock:
             self._stopped = self._stopped or why
             began = self._began
         self._timer.cancel()
+        if not began and not self._answer.done():
+            self._answer.set_exception(why)
         if began and not self._ended:
             self._press(self._loop.time() + GRACE)
 

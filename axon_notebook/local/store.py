@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -88,6 +89,7 @@ class Store:
         self._databases: dict[str, AxonDatabase] = {}
         self._opening = threading.Lock()
         self._connections = Connections(limits.idle_connections)
+        self._runs: weakref.WeakSet[Run[Any]] = weakref.WeakSet()
         self._closed = False
         self._publishers = Workers("axon-publish", 8)
         self._sql_writers = Workers("axon-sql-write", 4, nice=5)
@@ -280,7 +282,9 @@ class Store:
             with self._database(axon_id).sql_writer() as sql:
                 return _batch(run, sql, statements, self.limits)
 
-        result: SqlBatchResult = await lane.run(Run(work, self.limits, lane.stuck))
+        run = Run(work, self.limits, lane.stuck)
+        self._runs.add(run)
+        result: SqlBatchResult = await lane.run(run)
         return result
 
     async def _read(self, axon_id: str, statement: Statement) -> SqlResult:
@@ -289,6 +293,7 @@ class Store:
                 return sql.run(statement)
 
         run = Run(work, self.limits, self._reader_stuck)
+        self._runs.add(run)
         self._sql_readers.submit(run.work)
         return await run.result()
 
@@ -305,7 +310,9 @@ class Store:
             with self._database(axon_id).sql_writer() as sql, run.using(sql), sql.transaction():
                 return sql.run(statement)
 
-        result: SqlResult = await lane.run(Run(work, self.limits, lane.stuck))
+        run = Run(work, self.limits, lane.stuck)
+        self._runs.add(run)
+        result: SqlResult = await lane.run(run)
         return result
 
     # ---------------------------------------------------------------------------------
@@ -315,6 +322,8 @@ class Store:
         if self._closed:
             return
         self._closed = True
+        for run in tuple(self._runs):
+            run.stop(_stopping())
         for lane in list(self._lanes.values()):
             await lane.idle()
         self._lanes.clear()
@@ -345,7 +354,7 @@ class Store:
     async def _live(self, axon_id: str) -> None:
         """Raise :class:`NotFoundInStore` unless the axon is there and not deleted."""
         if self._closed:
-            raise Refused(503, "Server is stopping.")
+            raise _stopping()
         if (await self.get_axon(axon_id)).deleted_at_ms is not None:
             raise NotFoundInStore
 
@@ -459,6 +468,10 @@ def _events(
 def _count(cursor: apsw.Cursor) -> int:
     row: Any = cursor.fetchone()
     return row[0] or 0
+
+
+def _stopping() -> Refused:
+    return Refused(503, "Server is stopping.")
 
 
 def _ignored(axon_id: str, events: list[AxonEvent]) -> None:

@@ -6,6 +6,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 __all__ = ["Workers"]
@@ -57,14 +58,15 @@ class Workers:
         with self._lock:
             self._lost -= 1
 
-    def close(self, timeout: float = 2.0) -> None:
-        """Let queued work finish, end the threads, wait up to *timeout* seconds for each."""
+    def close(self, timeout: float = 1.0) -> None:
+        """Let queued work finish, end the threads, wait up to *timeout* seconds for them all."""
         with self._lock:
             threads, self._closed = [] if self._closed else list(self._threads), True
         for _ in threads:
             self._queue.put(None)
+        end = time.monotonic() + timeout
         for thread in threads:
-            thread.join(timeout)
+            thread.join(max(0.0, end - time.monotonic()))
 
     @property
     def _most(self) -> int:

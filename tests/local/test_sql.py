@@ -595,12 +595,21 @@ def test_our_functions_answer_like_the_built_in_ones(one: Any, two: Any, three: 
     assert answers[1] == answers[0]
 
 
-def test_our_functions_are_quick_where_the_built_in_ones_hang(shared: Home) -> None:
-    """8 MB in 4 MB: the built-in ``instr`` and ``replace`` take minutes, and hear no interrupt."""
-    zeros, ones = "hex(zeroblob(4000000))", "hex(zeroblob(2000000)) || '1'"
-    set_of_many = "(SELECT group_concat(char(x + 999), '') || '0' FROM c)"
+def test_writes_are_quick_where_the_built_in_functions_hang(shared: Home) -> None:
+    """A write that hears no interrupt would stop its axon's publishers."""
+    zeros, ones = "hex(zeroblob(499990))", "hex(zeroblob(249990)) || '1'"
     many = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 5000)"
+    characters = f"({many} SELECT group_concat(char(x + 999), '') || '0' FROM c)"
+    written = shared.rows(
+        f"INSERT INTO t (v) VALUES (instr({zeros}, {ones})), (length(replace({zeros}, {ones}, '')))"
+        f", (trim({zeros}, {characters})) RETURNING v"
+    )
 
-    assert shared.rows(f"SELECT instr({zeros}, {ones})") == [[0]]
-    assert shared.rows(f"SELECT length(replace({zeros}, {ones}, 'x'))") == [[8_000_000]]
-    assert shared.rows(f"{many} SELECT trim(hex(zeroblob(100000)), {set_of_many})") == [[""]]
+    assert written == [[0], [999_980], [""]]
+
+
+def test_writes_refuse_to_search_texts_that_are_too_long(shared: Home) -> None:
+    """Our functions hold Python's lock while they search."""
+    refused = shared.refusal("INSERT INTO t (v) VALUES (instr(hex(zeroblob(3000000)), '1'))")
+
+    assert refused.message == "text is longer than 1048576 in a statement that writes"

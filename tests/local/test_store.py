@@ -417,6 +417,24 @@ async def test_closing_ends_every_thread_and_file(tmp_path: Path) -> None:
         await store.publish(axon.id, **event)
 
 
+@scenario
+async def test_closing_does_not_wait_for_sql(tmp_path: Path) -> None:
+    """An endless statement must not keep the service from stopping."""
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
+    store = Store(tmp_path / "home")
+    axon = await store.create_axon(None, {})
+    statements = [f"SELECT count(*) FROM ({endless})", f"CREATE TABLE t AS {endless}"] * 3
+    running = [asyncio.ensure_future(store.query(axon.id, sql)) for sql in statements]
+    await asyncio.sleep(0.1)
+    started = time.perf_counter()
+    await store.close()
+    took = time.perf_counter() - started
+    answers = await asyncio.gather(*running, return_exceptions=True)
+
+    assert {str(answer) for answer in answers} == {"Server is stopping."}
+    assert took < 3.0
+
+
 # A process that dies ------------------------------------------------------------------------
 
 PUBLISHER = """
