@@ -7,6 +7,7 @@ of ``runloop-api-client`` 3.0.0.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -249,8 +250,10 @@ class OutputEndpoint:
         offset = query.integer("offset", 0, 0, INT64_MAX) if query.text("offset") else 0
 
         async def pump(stream: EventStream) -> None:
-            async for chunk in self._executions.follow(record, self._name, offset=offset):
-                await stream.write(encode_chunk(chunk))
+            chunks = self._executions.follow(record, self._name, offset=offset)
+            async with contextlib.aclosing(chunks):
+                async for chunk in chunks:
+                    await stream.write(encode_chunk(chunk))
 
         await self._streams.serve(scope, receive, send, pump)
 

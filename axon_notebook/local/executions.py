@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -100,16 +100,11 @@ class Executions:
         """
         if "\0" in command or not command.strip():
             raise Refusal(400, "command must be text without NUL, and not empty.")
-        if execution_id is not None:
-            known = self._records.execution(devbox_id, execution_id)
-            if known is not None and known.command != command:
-                raise Refusal(409, "command_id was used with another command.")
-            if known is not None:
-                return known
+        if execution_id and (known := self._known(devbox_id, execution_id, command)):
+            return known
         if len(self._running) >= RUNNING_LIMIT:
-            raise Refusal(
-                429, f"{RUNNING_LIMIT} commands are running.", headers=[(b"retry-after", b"5")]
-            )
+            later = [(b"retry-after", b"5")]
+            raise Refusal(429, f"{RUNNING_LIMIT} commands are running.", headers=later)
         record = ExecutionRecord(
             devbox_id=devbox_id,
             id=execution_id or new_execution_id(),
@@ -191,7 +186,7 @@ class Executions:
 
     async def follow(
         self, record: ExecutionRecord, stream: Stream, *, offset: int
-    ) -> AsyncIterator[OutputFrame]:
+    ) -> AsyncGenerator[OutputFrame, None]:
         """Yield the stream from *offset* on until the command has ended and all was said."""
         key = (record.devbox_id, record.id)
         fd = os.open(self.log_path(record, stream), os.O_RDONLY | os.O_CLOEXEC)
@@ -307,6 +302,16 @@ class Executions:
         self._records.save_execution(record)
         self._running.pop((record.devbox_id, record.id), None)
         running.news.ring()
+
+    def _known(self, devbox_id: str, execution_id: str, command: str) -> ExecutionRecord | None:
+        """Return the execution that was started under this id before, if there is one."""
+        if running := self._running.get((devbox_id, execution_id)):
+            known: ExecutionRecord | None = running.record
+        else:
+            known = self._records.execution(devbox_id, execution_id)
+        if known is not None and known.command != command:
+            raise Refusal(409, "command_id was used with another command.")
+        return known
 
     def _with_stdin(self, devbox_id: str, execution_id: str) -> Command | None:
         record = self.find(devbox_id, execution_id)

@@ -331,10 +331,12 @@ class Supervisor:
         with self._door:
             self._closed = True
             abandoned = list(self._requests)
+        for command in list(self._commands):  # only after an unexpected end of this thread
+            command.process.kill()
+            command.process.wait()
+            self._end(command)
         for pipe in self._lingering:
             pipe.close()
-        for command in self._commands:  # only after an unexpected end of this thread
-            command.process.kill()
         self._selector.close()
         self._bell.close()
         self._ringer.close()

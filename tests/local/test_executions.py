@@ -403,6 +403,28 @@ async def test_too_many_commands_at_once_are_refused(
     assert allowed.stdout == "now\n"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@scenario
+async def test_a_broken_supervisor_leaves_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot happen; if it does, a service that never ends would be the second fault."""
+    async with opened(tmp_path) as devboxes:
+        box = await a_devbox(devboxes)
+        started = await devboxes.execute(box, "sleep 600")
+
+        def fail() -> None:
+            raise SystemError("planted")
+
+        monkeypatch.setattr(devboxes.executions._supervisor, "_keep_time", fail)
+        ended = await devboxes.executions.kill(box, started.id, group=True)
+        with pytest.raises(Refusal, match="stopping"):
+            await devboxes.execute(box, "true")
+
+    assert ended.status == "completed"
+    assert list(marked_processes({box})) == []
+
+
 def test_after_a_kill_of_the_service_its_commands_are_lost_and_their_logs_readable(
     tmp_path: Path,
 ) -> None:
