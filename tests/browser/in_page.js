@@ -13,7 +13,8 @@ window.axonTest = {
   idle() {
     const kernel = this.kernel();
     if (kernel?.connectionStatus !== "connected" || kernel.status !== "idle") return false;
-    return this.panel().content.widgets.every((cell) => !cell.promptNode?.textContent.includes("*"));
+    const running = (cell) => cell.promptNode?.textContent.includes("*");
+    return !this.panel().content.widgets.some(running);
   },
 
   async run(command, index) {

@@ -136,14 +136,15 @@ class JupyterServer:
             "JUPYTERLAB_WORKSPACES_DIR": str(self.home / "workspaces"),
             "JUPYTER_CONFIG_DIR": str(self.home / "config"),
             "JUPYTER_DATA_DIR": str(self.home / "data"),
+            "JUPYTER_PREFER_ENV_PATH": "0",
             "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *before]),
         }
 
     def _install_extension(self) -> None:
-        # This directory comes before the environment's own, so that the checkout is what is
-        # tested, whatever version is installed.
+        # JUPYTER_PREFER_ENV_PATH=0 puts this directory before the environment's own, so that the
+        # checkout is what is tested, whatever is installed.
         source = REPOSITORY / "axon_notebook" / "labextension"
         shutil.copytree(source, self.home / "data" / "labextensions" / "axon-notebook")
 

@@ -15,8 +15,10 @@
 
   // What may stand before our cell magic: blank lines, comments, and magics that time or
   // capture the rest of the cell.
-  const CELL =
-    /^(?:[ \t]*(?:#.*)?\n|%%(?:time|timeit|capture|prun)\b.*\n)*%%(axonsql|axon_publish|axon_run)(?!\w)/;
+  const CELL = new RegExp(
+    "^(?:[ \\t]*(?:#.*)?\\n|%%(?:time|timeit|capture|prun)\\b.*\\n)*" +
+      `%%(${Object.keys(BODIES).join("|")})(?!\\w)`,
+  );
 
   // `%axonsql …` alone on its line or assigned, with backslash continuations.
   const LINE =
@@ -24,9 +26,9 @@
 
   // The options of a magic line end where a statement or a comment begins.
   const STATEMENT = new RegExp(
-    "\\s(?:--\\s|/\\*|\\((?=\\s*(?:select|with|values)\\b)|(?:alter|analyze|attach|begin|commit|create" +
-      "|delete|detach|drop|end|explain|insert|pragma|reindex|release|replace|rollback|savepoint" +
-      "|select|update|vacuum|values|with)\\b)",
+    "\\s(?:--\\s|/\\*|\\((?=\\s*(?:select|with|values)\\b)|(?:alter|analyze|attach|begin|commit" +
+      "|create|delete|detach|drop|end|explain|insert|pragma|reindex|release|replace|rollback" +
+      "|savepoint|select|update|vacuum|values|with)\\b)",
     "i",
   );
 
@@ -36,7 +38,7 @@
     return blank < 0 ? line.length : blank + 1;
   }
 
-  /** Our cell magic, if `text` begins with one: its name, where its line starts, where its body does. */
+  /** Our cell magic, if `text` begins with one: its name, and where its line and its body start. */
   function cellMagic(text) {
     const match = CELL.exec(text);
     if (!match) return null;
@@ -59,78 +61,62 @@
     }));
   }
 
-  /** Build the language support that replaces plain Python's. */
-  function support(modules, python, bodies) {
-    const { Language, LanguageSupport, indentNodeProp, languageDataProp } = modules.language;
-    const { NodeSet, NodeType, Parser, Tree, parseMixed } = modules.lezer;
-    const { styleTags, tags } = modules.highlight;
+  /** A parse that is done in one step: `build(end)` makes the tree up to there. */
+  class OneStep {
+    constructor(end, build) {
+      this.end = end;
+      this.build = build;
+      this.parsedPos = 0;
+      this.stoppedAt = null;
+    }
 
-    const types = new NodeSet(
-      ["Cell", "Comment", "Percents", "Body"].map((name, id) =>
-        NodeType.define({
-          id,
-          name,
-          top: id === 0,
-          props: id === 0 ? [[languageDataProp, python.language.data]] : [],
-        }),
-      ),
-    ).extend(styleTags({ Comment: tags.lineComment, Percents: tags.operator })).types;
-    const [CELL_NODE, COMMENT, PERCENTS, BODY] = types;
+    stopAt(position) {
+      this.stoppedAt = position;
+    }
 
-    // JupyterLab's theme has no colour for the tags these have by default.  And Enter keeps the
-    // indentation, instead of adding some after the first line of a statement.
-    const sql = bodies.axonsql?.configure({
+    advance() {
+      this.parsedPos = Math.min(this.end, this.stoppedAt ?? this.end);
+      return this.build(this.parsedPos);
+    }
+  }
+
+  /** The types of our own nodes; `data` is what editors look up Python's comment marks by. */
+  function nodeTypes({ language, lezer, highlight }, data) {
+    const names = ["Cell", "Comment", "Percents", "Body"];
+    const define = (name, id) => {
+      const props = name === "Cell" ? [[language.languageDataProp, data]] : [];
+      return lezer.NodeType.define({ id, name, top: name === "Cell", props });
+    };
+    const { types } = new lezer.NodeSet(names.map(define)).extend(
+      highlight.styleTags({
+        Comment: highlight.tags.lineComment,
+        Percents: highlight.tags.operator,
+      }),
+    );
+    return Object.fromEntries(names.map((name, id) => [name, types[id]]));
+  }
+
+  /**
+   * JupyterLab's theme has no colour for the tags that bound names and types have by default.
+   * And Enter keeps the indentation, instead of adding some after a statement's first line.
+   */
+  function suitedSql({ language, highlight }, parser) {
+    const { styleTags, tags } = highlight;
+    return parser?.configure({
       props: [
         styleTags({
           SpecialVar: tags.special(tags.variableName),
           "Type Builtin": tags.standard(tags.variableName),
         }),
-        indentNodeProp.add({ Statement: () => null }),
+        language.indentNodeProp.add({ Statement: () => null }),
       ],
     });
-    const parsers = { ...bodies, axonsql: sql };
+  }
 
-    /** A parse that is done in one step: `build(end)` makes the tree up to there. */
-    class OneStep {
-      constructor(end, build) {
-        this.end = end;
-        this.build = build;
-        this.parsedPos = 0;
-        this.stoppedAt = null;
-      }
-
-      stopAt(position) {
-        this.stoppedAt = position;
-      }
-
-      advance() {
-        this.parsedPos = Math.min(this.end, this.stoppedAt ?? this.end);
-        return this.build(this.parsedPos);
-      }
-    }
-
-    /** The magic line, and a body for another parser to fill. */
-    function skeleton(text, { start, body }, end) {
-      const nodes = [];
-      const places = [];
-      const put = (type, from, to) => {
-        if (from >= end || from >= to) return;
-        nodes.push(new Tree(type, [], [], Math.min(to, end) - from));
-        places.push(from);
-      };
-      for (const { 0: line, index } of text.slice(0, start).matchAll(/^.+/gm)) {
-        const mark = line.trimStart();
-        const from = index + line.length - mark.length;
-        if (mark.startsWith("#")) put(COMMENT, from, index + line.length);
-        if (mark.startsWith("%%")) put(PERCENTS, from, from + 2);
-      }
-      put(PERCENTS, start, start + 2);
-      put(BODY, body, end);
-      return new Tree(CELL_NODE, nodes, places, end);
-    }
-
-    /** Parses each of its ranges, line magics, on its own: an open quote ends with its line. */
-    class SqlLines extends Parser {
+  /** Python, with islands of SQL where its line magics are. */
+  function withLineMagics({ lezer }, types, python, sql) {
+    // Each range on its own, so that an open quote ends with its line.
+    class SqlLines extends lezer.Parser {
       createParse(input, fragments, ranges) {
         const start = ranges[0].from;
         const end = ranges.at(-1).to;
@@ -140,57 +126,80 @@
           for (const { from, to } of ranges) {
             const line = input.read(from, to);
             const statement = startOfSql(line);
-            nodes.push(new Tree(PERCENTS, [], [], 1), sql.parse(line.slice(statement)));
+            nodes.push(new lezer.Tree(types.Percents, [], [], 1), sql.parse(line.slice(statement)));
             places.push(from - start, from - start + statement);
           }
-          return new Tree(NodeType.none, nodes, places, end - start);
+          return new lezer.Tree(lezer.NodeType.none, nodes, places, end - start);
         });
       }
     }
-    const sqlLines = new SqlLines();
+    const parser = new SqlLines();
 
     const isWithinString = (node) => {
-      for (let at = node; at; at = at.parent) if (/String/.test(at.name)) return true;
+      for (let at = node; at; at = at.parent) if (at.name.includes("String")) return true;
       return false;
     };
 
-    const pythonWithLines = python.language.parser.configure({
-      wrap: parseMixed((node, input) => {
+    return python.configure({
+      wrap: lezer.parseMixed((node, input) => {
         if (!node.type.isTop || !sql) return null;
         const overlay = lineMagics(input.read(node.from, node.to)).filter(
           ({ from }) => !isWithinString(node.node.resolveInner(node.from + from, 1)),
         );
-        return overlay.length ? { parser: sqlLines, overlay } : null;
+        return overlay.length ? { parser, overlay } : null;
       }),
     });
+  }
 
-    const nestBody = Object.fromEntries(
-      Object.keys(BODIES).map((magic) => [
-        magic,
-        parseMixed((node) =>
-          node.type === BODY && parsers[magic] ? { parser: parsers[magic] } : null,
-        ),
-      ]),
-    );
+  /** The magic line, what stands above it, and a body for another parser to fill. */
+  function skeleton({ lezer }, types, text, { start, body }, end) {
+    const nodes = [];
+    const places = [];
+    const put = (type, from, to) => {
+      if (from >= end || from >= to) return;
+      nodes.push(new lezer.Tree(type, [], [], Math.min(to, end) - from));
+      places.push(from);
+    };
+    for (const { 0: line, index } of text.slice(0, start).matchAll(/^.+/gm)) {
+      const mark = line.trimStart();
+      const from = index + line.length - mark.length;
+      if (mark.startsWith("#")) put(types.Comment, from, index + line.length);
+      if (mark.startsWith("%%")) put(types.Percents, from, from + 2);
+    }
+    put(types.Percents, start, start + 2);
+    put(types.Body, body, end);
+    return new lezer.Tree(types.Cell, nodes, places, end);
+  }
 
-    class CellParser extends Parser {
+  /** A parser for whole cells: `bodies[magic]` for the body of ours, `python` for all others. */
+  function cellParser(modules, types, python, bodies) {
+    const { Parser, parseMixed } = modules.lezer;
+    const filling = (parser) =>
+      parseMixed((node) => (node.type === types.Body && parser ? { parser } : null));
+    const fill = new Map(Object.keys(BODIES).map((magic) => [magic, filling(bodies[magic])]));
+
+    class Cell extends Parser {
       createParse(input, fragments, ranges) {
         const whole = ranges.length === 1 && ranges[0].from === 0;
         const text = whole ? input.read(0, ranges[0].to) : "";
         const found = cellMagic(text);
-        if (!found) return pythonWithLines.startParse(input, fragments, ranges);
-        const step = new OneStep(text.length, (end) => skeleton(text, found, end));
-        return nestBody[found.magic](step, input, fragments, ranges);
+        if (!found) return python.startParse(input, fragments, ranges);
+        const build = (end) => skeleton(modules, types, text, found, end);
+        return fill.get(found.magic)(new OneStep(text.length, build), input, fragments, ranges);
       }
     }
+    return new Cell();
+  }
 
-    const language = new Language(
-      python.language.data,
-      new CellParser(),
-      [],
-      python.language.name,
-    );
-    return new LanguageSupport(language, python.support);
+  /** The language support that replaces plain Python's. */
+  function support(modules, python, parsers) {
+    const { Language, LanguageSupport } = modules.language;
+    const { data, name, parser } = python.language;
+    const types = nodeTypes(modules, data);
+    const bodies = { ...parsers, axonsql: suitedSql(modules, parsers.axonsql) };
+    const lines = withLineMagics(modules, types, parser, bodies.axonsql);
+    const cells = cellParser(modules, types, lines, bodies);
+    return new LanguageSupport(new Language(data, cells, [], name), python.support);
   }
 
   /** Take the parser that JupyterLab has for each kind of body; a missing one leaves it plain. */
@@ -209,13 +218,12 @@
     // The original `load` notes its result on `this`; a stand-in keeps plain Python from being
     // found there by the next cell while the other parsers are still on their way.
     const plain = loadPython.call(Object.create(ipython));
-    const combined = Promise.all([plain, bodyParsers(languages)]).then(
-      ([python, bodies]) => support(modules, python, bodies),
-      (reason) => {
+    const combined = Promise.all([plain, bodyParsers(languages)])
+      .then(([python, parsers]) => support(modules, python, parsers))
+      .catch((reason) => {
         console.warn(`${NAME}: cells keep Python's colours`, reason);
         return plain;
-      },
-    );
+      });
     ipython.load = () => combined;
     ipython.support = undefined;
     // A load that was under way before ours would otherwise have the last word.
