@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["Limits", "NotFoundInStore", "Refused", "storage_busy", "storage_full"]
+__all__ = ["Limits", "NotFoundInStore", "Refused", "stopping", "storage_busy", "storage_full"]
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -84,3 +84,8 @@ def storage_full() -> Refused:
 def storage_busy() -> Refused:
     """Return the refusal for a database that somebody else holds locked."""
     return Refused(503, "Database is busy.", headers={"Retry-After": "1"})
+
+
+def stopping() -> Refused:
+    """Return the refusal for whoever comes while the store closes."""
+    return Refused(503, "Server is stopping.")

@@ -16,6 +16,7 @@ import apsw
 
 from .limits import Limits, Refused
 from .sql import SqlConnection, refusal_for
+from .workers import Workers
 
 __all__ = ["Run"]
 
@@ -34,19 +35,23 @@ class Run(Generic[T]):
     Args:
         call: What the thread calls, with this run.
         limits: How long it may wait for its turn, and then take.
+        workers: Where the thread comes from.
         on_stuck: Called with ``True`` if the statement does not react to its
             interrupt, so that its thread has to be left to it, and with
-            ``False`` if that thread comes back.
+            ``False`` when it ends after all.
     """
 
     def __init__(
         self,
         call: Callable[[Run[T]], T],
         limits: Limits,
+        workers: Workers,
         on_stuck: Callable[[bool], None] | None = None,
     ) -> None:
         self._call = call
         self._limits = limits
+        self._workers = workers
+        self._thread_id = 0
         self._on_stuck = on_stuck or (lambda stuck: None)
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[T] = self._loop.create_future()
@@ -72,6 +77,7 @@ class Run(Generic[T]):
             self._began = self._stopped is None
         if not self._began:
             return
+        self._thread_id = threading.get_native_id()
         self._tell(self._limit_time)
         result: T | None = None
         error: Exception | None = None
@@ -141,6 +147,7 @@ class Run(Generic[T]):
             self._stuck = True
             if not self._answer.done():
                 self._answer.set_exception(_too_slow(self._limits))
+            self._workers.lose(self._thread_id)
             self._on_stuck(True)
         self._timer = self._loop.call_later(PRESS, self._press, patience)
 

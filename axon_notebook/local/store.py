@@ -45,7 +45,7 @@ from .commit import Draft
 from .connections import Connections
 from .database import AxonDatabase
 from .frames import join_frames
-from .limits import Limits, NotFoundInStore, Refused
+from .limits import Limits, NotFoundInStore, Refused, stopping
 from .registry import Registry, new_axon_id
 from .run import Run
 from .sql import NeedsWriter, SqlConnection, Statement, checked, refusal_for
@@ -92,9 +92,9 @@ class Store:
         self._runs: weakref.WeakSet[Run[Any]] = weakref.WeakSet()
         self._closed = False
         self._publishers = Workers("axon-publish", 8)
-        self._sql_writers = Workers("axon-sql-write", 4, nice=5)
+        self._sql_writers = Workers("axon-sql-write", 4, spare=4, nice=10)
         self._sql_readers = Workers(
-            "axon-sql-read", limits.sql_readers, spare=limits.sql_readers, nice=5
+            "axon-sql-read", limits.sql_readers, spare=limits.sql_readers, nice=10
         )
         self._history = Workers("axon-history", 4)
         for axon_id in self._registry.deleted():
@@ -111,7 +111,7 @@ class Store:
             AxonDatabase.create(self._path(info.id))
             self._registry.add(info)
 
-        await self._in_thread(create)
+        await self._on_disk(create)
         self._known[info.id] = info
         return info
 
@@ -119,7 +119,7 @@ class Store:
         """Return an axon, deleted or not; raise :class:`NotFoundInStore`."""
         known = self._known.get(axon_id)
         if known is None:
-            known = await self._in_thread(lambda: self._registry.get(axon_id))
+            known = await self._on_disk(lambda: self._registry.get(axon_id))
             self._known[axon_id] = known
         return known
 
@@ -135,7 +135,7 @@ class Store:
         include_total_count: bool = True,
     ) -> AxonList:
         """Return a page of axons, newest first, deleted ones too; see :meth:`Registry.page`."""
-        return await self._in_thread(
+        return await self._on_disk(
             lambda: self._registry.page(
                 limit=limit,
                 starting_after=starting_after,
@@ -169,7 +169,7 @@ class Store:
         lane = self._lanes.pop(axon_id, None)
         if lane is not None:
             await lane.idle()
-        await self._in_thread(lambda: self._discard(axon_id))
+        await self._on_disk(lambda: self._discard(axon_id))
 
     # Events ------------------------------------------------------------------------
 
@@ -232,7 +232,7 @@ class Store:
             has_more = bool(found) and found[-1].sequence > 1
             return AxonEventList(found, has_more=has_more, total_count=total)
 
-        return await self._in_thread(read)
+        return await self._on_disk(read)
 
     def read_frames(self, axon_id: str, after_sequence: int, limit: int) -> tuple[bytes, int, int]:
         """Return up to *limit* events after *after_sequence* as frames of the stream.
@@ -282,7 +282,7 @@ class Store:
             with self._database(axon_id).sql_writer() as sql:
                 return _batch(run, sql, statements, self.limits)
 
-        run = Run(work, self.limits, lane.stuck)
+        run = Run(work, self.limits, self._sql_writers, lane.stuck)
         self._runs.add(run)
         result: SqlBatchResult = await lane.run(run)
         return result
@@ -292,16 +292,10 @@ class Store:
             with self._database(axon_id).sql_reader() as sql, run.using(sql):
                 return sql.run(statement)
 
-        run = Run(work, self.limits, self._reader_stuck)
+        run = Run(work, self.limits, self._sql_readers)
         self._runs.add(run)
         self._sql_readers.submit(run.work)
         return await run.result()
-
-    def _reader_stuck(self, stuck: bool) -> None:
-        if stuck:
-            self._sql_readers.lose()
-        else:
-            self._sql_readers.regain()
 
     async def _write(self, axon_id: str, statement: Statement) -> SqlResult:
         lane = await self._lane(axon_id)
@@ -310,7 +304,7 @@ class Store:
             with self._database(axon_id).sql_writer() as sql, run.using(sql), sql.transaction():
                 return sql.run(statement)
 
-        run = Run(work, self.limits, lane.stuck)
+        run = Run(work, self.limits, self._sql_writers, lane.stuck)
         self._runs.add(run)
         result: SqlResult = await lane.run(run)
         return result
@@ -323,7 +317,7 @@ class Store:
             return
         self._closed = True
         for run in tuple(self._runs):
-            run.stop(_stopping())
+            run.stop(stopping())
         for lane in list(self._lanes.values()):
             await lane.idle()
         self._lanes.clear()
@@ -354,7 +348,7 @@ class Store:
     async def _live(self, axon_id: str) -> None:
         """Raise :class:`NotFoundInStore` unless the axon is there and not deleted."""
         if self._closed:
-            raise _stopping()
+            raise stopping()
         if (await self.get_axon(axon_id)).deleted_at_ms is not None:
             raise NotFoundInStore
 
@@ -383,36 +377,16 @@ class Store:
                 self._databases[axon_id] = database
             return database
 
+    async def _on_disk(self, call: Callable[[], T]) -> T:
+        try:
+            return await self._history.call(call)
+        except apsw.Error as error:
+            raise refusal_for(error) from None
+
     async def _record(self, info: AxonInfo) -> AxonInfo:
-        await self._in_thread(lambda: self._registry.update(info))
+        await self._on_disk(lambda: self._registry.update(info))
         self._known[info.id] = info
         return info
-
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        """Run a short blocking *call* on a thread; translate SQLite's errors."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-
-        def finish(result: T | None, error: Exception | None) -> None:
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)  # type: ignore[arg-type]
-
-        def work() -> None:
-            try:
-                result = call()
-            except apsw.Error as error:
-                loop.call_soon_threadsafe(finish, None, refusal_for(error))
-            except Exception as error:  # noqa: BLE001 - handed to whoever waits
-                loop.call_soon_threadsafe(finish, None, error)
-            else:
-                loop.call_soon_threadsafe(finish, result, None)
-
-        self._history.submit(work)
-        return await answer
 
 
 def _open_registry(directory: Path) -> Registry:
@@ -468,10 +442,6 @@ def _events(
 def _count(cursor: apsw.Cursor) -> int:
     row: Any = cursor.fetchone()
     return row[0] or 0
-
-
-def _stopping() -> Refused:
-    return Refused(503, "Server is stopping.")
 
 
 def _ignored(axon_id: str, events: list[AxonEvent]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 __all__ = ["Workers"]
+
+T = TypeVar("T")
 
 
 class Workers:
@@ -35,7 +39,7 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._started = 0
         self._unfinished = 0
-        self._lost = 0
+        self._lost: set[int] = set()
         self._closed = False
 
     def submit(self, work: Callable[[], None]) -> None:
@@ -47,16 +51,42 @@ class Workers:
             self._queue.put(work)
             self._fill()
 
-    def lose(self) -> None:
-        """Take note that a thread is stuck in its work, so that a spare one takes over."""
-        with self._lock:
-            self._lost += 1
-            self._fill()
+    async def call(self, function: Callable[[], T]) -> T:
+        """Have a thread call *function*; return or raise what it does. For the loop."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
 
-    def regain(self) -> None:
-        """Take note that a lost thread came back."""
+        def settle(result: T | None, error: Exception | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(cast(T, result))
+
+        def work() -> None:
+            try:
+                result = function()
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                loop.call_soon_threadsafe(settle, None, error)
+            else:
+                loop.call_soon_threadsafe(settle, result, None)
+
+        self.submit(work)
+        return await answer
+
+    def lose(self, thread_id: int) -> None:
+        """Give up on a thread that is stuck in its work, so that a spare one takes over.
+
+        It goes on with the lowest priority, and ends with that work.
+
+        Args:
+            thread_id: The thread's native id.
+        """
         with self._lock:
-            self._lost -= 1
+            self._lost.add(thread_id)
+            self._fill()
+        _give_way(thread_id, 19)
 
     def close(self, timeout: float = 1.0) -> None:
         """Let queued work finish, end the threads, wait up to *timeout* seconds for them all."""
@@ -70,7 +100,7 @@ class Workers:
 
     @property
     def _most(self) -> int:
-        return self._size + min(self._lost, self._spare)
+        return self._size + min(len(self._lost), self._spare)
 
     def _fill(self) -> None:
         if not self._closed and len(self._threads) < min(self._unfinished, self._most):
@@ -81,12 +111,21 @@ class Workers:
             thread.start()
 
     def _loop(self) -> None:
-        if self._nice and sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
+        me = threading.get_native_id()
+        if self._nice:
+            _give_way(me, self._nice)
         while (work := self._queue.get()) is not None:
             work()
             with self._lock:
                 self._unfinished -= 1
-                if len(self._threads) > self._most:
+                if me in self._lost:
+                    self._lost.remove(me)
                     self._threads.remove(threading.current_thread())
+                    self._fill()
                     return
+
+
+def _give_way(thread_id: int, nice: int) -> None:
+    # Elsewhere a priority is the whole process's.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, thread_id, nice)
