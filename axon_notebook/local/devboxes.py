@@ -136,7 +136,11 @@ class Devboxes:
         directory = self.directory(record.id)
         for folder in (directory.parent, directory):
             folder.mkdir(mode=0o700)
-        await asyncio.to_thread(_write_files, directory, files_to_mount(wanted))
+        try:
+            await asyncio.to_thread(_write_files, directory, files_to_mount(wanted))
+        except OSError as error:
+            await asyncio.to_thread(_delete, directory.parent)
+            raise Refusal(400, f"A file cannot be mounted: {error.strerror}.") from None
         commands = (wanted.launch_parameters or {}).get("launch_commands") or []
         if not commands and not (brokers and self.on_devbox_created):
             self._become(record, "running")

@@ -204,6 +204,20 @@ async def test_files_are_mounted_inside_the_devbox_only(tmp_path: Path) -> None:
     assert result.stdout == "AB"
 
 
+@scenario
+async def test_files_that_cannot_be_written_leave_no_devbox(tmp_path: Path) -> None:
+    """Half a devbox is nobody's wish."""
+    async with opened(tmp_path) as devboxes:
+        for files in ({"a": "", "a/b": ""}, {"x" * 300: ""}):
+            with pytest.raises(Refusal, match="cannot be mounted") as refused:
+                await devboxes.create(CreateDevbox(file_mounts=files))
+
+            assert refused.value.status == 400
+
+        assert devboxes.page(limit=9, after=None, status=None, count=True)[2] == 0
+    assert list(tmp_path.glob("dbx_*")) == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
