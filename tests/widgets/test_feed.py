@@ -1,0 +1,283 @@
+"""The pump: numbered, paced, bounded, and never waiting for a page."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from axon_notebook.models import AxonEvent
+from axon_notebook.widgets import feed as feed_module
+from axon_notebook.widgets.event_store import EventStore
+from axon_notebook.widgets.feed import Feed
+from axon_notebook.wire.cursor import EventBatch
+
+
+def event(sequence: int, size: int = 10) -> AxonEvent:
+    return AxonEvent(sequence, "axn_1", 1000 + sequence, "USER_EVENT", "s", "t", "x" * size)
+
+
+def batch(first: int, last: int, size: int = 10, **more: Any) -> EventBatch:
+    events = [event(s, size) for s in range(first, last + 1)]
+    return EventBatch(events, [msgspec.json.encode(e) for e in events], **more)
+
+
+class Page:
+    """One end of a comm: keeps what arrives, in the form a page sees it."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[dict[str, Any], bytes]] = []
+        self.arrived = threading.Condition()
+
+    def send(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+        with self.arrived:
+            self.messages.append((content, buffers[0] if buffers else b""))
+            self.arrived.notify_all()
+
+    def kinds(self, *kinds: str) -> list[dict[str, Any]]:
+        return [content for content, _ in list(self.messages) if content["kind"] in kinds]
+
+    def sequences(self, kind: str = "ev") -> list[int]:
+        found = []
+        for content, buffer in list(self.messages):
+            if content["kind"] == kind:
+                text = zlib.decompress(buffer) if content["deflated"] else buffer
+                found += [row["sequence"] for row in json.loads(text)]
+        return found
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        with self.arrived:
+            assert self.arrived.wait_for(until, timeout=20), self.messages[-3:]
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page()
+
+
+@pytest.fixture
+def store() -> EventStore:
+    return EventStore(start=0, max_bytes=10**9)
+
+
+@pytest.fixture
+def feed(store: EventStore, page: Page) -> Iterator[Feed]:
+    opened = Feed(store, page.send, name="axon-feed test", on_message=lambda message: None)
+    yield opened
+    opened.close()
+
+
+def append(store: EventStore, feed: Feed, events: EventBatch) -> None:
+    store.append(events)
+    feed.notify()
+
+
+def say(feed: Feed, kind: str, **fields: Any) -> None:
+    feed.take({"kind": kind, "page": "p1", "epoch": feed.epoch, **fields})
+
+
+def test_events_go_out_though_no_page_ever_answered(
+    store: EventStore, feed: Feed, page: Page
+) -> None:
+    """A busy kernel hears nobody; what it sends must not depend on it."""
+    append(store, feed, batch(1, 2500))
+
+    page.wait(lambda: len(page.sequences()) == 2500)
+
+    assert page.sequences() == list(range(1, 2501))
+
+
+def test_batches_are_numbered_without_holes_and_cut_to_size(
+    store: EventStore, feed: Feed, page: Page
+) -> None:
+    """A page sees a lost message by its number."""
+    append(store, feed, batch(1, 1800))
+    page.wait(lambda: len(page.sequences()) == 1800)
+
+    messages = page.kinds("ev")
+
+    assert [m["batch"] for m in messages] == list(range(1, len(messages) + 1))
+    assert max(m["count"] for m in messages) <= 1000
+    assert [m["first"] for m in messages] == [1, 1001]
+
+
+def test_what_comes_close_together_goes_out_together(
+    store: EventStore, feed: Feed, page: Page
+) -> None:
+    """The host's limit is messages, not events: twenty a second and no more."""
+    began = time.monotonic()
+    for sequence in range(1, 201):
+        append(store, feed, batch(sequence, sequence))
+        time.sleep(0.002)
+    page.wait(lambda: len(page.sequences()) == 200)
+
+    ticks = (time.monotonic() - began) / 0.05
+
+    assert len(page.kinds("ev")) <= ticks + 2
+
+
+def test_what_a_page_asks_for_comes_again_and_what_is_gone_is_named(page: Page) -> None:
+    """A hole is filled, or said to be one."""
+    store = EventStore(start=0, max_bytes=40_000)
+    feed = Feed(store, page.send, name="axon-feed test", on_message=lambda message: None)
+    append(store, feed, batch(1, 1000))
+    page.wait(lambda: bool(page.kinds("ev")))
+    kept_from = store.stat()["kept_from"]
+    assert kept_from > 10
+
+    say(feed, "need", stream="", ranges=[[5, 6], [kept_from, kept_from + 2]])
+    page.wait(lambda: len(page.kinds("snap")) >= 2)
+    feed.close()
+
+    gone, found = page.kinds("snap")[-2:]
+    assert gone["missing"] == [(5, 6)]
+    assert found["missing"] == []
+    assert page.sequences("snap")[-3:] == [kept_from, kept_from + 1, kept_from + 2]
+
+
+def test_a_closed_tab_gets_no_more_than_the_budget(
+    store: EventStore, feed: Feed, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notebook server would keep it all, without bound."""
+    monkeypatch.setattr(feed_module, "NORMAL_BYTES", 10**9)
+    monkeypatch.setattr(feed_module, "MOST_BYTES", 600_000)
+    monkeypatch.setattr(feed_module, "DEFLATE_ABOVE", 10**9)
+    append(store, feed, batch(1, 4000, size=500))
+    page.wait(lambda: feed.stats()["sent_bytes"] > 600_000)
+    time.sleep(0.3)
+
+    sent = feed.stats()["sent_bytes"]
+
+    assert 600_000 < sent < 600_000 + 2 * 1_048_576
+    assert store.backlog() > 0
+
+
+def test_an_acknowledgement_lets_the_rest_through(
+    store: EventStore, feed: Feed, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that was away gets everything when it is back."""
+    monkeypatch.setattr(feed_module, "NORMAL_BYTES", 10**9)
+    monkeypatch.setattr(feed_module, "MOST_BYTES", 300_000)
+    append(store, feed, batch(1, 3000, size=500))
+    page.wait(lambda: feed.stats()["sent_bytes"] > 300_000)
+
+    def acknowledged() -> bool:
+        say(feed, "ack", batch=page.kinds("ev")[-1]["batch"], bytes=0)
+        return page.sequences() == list(range(1, 3001))
+
+    deadline = time.monotonic() + 20
+    while not acknowledged() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    assert page.sequences() == list(range(1, 3001))
+
+
+def test_buffers_are_deflated_when_a_page_falls_behind(
+    store: EventStore, feed: Feed, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times less for a slow line; the page says what it can."""
+    monkeypatch.setattr(feed_module, "DEFLATE_ABOVE", 100_000)
+    append(store, feed, batch(1, 3000, size=900))
+    page.wait(lambda: len(page.sequences()) == 3000)
+
+    assert next(m["deflated"] for m in page.kinds("ev")) is False
+    assert [m["deflated"] for m in page.kinds("ev")][-1] is True
+    assert page.sequences() == list(range(1, 3001))
+
+
+def test_a_page_that_never_answered_gets_the_newest_with_the_heartbeat(
+    store: EventStore, feed: Feed, page: Page
+) -> None:
+    """A page that was reloaded while a cell runs must not stay empty."""
+    append(store, feed, batch(1, 200))
+
+    feed.notify(stat=True)
+    page.wait(lambda: bool(page.kinds("snap")))
+
+    snap = page.kinds("snap")[-1]
+    assert (snap["reason"], snap["count"]) == ("head", 50)
+    assert page.sequences("snap")[-1] == 200
+
+
+def test_a_new_page_owes_nothing(store: EventStore, feed: Feed, page: Page) -> None:
+    """What was sent before it came is no debt of it."""
+    append(store, feed, batch(1, 100))
+    page.wait(lambda: len(page.sequences()) == 100)
+    assert feed.stats()["unacked_bytes"] > 0
+
+    say(feed, "hello", have=0, version=1, tz_offset_min=0)
+
+    assert feed.stats()["unacked_bytes"] == 0
+
+
+def test_nonsense_from_a_page_is_survived(store: EventStore, feed: Feed, page: Page) -> None:
+    """The page may be of another version, or no page at all."""
+    for message in (
+        {},
+        {"kind": "ack", "page": "p", "epoch": feed.epoch, "batch": "seven"},
+        {"kind": "ack", "page": "p", "epoch": feed.epoch, "batch": -1},
+        {"kind": "ack", "page": "p", "epoch": "other", "batch": 1},
+        {"kind": "need", "page": "p", "epoch": feed.epoch, "ranges": [[5, 1], [-3, 2]]},
+        {"kind": "nothing"},
+    ):
+        feed.take(message)
+
+    append(store, feed, batch(1, 3))
+    page.wait(lambda: page.sequences() == [1, 2, 3])
+
+
+def test_closing_sends_what_is_left_says_bye_and_ends_the_thread(
+    store: EventStore, feed: Feed, page: Page
+) -> None:
+    """The last events of a run are the ones people look for."""
+    append(store, feed, batch(1, 5000))
+
+    feed.close()
+    feed.close()
+
+    assert page.sequences() == list(range(1, 5001))
+    assert page.messages[-1][0] == {
+        "kind": "bye",
+        "reason": "closed",
+        "epoch": feed.epoch,
+        "batch": len(page.kinds("ev")),
+        "sent_ms": page.messages[-1][0]["sent_ms"],
+    }
+    assert "axon-feed test" not in {thread.name for thread in threading.enumerate()}
+
+
+# -- the store
+
+
+def test_the_store_keeps_the_newest_within_its_budget(store: EventStore) -> None:
+    """Memory is bounded, and the count of what went is told."""
+    small = EventStore(start=0, max_bytes=50_000)
+
+    small.append(batch(1, 2000))
+
+    stat = small.stat()
+    assert stat["bytes"] <= 50_000
+    assert stat["kept_to"] == 2000
+    assert stat["dropped"] == stat["kept_from"] - 1
+    assert stat["received"] == 2000
+    assert [e.sequence for e in small.events(2)] == [1999, 2000]
+
+
+def test_missing_events_are_counted_and_an_event_that_comes_late_takes_it_back(
+    store: EventStore,
+) -> None:
+    """`lost` is a promise that must be kept both ways."""
+    store.append(batch(1, 3))
+    store.append(batch(7, 9, missing=((4, 6),)))
+    assert (store.stat()["lost"], store.stat()["gaps"]) == (3, [(4, 6)])
+
+    store.append(batch(5, 5, late=True))
+
+    assert (store.stat()["lost"], store.stat()["gaps"]) == (2, [(4, 4), (6, 6)])
+    assert [e.sequence for e in store.events()] == [1, 2, 3, 5, 7, 8, 9]
