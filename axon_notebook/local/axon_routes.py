@@ -7,6 +7,7 @@ Shapes and names follow Runloop's OpenAPI document for axons and the types of
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -18,6 +19,7 @@ from .requests import (
     Query,
     check_media_type,
     decode_object,
+    decode_texts,
     header,
     read_body,
 )
@@ -124,7 +126,7 @@ class AxonRoutes:
 
     async def publish(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Store an event and answer its sequence once it is on disk."""
-        params = await _read(scope, receive, PublishParams)
+        params = await _read(scope, receive, PublishParams, decode_texts)
         if len(params.payload) > PAYLOAD_LIMIT // 4:
             _check_payload(params.payload)
         request_id = header(scope, b"x-request-id")
@@ -182,11 +184,16 @@ class AxonRoutes:
         return int(text)
 
 
-async def _read(scope: Scope, receive: Receive, kind: type[T]) -> T:
+async def _read(
+    scope: Scope,
+    receive: Receive,
+    kind: type[T],
+    decode: Callable[[bytes, type[T]], T] = decode_object,
+) -> T:
     body = await read_body(scope, receive)
     if body:
         check_media_type(scope)
-    return decode_object(body, kind)
+    return decode(body, kind)
 
 
 def _check_payload(payload: str) -> None:

@@ -9,6 +9,12 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axon_notebook.local.answers import Refusal
+from axon_notebook.local.axon_routes import PublishParams
+from axon_notebook.local.requests import decode_object, decode_texts
 
 EVENT = {"source": "s", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
 LIMIT = "limit must be an integer from 1 to 5000."
@@ -525,3 +531,32 @@ def test_a_head_that_trickles_is_cut_after_five_seconds(wire: Any) -> None:
 
     assert (answer.status, answer.message) == (408, "Request took too long to arrive.")
     assert time.monotonic() - began < 15
+
+
+@given(
+    texts=st.lists(st.text(), min_size=4, max_size=4),
+    escape=st.booleans(),
+    spaced=st.booleans(),
+    twice=st.sampled_from([None, "source", "payload", "event_type"]),
+)
+def test_the_quick_reading_of_a_body_equals_the_careful_one(
+    texts: list[str], escape: bool, spaced: bool, twice: str | None
+) -> None:
+    """Speed must not let a repeated key, or anything else, slip through."""
+    values = dict(zip(EVENT, texts, strict=True)) | {"origin": "AGENT_EVENT"}
+    separators = (", ", ": ") if spaced else (",", ":")
+    text = json.dumps(values, ensure_ascii=escape, separators=separators)
+    if twice is not None:
+        text = f'{{"{twice}":"",{text[1:]}'
+    body = text.encode("utf-8", "surrogatepass")
+
+    assert outcome(decode_texts, body) == outcome(decode_object, body)
+    if twice is not None:
+        assert outcome(decode_texts, body) == f'Duplicate key "{twice}".'
+
+
+def outcome(decode: Any, body: bytes) -> Any:
+    try:
+        return decode(body, PublishParams)
+    except Refusal as refusal:
+        return refusal.message

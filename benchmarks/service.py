@@ -1,0 +1,339 @@
+"""The embedded service under load, beside the same server answering an empty POST.
+
+    python benchmarks/service.py            a bit over a minute
+    python benchmarks/service.py --quick    about twenty seconds
+
+Load and service are separate processes.  The load side speaks raw bytes over
+asyncio transports, so that it is not what is measured; on a machine with less
+than three free cores it still takes its share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from axon_notebook.local.app import ServiceApp
+
+LENGTH = re.compile(rb"content-length: (\d+)")
+SENT_AT = re.compile(rb'\\"sent\\":(\d+)')
+#: Makes a frame of about 535 bytes, a typical event of an agent.
+TEXT = "x" * 330
+#: Keeps SQLite busy until the service stops it.
+HOSTILE = (
+    "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n)"
+    " SELECT count(*) FROM n a, n b WHERE a.i * b.i < 0"
+)
+
+
+def payload() -> str:
+    return json.dumps({"sent": time.perf_counter_ns(), "text": TEXT}, separators=(",", ":"))
+
+
+# The service's side ------------------------------------------------------------------
+
+
+class WithEmptyPost(ServiceApp):
+    """The service as it is, checks and all, with one route that does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._own[b"/empty"] = {"POST": self._empty}
+
+    async def _empty(self, scope: Any, receive: Any, send: Any, _: str) -> None:
+        from axon_notebook.local.answers import send_json
+        from axon_notebook.local.requests import read_body
+
+        await read_body(scope, receive)
+        await send_json(send, b"{}")
+
+
+def serve(home: Path) -> None:
+    """Serve *home* until terminated; print where, and with which token."""
+    from axon_notebook.local import app, server
+    from axon_notebook.local.home import Home
+
+    app.ServiceApp = WithEmptyPost  # type: ignore[misc]
+    server.run(Home(home), ready=lambda record: print(record.url, record.token, flush=True))
+
+
+async def fill(home: Path, count: int) -> str:
+    """Store *count* events without the network; return the axon's id."""
+    from axon_notebook.local.store import Draft, Store
+
+    store = Store(home)
+    axon = await store.create_axon("replay", {})
+    for start in range(0, count, 5000):
+        number = min(5000, count - start)
+        drafts = [Draft("bench", "agent.message", "AGENT_EVENT", payload()) for _ in range(number)]
+        await store.publish_many(axon.id, drafts)
+    await store.close()
+    return axon.id
+
+
+class Service:
+    """The service in a process of its own."""
+
+    def __init__(self, home: Path) -> None:
+        command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(home)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        url, self._token = self._process.stdout.readline().split()
+        self.port = int(url.rpartition(":")[2])
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=20)
+
+    def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.port}",
+            f"Authorization: Bearer {self._token}",
+        ]
+        if body:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    def publish(self, axon_id: str) -> bytes:
+        """Return the request that publishes an event with the present time in it."""
+        event = {"source": "bench", "event_type": "agent.message", "origin": "AGENT_EVENT"}
+        body = json.dumps({**event, "payload": payload()}, separators=(",", ":")).encode()
+        return self.request("POST", f"/v1/axons/{axon_id}/publish", body)
+
+    def subscribe(self, axon_id: str, after: int = 0) -> bytes:
+        return self.request("GET", f"/v1/axons/{axon_id}/subscribe/sse?after_sequence={after}")
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Exchange one request; return the decoded answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+        writer.write(self.request(method, path, json.dumps(body).encode() if body else b""))
+        head = await reader.readuntil(b"\r\n\r\n")
+        answer = await reader.readexactly(int(LENGTH.search(head)[1]))  # type: ignore[index]
+        writer.close()
+        return json.loads(answer)
+
+    async def create(self) -> str:
+        return str((await self.ask("POST", "/v1/axons", {"name": "bench"}))["id"])
+
+
+# The load's side ---------------------------------------------------------------------
+
+
+class Caller(asyncio.Protocol):
+    """One connection that sends the same request again as soon as it is answered."""
+
+    def __init__(self, request: bytes) -> None:
+        self.request = request
+        self.times: list[float] = []
+        self.running = True
+        self.idle = asyncio.Event()
+        self._buffer = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._call()
+
+    def _call(self) -> None:
+        self._sent_at = time.perf_counter()
+        self.transport.write(self.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        length = int(LENGTH.search(self._buffer)[1])  # type: ignore[index]
+        if len(self._buffer) < head + 4 + length:
+            return
+        assert self._buffer.startswith(b"HTTP/1.1 200"), self._buffer
+        self._buffer = b""
+        self.times.append(time.perf_counter() - self._sent_at)
+        if self.running:
+            self._call()
+        else:
+            self.idle.set()
+
+
+class Reader(asyncio.Protocol):
+    """One subscriber; counts frames, and notes how old each was when it came."""
+
+    def __init__(self, request: bytes, total: int = 0, *, timed: bool = False) -> None:
+        self._request, self._total, self._timed = request, total, timed
+        self.frames = self.bytes = 0
+        self.ages: list[float] = []
+        self.opened, self.done = asyncio.Event(), asyncio.Event()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self.opened.set()
+        self.bytes += len(data)
+        self.frames += data.count(b"data: {")
+        if self._timed:
+            now = time.perf_counter_ns()
+            self.ages += ((now - int(sent)) / 1e9 for sent in SENT_AT.findall(data))
+        if self._total and self.frames >= self._total:
+            self.done.set()
+
+
+async def connect(service: Service, protocol: Any) -> Any:
+    loop = asyncio.get_running_loop()
+    await loop.create_connection(lambda: protocol, "127.0.0.1", service.port)
+    return protocol
+
+
+async def calls(service: Service, request: bytes, connections: int, seconds: float) -> list[float]:
+    """Send *request* over and over; return how long each answer took."""
+    callers = [await connect(service, Caller(request)) for _ in range(connections)]
+    await asyncio.sleep(seconds)
+    done = [time for caller in callers for time in caller.times]
+    for caller in callers:
+        caller.running = False
+    for caller in callers:
+        await caller.idle.wait()
+        caller.transport.close()
+    return done
+
+
+async def paced(service: Service, axon_id: str, per_second: int, seconds: float) -> list[float]:
+    """Publish at a steady pace over one connection; return how long each answer took."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    began, times = time.perf_counter(), []
+    for number in range(int(per_second * seconds)):
+        await asyncio.sleep(max(0.0, began + number / per_second - time.perf_counter()))
+        sent = time.perf_counter()
+        writer.write(service.publish(axon_id))
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(LENGTH.search(head)[1]))  # type: ignore[index]
+        times.append(time.perf_counter() - sent)
+    writer.close()
+    return times
+
+
+def ms(values: list[float], part: float) -> str:
+    ordered = sorted(values)
+    return f"{ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000:.1f} ms"
+
+
+# What is measured ----------------------------------------------------------------------
+
+
+async def publishing(service: Service, connections: int, seconds: float, rounds: int) -> str:
+    axon_id = await service.create()
+    durable_request = service.publish(axon_id)
+    empty_request = service.request("POST", "/empty", durable_request.partition(b"\r\n\r\n")[2])
+    empty, durable, times = [], [], []
+    for _ in range(rounds):
+        empty.append(len(await calls(service, empty_request, connections, seconds)) / seconds)
+        answered = await calls(service, durable_request, connections, seconds)
+        durable.append(len(answered) / seconds)
+        times += answered
+    ratio = statistics.median(d / e for d, e in zip(durable, empty, strict=True))
+    return (
+        f"{statistics.median(durable):>9,.0f}/s durable, {statistics.median(empty):,.0f}/s empty: "
+        f"ratio {ratio:.2f} · p50 {ms(times, 0.5)}, p99 {ms(times, 0.99)}"
+    )
+
+
+async def replay(service: Service, axon_id: str, count: int, rounds: int) -> str:
+    rates, size = [], 0
+    for _ in range(rounds):
+        began = time.perf_counter()
+        reader = await connect(service, Reader(service.subscribe(axon_id), count))
+        await reader.done.wait()
+        rates.append(count / (time.perf_counter() - began))
+        size = reader.bytes
+        reader.transport.close()
+    rate = statistics.median(rates)
+    return f"{rate:>9,.0f} events/s, {rate * size / count / 1e6:,.0f} MB/s, {count:,} events"
+
+
+async def fan_out(service: Service, subscribers: int, seconds: float) -> str:
+    axon_id = await service.create()
+    readers = [
+        await connect(service, Reader(service.subscribe(axon_id), timed=True))
+        for _ in range(subscribers)
+    ]
+    for reader in readers:
+        await reader.opened.wait()
+    times = await paced(service, axon_id, 100, seconds)
+    await asyncio.sleep(0.5)
+    for reader in readers:
+        assert reader.frames == len(times), f"{reader.frames} of {len(times)} frames came"
+        reader.transport.close()
+    ages = [age for reader in readers for age in reader.ages]
+    return (
+        f"{len(ages) / seconds:>9,.0f} frames/s · from publish to reader p50 {ms(ages, 0.5)}, "
+        f"p99 {ms(ages, 0.99)}"
+    )
+
+
+async def beside_hostile_sql(service: Service, seconds: float) -> str:
+    axon_id = await service.create()
+    readers = [
+        await connect(service, Reader(service.subscribe(axon_id), timed=True)) for _ in range(20)
+    ]
+    query = f"/v1/axons/{axon_id}/sql/query"
+    hostile = [asyncio.create_task(service.ask("POST", query, {"sql": HOSTILE})) for _ in range(8)]
+    await asyncio.sleep(0.2)
+    times = await paced(service, axon_id, 100, seconds)
+    answers = await asyncio.gather(*hostile)
+    for reader in readers:
+        reader.transport.close()
+    ages = [age for reader in readers for age in reader.ages]
+    refused = sorted({answer.get("message", "an answer") for answer in answers})
+    return (
+        f"  publish p99 {ms(times, 0.99)}, stream p99 {ms(ages, 0.99)} · the queries: "
+        f"{' / '.join(refused)}"
+    )
+
+
+async def measure(home: Path, quick: bool) -> None:
+    count = 200_000 if quick else 1_000_000
+    rounds, seconds = (1, 1.5) if quick else (3, 2.0)
+    replayed = await fill(home, count)
+    with Service(home) as service:
+        for connections in (1, 32):
+            name = f"publish, {connections} connection{'s' if connections > 1 else ''}"
+            print(
+                f"{name:<32}{await publishing(service, connections, seconds, rounds)}", flush=True
+            )
+        print(f"{'replay to 1 reader':<32}{await replay(service, replayed, count, rounds)}")
+        live = await fan_out(service, 200, 3 if quick else 8)
+        print(f"{'200 readers, 100 events/s':<32}{live}", flush=True)
+        hostile = await beside_hostile_sql(service, 3 if quick else 5)
+        print(f"{'8 endless SELECTs, 20 readers':<32}{hostile}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="less of everything")
+    parser.add_argument("--serve", metavar="HOME", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve(Path(args.serve))
+        return 0
+    import uvloop
+
+    with tempfile.TemporaryDirectory() as scratch:
+        uvloop.run(measure(Path(scratch) / "home", args.quick))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
