@@ -114,7 +114,7 @@ class DevboxRoutes:
     async def list(self, request: Request) -> Any:
         """Answer a page of devboxes, newest first."""
         query = Query(request.scope["query_string"])
-        status = query.text("status")
+        status = dict(query.pairs).get("status")
         if status is not None and status not in STATUSES:
             raise Refusal(400, f"status must be one of {', '.join(STATUSES)}.")
         found, more, total = self._devboxes.page(
