@@ -2,6 +2,16 @@
 
 ``sqlite3_interrupt`` from a timer of the loop stops a statement.  A progress
 handler would do it too, but takes Python's lock thousands of times a second.
+
+Some functions of SQLite hear no interrupt (``instr``, ``replace``, ``trim``,
+``json_patch`` of megabytes).  Their caller is answered in time, their thread is
+given up, and a spare one takes its place, up to as many as there were.
+
+Measured on two busy cores, eight callers repeating one hostile query: the 99th
+percentile of a durable publish was 12 ms (endless recursion), 29 ms (cross
+joins), 17 ms (sorting), 41 ms (``instr`` of 8 MB in 4 MB), 39 ms (``replace``),
+12 ms (``printf`` of 8 MB), 15 ms (``json_patch``), where it was 6 ms without
+them; the loop's own delay stayed under 10 ms.
 """
 
 from __future__ import annotations

@@ -285,7 +285,9 @@ def refusal_for(error: Exception, reason: str | None = None) -> Refused:
     if isinstance(error, UnicodeError):
         return Refused(400, "a text is not UTF-8: use hex() of it instead.")
     if isinstance(error, apsw.Error):
-        return Refused(400, reason or _short(str(error)))
+        # Older releases of apsw put the class in front.
+        message = str(error).removeprefix(f"{type(error).__name__}: ")
+        return Refused(400, reason or _short(message))
     raise error
 
 
