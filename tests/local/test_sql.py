@@ -541,12 +541,12 @@ def test_four_queries_run_and_the_others_hear_that_sql_is_busy(tmp_path: Path) -
         answers = await asyncio.gather(*queries, return_exceptions=True)
         return [answer for answer in answers if isinstance(answer, Refused)], meanwhile
 
-    with opened(tmp_path / "home", sql_seconds=2.0, sql_wait_seconds=0.3) as home:
+    with opened(tmp_path / "home", sql_seconds=2.5, sql_wait_seconds=1.0) as home:
         answers, meanwhile = home.do(crowd(home))
         again = home.rows("SELECT 1")
 
     assert sorted((a.status, a.message) for a in answers) == [
-        *[(400, "SQL took longer than 2000 ms.")] * 4,
+        *[(400, "SQL took longer than 2500 ms.")] * 4,
         *[(503, "SQL is busy.")] * 4,
     ]
     assert meanwhile, "the publish had to wait for the queries"
