@@ -18,6 +18,7 @@ import logging
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,7 @@ from .bell import Bell
 from .devbox_records import DevboxRecord, DevboxRecords, ExecutionRecord, Transition
 from .executions import Executions, now_ms
 from .output_log import LIMIT
-from .processes import command_environment, end_marked
+from .processes import command_environment, end_marked, marked_processes
 
 __all__ = ["CreateDevbox", "Devboxes", "MountHook", "devbox_view"]
 
@@ -43,6 +44,9 @@ ISOLATION: Final = (
 
 #: Milliseconds for which a devbox that was shut down is remembered.
 KEPT_MS: Final = 28 * 24 * 3600 * 1000
+
+#: Seconds between two looks for processes that commands left in the background.
+LOOK_EACH: Final = 60.0
 
 #: What Runloop offers and a directory cannot, by request field.
 ELSEWHERE: Final = (
@@ -102,11 +106,13 @@ class Devboxes:
         self._news = Bell()
         self._booting: dict[str, asyncio.Task[None]] = {}
         self._closing = False
+        self._background = False
+        self._look_again_at = 0.0
 
     @property
     def busy(self) -> bool:
-        """Whether a command runs or a devbox is starting."""
-        return bool(self.executions.running or self._booting)
+        """Whether a command runs, has left something running, or a devbox is starting."""
+        return bool(self.executions.running or self._booting or self._in_background())
 
     async def recover(self) -> None:
         """Put in order what a killed service left: end its processes, complete its commands."""
@@ -266,6 +272,15 @@ class Devboxes:
         ids = {record.id for record in self._all(status="running")}
         await asyncio.to_thread(end_marked, ids, grace=0.3)
         self._records.close()
+
+    def _in_background(self) -> bool:
+        """Whether commands that have completed left processes; looked up once a minute."""
+        now = time.monotonic()
+        if now >= self._look_again_at:
+            self._look_again_at = now + LOOK_EACH
+            ids = {record.id for record in self._all(status="running")}
+            self._background = bool(ids) and any(marked_processes(ids, of_commands=True))
+        return self._background
 
     def _checked(self, wanted: CreateDevbox) -> DevboxRecord:
         for field in ELSEWHERE:

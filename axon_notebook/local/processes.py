@@ -24,6 +24,8 @@ __all__ = ["MARK", "command_environment", "end_marked", "marked_processes", "sta
 #: The environment variable that says to whom a process belongs: ``devbox/execution``.
 MARK: Final = "AXON_NOTEBOOK_EXECUTION"
 
+UUID_LENGTH: Final = 36
+
 #: Prefixes of variables that a command gets only when its devbox asks for them.
 PRIVATE: Final = ("RUNLOOP_", "AXON_NOTEBOOK_")
 
@@ -76,24 +78,18 @@ def start_shell(
     )
 
 
-def marked_processes(devbox_ids: set[str]) -> Iterator[int]:
-    """Find the processes of these devboxes, except this one and its parent."""
-    if not Path("/proc/self/environ").exists():
-        yield from _marked_by_ps(devbox_ids)
-        return
-    prefix = f"{MARK}=".encode()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) in (os.getpid(), os.getppid()):
-            continue
-        try:
-            variables = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # ended meanwhile, or somebody else's
-        for variable in variables:
-            if variable.startswith(prefix):
-                owner = variable[len(prefix) :].partition(b"/")[0].decode("utf-8", "replace")
-                if owner in devbox_ids:
-                    yield int(entry.name)
+def marked_processes(devbox_ids: set[str], *, of_commands: bool = False) -> Iterator[int]:
+    """Find the processes of these devboxes, except this one and its parent.
+
+    With *of_commands* only what an execution started, not what the service runs for
+    itself in a devbox, such as an agent.
+    """
+    marks = _marks_in_proc() if Path("/proc/self/environ").exists() else _marks_by_ps()
+    for pid, mark in marks:
+        devbox_id, _, started_by = mark.partition("/")
+        wanted = devbox_id in devbox_ids and (not of_commands or len(started_by) == UUID_LENGTH)
+        if wanted and pid not in (os.getpid(), os.getppid()):
+            yield pid
 
 
 def end_marked(devbox_ids: set[str], *, grace: float = 1.0) -> int:
@@ -120,13 +116,27 @@ def end_marked(devbox_ids: set[str], *, grace: float = 1.0) -> int:
     return len(signalled)
 
 
-def _marked_by_ps(devbox_ids: set[str]) -> Iterator[int]:
+def _marks_in_proc() -> Iterator[tuple[int, str]]:
+    prefix = f"{MARK}=".encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # ended meanwhile, or somebody else's
+        for variable in variables:
+            if variable.startswith(prefix):
+                yield int(entry.name), variable.removeprefix(prefix).decode("utf-8", "replace")
+
+
+def _marks_by_ps() -> Iterator[tuple[int, str]]:
     # macOS has no /proc; its ps prints the environment after the command with -E.
     listing = subprocess.run(
         ["ps", "-x", "-E", "-ww", "-o", "pid=,command="], capture_output=True, check=True
     )
     for line in listing.stdout.decode("utf-8", "replace").splitlines():
         pid, _, rest = line.strip().partition(" ")
-        owner = rest.partition(f"{MARK}=")[2].partition("/")[0]
-        if owner in devbox_ids and int(pid) not in (os.getpid(), os.getppid()):
-            yield int(pid)
+        _, found, mark = rest.partition(f"{MARK}=")
+        if found:
+            yield int(pid), mark.partition(" ")[0]

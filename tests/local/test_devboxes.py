@@ -316,6 +316,24 @@ async def test_a_hook_that_refuses_fails_the_devbox(tmp_path: Path) -> None:
 
 
 @scenario
+async def test_a_server_in_the_background_keeps_the_service_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that ends for idleness ends it, too."""
+    monkeypatch.setattr("axon_notebook.local.devboxes.LOOK_EACH", 0.0)
+    async with opened(tmp_path) as devboxes:
+        box = await a_devbox(devboxes)
+        states = [devboxes.busy]
+        result = await ran(devboxes, box, "setsid sleep 600 > /dev/null 2>&1 & echo $!")
+        states.append(devboxes.busy)
+        await ran(devboxes, box, f"kill {result.stdout}")
+        while devboxes.busy:
+            await asyncio.sleep(0.02)
+
+    assert states == [False, True]
+
+
+@scenario
 async def test_waiting_ends_with_the_service(tmp_path: Path) -> None:
     """A long poll must not hold up the end."""
     async with opened(tmp_path) as devboxes:

@@ -81,6 +81,17 @@ async def test_a_command_sees_no_key_unless_its_devbox_asks(
 
 
 @scenario
+async def test_a_command_gets_no_descriptor_of_the_service(tmp_path: Path) -> None:
+    """It could answer the service's clients through its socket, or read another log."""
+    async with opened(tmp_path) as devboxes:
+        box = await a_devbox(devboxes)
+
+        result = await ran(devboxes, box, "ls /proc/$$/fd; true")
+
+    assert (result.stdout or "").split() == ["0", "1", "2"]
+
+
+@scenario
 async def test_a_profile_in_the_devbox_is_read_as_by_a_login_shell(tmp_path: Path) -> None:
     """Installers (rustup, nvm, uv) put their PATH there."""
     async with opened(tmp_path) as devboxes:
