@@ -160,15 +160,23 @@ class Axon:
         result = self.execute(query, params)
         return result_frame(result, dates=dates, axon_id=self.id, sql=query)
 
-    def execute(self, query: str, params: Params = None) -> SqlResult:
-        """Run one statement; return columns, rows and meta, without pandas."""
-        return self.api.query(self.id, *_bound(query, params))
+    def execute(
+        self, query: str, params: Params = None, *, timeout: float | None = None
+    ) -> SqlResult:
+        """Run one statement; return columns, rows and meta, without pandas.
 
-    def batch(self, statements: Iterable[str | tuple[str, Params]]) -> list[SqlResult]:
+        *timeout* is the longest silence of the server in seconds, 60 by default.
+        """
+        return self.api.query(self.id, *_bound(query, params), timeout=timeout)
+
+    def batch(
+        self, statements: Iterable[str | tuple[str, Params]], *, timeout: float | None = None
+    ) -> list[SqlResult]:
         """Run statements in one transaction: all of them, or none.
 
         Args:
             statements: Texts, or pairs of a text and its parameters.
+            timeout: The longest silence of the server in seconds, 60 by default.
 
         Returns:
             One result per statement.
@@ -181,7 +189,7 @@ class Axon:
         if not pairs:
             return []
         bound = [_bound(sql, params) for sql, params in pairs]
-        steps = self.api.batch(self.id, bound).results
+        steps = self.api.batch(self.id, bound, timeout=timeout).results
         for index, step in enumerate(steps):
             if step.error is not None:
                 raise SqlError(

@@ -35,6 +35,7 @@ traceback; ``%tb`` still shows everything.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,6 +78,7 @@ class AxonError(Exception):
     """
 
     detail: Sequence[str] = ()
+    shown: bool = False
 
     def __init__(self, message: str, *, detail: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -84,7 +86,13 @@ class AxonError(Exception):
             self.detail = tuple(detail)
 
     def _render_traceback_(self) -> list[str]:
-        # IPython's hook: the cell fails for real, and shows these lines instead of frames.
+        """IPython's hook: the cell fails for real, and shows these lines instead of frames.
+
+        Asked a second time, as ``%tb`` does, or with ``shown`` set: everything.
+        """
+        if self.shown:
+            return "".join(traceback.format_exception(self)).splitlines()
+        self.shown = True
         return [f"{type(self).__name__}: {self}", *self.detail]
 
 

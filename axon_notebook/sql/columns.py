@@ -19,15 +19,15 @@ Source: SQLite, "Datatypes In SQLite", section 3.1 (determination of affinity).
 from __future__ import annotations
 
 import math
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, count
 from types import NoneType
 from typing import Any, Literal, NamedTuple
 
-from ..models import SqlResult
+from ..models import SqlColumn, SqlResult
 
-__all__ = ["Column", "Kind", "columns_of", "kind_of", "rows_of", "unique_names"]
+__all__ = ["Column", "Kind", "columns_of", "kind_of", "rows_of", "unified", "unique_names"]
 
 Kind = Literal["integer", "real", "text", "blob", "boolean", "mixed", "unknown"]
 
@@ -79,6 +79,36 @@ def columns_of(result: SqlResult) -> list[Column]:
             kind, nullable = kind_of(values, declared)
         columns.append(Column(name, declared, kind, nullable, values))
     return columns
+
+
+def unified(results: Sequence[SqlResult]) -> list[SqlResult]:
+    """Return pages of one result with the same types of columns.
+
+    A page without blobs does not know that its column is one of blobs; its
+    texts become base64 like those of the other pages.
+    """
+    blobs = {
+        place
+        for result in results
+        for place, column in enumerate(result.columns)
+        if column.type.upper() == "BLOB"
+    }
+    return [_with_blobs(result, blobs) for result in results]
+
+
+def _with_blobs(result: SqlResult, blobs: set[int]) -> SqlResult:
+    plain = {p for p in blobs if result.columns[p].type.upper() != "BLOB"}
+    if not plain:
+        return result
+    columns = [SqlColumn(c.name, "BLOB") if p in plain else c for p, c in enumerate(result.columns)]
+    rows = [
+        [
+            b64encode(value.encode()).decode() if p in plain and isinstance(value, str) else value
+            for p, value in enumerate(row)
+        ]
+        for row in result.rows
+    ]
+    return SqlResult(columns, rows, result.meta)
 
 
 def _read_back(values: list[Any], declared: str) -> list[Any]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.models import SqlColumn, SqlResult
-from axon_notebook.sql.columns import columns_of, kind_of, unique_names
+from axon_notebook.sql.columns import columns_of, kind_of, unified, unique_names
 
 
 @given(st.lists(st.sampled_from(["", "id", "id_2", "id_3", "column_1", "column_2", "ID", "é"])))
@@ -90,3 +90,12 @@ def test_a_text_in_a_blob_column_of_another_server_stays_a_text() -> None:
 def test_infinities_are_read_back(declared: str, values: list[Any], expected: list[Any]) -> None:
     """SQLite computes them, JSON cannot say them."""
     assert values_of(declared, values) == expected
+
+
+def test_pages_of_one_result_agree_on_blobs() -> None:
+    """Only the page that holds a blob knows it."""
+    texts = SqlResult([SqlColumn("v", "")], [["x"], [None]])
+    blobs = SqlResult([SqlColumn("v", "BLOB")], [["AP8="]])
+    pages = unified([texts, blobs])
+
+    assert [columns_of(page)[0].values for page in pages] == [[b"x", None], [b"\x00\xff"]]

@@ -1,0 +1,333 @@
+"""A cell of SQL on its way: split, bound, checked, sent, explained, shaped.
+
+Expressions of the user are evaluated in the main thread; only requests run
+beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..errors import AxonError, ParameterError, SqlError
+from ..models import SqlColumn, SqlResult
+from ..sql.binding import BoundStatement, bind
+from ..sql.carets import caret_lines
+from ..sql.columns import unified
+from ..sql.shaping import limited
+from ..sql.splitting import Statement, split
+from ..sql.tables import events_alias
+from ..sql.tokens import significant, tokenize, unquote
+from .session import Last, Session, label
+from .status import StatusLine, beside
+
+if TYPE_CHECKING:
+    from ..axon import Axon
+    from ..sql.schema import Schema
+
+__all__ = ["Answer", "Cell", "prepared"]
+
+_TRANSACTIONS: Final = ("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
+#: Seconds after which a schema is asked for again before a name is refused.
+JUST_FETCHED: Final = 1.0
+
+#: One batch takes 100 statements; one of them counts the rows.
+MOST_PAGES: Final = 99
+
+_RANDOM: Final = ("RANDOM", "RANDOMBLOB", "CHANGES", "TOTAL_CHANGES")
+
+
+class Answer(NamedTuple):
+    """What came back.
+
+    Attributes:
+        results: One per statement.
+        seconds: From sending to answer.
+    """
+
+    results: list[SqlResult]
+    seconds: float
+
+    @property
+    def shown(self) -> SqlResult | None:
+        """The last result set; ``None`` if no statement returned rows."""
+        return next((r for r in reversed(self.results) if r.columns), None)
+
+
+class Cell(NamedTuple):
+    """A cell, ready to be sent.
+
+    Attributes:
+        text: As written.
+        statements: Its pieces.
+        bound: The same, with values beside them.
+        sent: The texts that go to the server: ``bound`` with a limit, or explained.
+    """
+
+    text: str
+    statements: list[Statement]
+    bound: list[BoundStatement]
+    sent: list[str]
+
+    def send(
+        self,
+        session: Session,
+        axon: Axon,
+        line: StatusLine,
+        *,
+        timeout: float | None,
+        all_rows: bool,
+    ) -> Answer:
+        """Send it and wait for the answer; the stop button works.
+
+        Raises:
+            SqlError: With what is wrong, where, and what was kept.
+        """
+        self._foresee(session, axon, line)
+        return beside(lambda: self.ask(session, axon, timeout=timeout, all_rows=all_rows), line)
+
+    def ask(self, session: Session, axon: Axon, *, timeout: float | None, all_rows: bool) -> Answer:
+        """Send it and return the answer; blocks, in any thread."""
+        last = Last(label(axon), ";\n".join(self.sent), [list(b.params) for b in self.bound])
+        session.last = last
+        started = time.monotonic()
+        try:
+            results = self._results(axon, timeout)
+            if all_rows and results[-1].meta.rows_read_limit_reached:
+                results = [_all_rows(axon, self.sent, self.bound, results[-1], timeout)]
+        except AxonError as error:
+            last.error = self.explained(error, session, axon)
+            raise last.error from error
+        finally:
+            last.seconds = time.monotonic() - started
+            session.milliseconds = last.seconds * 1000
+        self._note_definitions(session, axon)
+        answer = Answer(results, last.seconds)
+        last.rows = len(answer.shown.rows) if answer.shown else 0
+        return answer
+
+    def _results(self, axon: Axon, timeout: float | None) -> list[SqlResult]:
+        if len(self.sent) == 1:
+            return [axon.execute(self.sent[0], self.bound[0].params, timeout=timeout)]
+        pairs = [(sql, b.params) for sql, b in zip(self.sent, self.bound, strict=True)]
+        return axon.batch(pairs, timeout=timeout)
+
+    def _foresee(self, session: Session, axon: Axon, line: StatusLine) -> None:
+        """Refuse names that the axon does not have, without sending the statement."""
+        from ..sql.diagnosis import foresee
+
+        schema = session.known_schema(axon)
+        if schema is None or foresee(self.sent, schema) is None:
+            return
+        if session.known_schema(axon, within=JUST_FETCHED) is None:
+            schema = beside(lambda: session.fetch_schema(axon), line)
+        foreseen = foresee(self.sent, schema)
+        if foreseen is None:
+            return
+        many = len(self.sent) > 1
+        where = f"statement {foreseen.statement_index + 1} of {len(self.sent)}: " if many else ""
+        error = SqlError(
+            f"{where}{foreseen.message}",
+            sql=self.sent[foreseen.statement_index],
+            statement_index=foreseen.statement_index,
+        )
+        session.last = Last(
+            label(axon), ";\n".join(self.sent), [list(b.params) for b in self.bound]
+        )
+        session.last.error = self.explained(error, session, axon, sent=False)
+        raise session.last.error
+
+    def _note_definitions(self, session: Session, axon: Axon) -> None:
+        if any(s.verb.startswith(("CREATE", "DROP", "ALTER")) for s in self.statements):
+            session.forget_schema(axon)
+            session.prefetch_schema(axon)
+
+    def explained(
+        self, error: AxonError, session: Session, axon: Axon, *, sent: bool = True
+    ) -> AxonError:
+        """Return *error* with the lines that point, suggest, and say what was kept."""
+        from ..sql.diagnosis import details
+
+        place = f"{label(axon)} ({axon.id})" if axon.name else axon.id
+        if not isinstance(error, SqlError):
+            error.detail = [*error.detail, f"  {place} · more: %axon last, %tb"]
+            return error
+        index = error.statement_index
+        schema = session.known_schema(axon) or _quietly(session, axon, error)
+        lines = details(
+            str(error),
+            self.bound[index],
+            schema,
+            cell=self.text,
+            start=self.statements[index].start,
+            earlier=self.sent[:index],
+        )
+        kept = "nothing was changed" if sent else "nothing was sent"
+        if len(self.sent) > 1 and sent:
+            kept = f"all {len(self.sent)} statements were rolled back"
+        tail = f"  {place} · {kept} · more: %axon last, %tb"
+        return SqlError(str(error), sql=error.sql, statement_index=index, detail=[*lines, tail])
+
+
+def prepared(
+    text: str,
+    namespace: Mapping[str, Any],
+    session: Session,
+    axon: Axon,
+    line: StatusLine,
+    *,
+    params: Sequence[Any] | None = None,
+    limit: int | None = None,
+    explain: bool = False,
+) -> Cell:
+    """Split and bind *text*; return it ready to be sent.
+
+    Raises:
+        ParameterError: For what cannot be bound or cannot go together.
+    """
+    statements = split(text)
+    _check_transactions(text, statements)
+    alias = _events_are_history(statements, session, axon, line)
+    bound = [_bound(text, s, namespace, params, alias) for s in statements]
+    sent = [b.sql for b in bound]
+    if explain:
+        sent = [f"EXPLAIN QUERY PLAN {sql}" for sql in sent]
+    if limit is not None:
+        if len(sent) != 1:
+            raise ParameterError(f"a limit is for one SELECT, the cell has {len(sent)} statements")
+        sent = [limited(sent[0], limit)]
+    return Cell(text, statements, bound, sent)
+
+
+def _bound(
+    text: str,
+    statement: Statement,
+    namespace: Mapping[str, Any],
+    params: Sequence[Any] | None,
+    alias: bool,
+) -> BoundStatement:
+    try:
+        return bind(statement.sql, namespace, params=params, events=alias)
+    except ParameterError as error:
+        raise _in_cell(error, text, statement) from error.__cause__
+
+
+def _in_cell(error: ParameterError, text: str, statement: Statement) -> ParameterError:
+    """Renumber the caret's line: the binder knows the statement, the user sees the cell."""
+    lines = list(error.detail)
+    before = text.count("\n", 0, statement.start)
+    if len(lines) >= 2 and before:
+        number, _, shown = lines[0].strip().partition(" │")
+        if number.isdigit():
+            moved = str(int(number) + before)
+            _, _, carets = lines[1].partition(" │")
+            lines[:2] = [f"  {moved} │{shown}", f"  {' ' * len(moved)} │{carets}"]
+    return ParameterError(str(error), detail=lines)
+
+
+def _check_transactions(text: str, statements: Sequence[Statement]) -> None:
+    for statement in statements:
+        if statement.verb in _TRANSACTIONS:
+            raise ParameterError(
+                f"{statement.verb} is not needed: the statements of a cell are one transaction",
+                detail=[
+                    *caret_lines(text, statement.start, len(statement.sql)),
+                    "  leave it out; if one statement fails, all are rolled back",
+                ],
+            )
+
+
+def _events_are_history(
+    statements: Sequence[Statement], session: Session, axon: Axon, line: StatusLine
+) -> bool:
+    """Whether ``events`` means the event history: not if the axon has a table of that name."""
+    if not any(events_alias(tokenize(s.sql)) for s in statements):
+        return False
+    if any(_defines_events(s.sql) for s in statements):
+        return False
+    from .session import FRESH
+
+    schema = session.known_schema(axon, within=FRESH)
+    if schema is None:
+        schema = beside(lambda: session.fetch_schema(axon), line)
+    return not schema.has_events
+
+
+def _defines_events(sql: str) -> bool:
+    words = significant(tokenize(sql))[:8]
+    if not words or not words[0].is_word("CREATE"):
+        return False
+    named = [w for w in words[1:] if not w.is_word("TABLE", "VIEW", "IF", "NOT", "EXISTS")]
+    return bool(named) and unquote(named[0]).lower() == "events"
+
+
+def _quietly(session: Session, axon: Axon, error: SqlError) -> Schema | None:
+    """Fetch the schema for an explanation; without it the explanation is shorter."""
+    try:
+        return session.fetch_schema(axon)
+    except AxonError as second:
+        error.add_note(f"the schema could not be read: {second}")
+        return None
+
+
+def _all_rows(
+    axon: Axon,
+    sent: Sequence[str],
+    bound: Sequence[BoundStatement],
+    first: SqlResult,
+    timeout: float | None,
+) -> SqlResult:
+    """Fetch a truncated result whole, in pages of one batch: one snapshot.
+
+    Raises:
+        SqlError: If the pages do not fit into one batch.
+    """
+    sql, params = sent[0], bound[0].params
+    _check_pageable(sql, first)
+    page = len(first.rows)
+    while page:
+        count = axon.execute(f"SELECT count(*) FROM (\n{sql}\n)", params, timeout=timeout).rows[0][
+            0
+        ]
+        # One more, for rows that arrive between counting and reading.
+        pages = count // page + 2
+        if pages > MOST_PAGES:
+            raise SqlError(
+                f"the result has {count:,} rows, --all fetches at most {MOST_PAGES * page:,} of "
+                "this width from one snapshot: select a part, WHERE sequence > …",
+                sql=sql,
+            )
+        windows = [
+            f"SELECT * FROM (\n{sql}\n) LIMIT {page} OFFSET {page * place}"
+            for place in range(pages)
+        ]
+        results = axon.batch([(window, params) for window in windows], timeout=timeout)
+        if any(result.meta.rows_read_limit_reached for result in results):
+            page //= 2  # cut by its size in bytes
+        elif len(results[-1].rows) < page:
+            break
+    rows = [row for result in unified(results) for row in result.rows]
+    return SqlResult(columns=_columns(first, results), rows=rows, meta=results[-1].meta)
+
+
+def _columns(first: SqlResult, results: Sequence[SqlResult]) -> list[SqlColumn]:
+    """Names as the statement has them (a sub-query renames duplicates), types as they came."""
+    types = unified(results)[0].columns
+    return [SqlColumn(c.name, t.type) for c, t in zip(first.columns, types, strict=True)]
+
+
+def _check_pageable(sql: str, first: SqlResult) -> None:
+    tokens = significant(tokenize(sql))
+    random = next((t.text for t in tokens if t.is_word(*_RANDOM)), None)
+    if random:
+        raise SqlError(
+            f"--all reads in pages, and {random}() answers differently on each: "
+            "store the rows in a table first",
+            sql=sql,
+        )
+    if not first.rows:
+        raise SqlError(
+            "the first row alone is too large for the server: select less of it", sql=sql
+        )

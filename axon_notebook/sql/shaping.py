@@ -1,0 +1,89 @@
+"""A result in the form that was asked for, and a statement with a limit around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ..errors import ParameterError
+from ..models import SqlResult
+from . import forms
+from .columns import Column, columns_of
+from .json_columns import decoded, expanded
+from .splitting import verb_of
+from .tokens import Token, significant, tokenize
+
+__all__ = ["Shape", "limited", "shaped"]
+
+_FORMS: Final[Mapping[str, Callable[[Sequence[Column], int], Any]]] = {
+    "polars": forms.as_polars,
+    "arrow": forms.as_arrow,
+    "rows": forms.as_rows,
+    "dicts": forms.as_dicts,
+    "scalar": forms.as_scalar,
+    "none": lambda columns, length: None,
+}
+
+
+class Shape(NamedTuple):
+    """How a result is wanted.
+
+    Attributes:
+        to: One of :data:`~axon_notebook.sql.forms.FORMS`.
+        json: Columns whose JSON texts are decoded.
+        expand: A column whose JSON objects become columns.
+        dates: As in :func:`~axon_notebook.sql.frames.result_frame`; pandas only.
+    """
+
+    to: str = "pandas"
+    json: Sequence[str] = ()
+    expand: str | None = None
+    dates: bool | Sequence[str] = False
+
+
+def shaped(result: SqlResult, shape: Shape, *, axon_id: str | None, sql: str | None) -> Any:
+    """Return *result* in the form that *shape* names.
+
+    Raises:
+        ParameterError: If the form does not fit the result.
+    """
+    columns = columns_of(result)
+    if shape.json:
+        columns = decoded(columns, shape.json)
+    if shape.expand:
+        columns = expanded(columns, shape.expand)
+    if shape.to == "pandas":
+        from .frames import result_frame
+
+        return result_frame(result, dates=shape.dates, axon_id=axon_id, sql=sql, columns=columns)
+    # True is a wish for every form, names are meant.
+    if shape.dates and shape.dates is not True:
+        raise ParameterError(
+            f"dates are read for pandas, not for {shape.to}: leave one of both out"
+        )
+    return _FORMS[shape.to](columns, len(result.rows))
+
+
+def limited(sql: str, limit: int, offset: int = 0) -> str:
+    """Return the ``SELECT`` *sql* with at most *limit* rows, from row *offset* on.
+
+    Raises:
+        ParameterError: If *sql* does not select.
+    """
+    verb = verb_of(sql)
+    if verb not in ("SELECT", "VALUES"):
+        raise ParameterError(f"only a SELECT can be limited, this is {verb or 'nothing'}")
+    clause = f"LIMIT {limit}" + (f" OFFSET {offset}" if offset else "")
+    if verb == "SELECT" and not offset and not _has_limit(tokenize(sql)):
+        # On a line of its own: the statement may end in a comment.
+        return f"{sql}\n{clause}"
+    return f"SELECT * FROM (\n{sql}\n) {clause}"
+
+
+def _has_limit(tokens: Sequence[Token]) -> bool:
+    depth = 0
+    for token in significant(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0 and token.is_word("LIMIT"):
+            return True
+    return False
