@@ -79,7 +79,8 @@ async function watch() {
 async function demo() {
   const context = await esbuild.context({
     ...options,
-    entryPoints: ["demo/demo.ts"],
+    entryPoints: ["demo/demo.ts", "demo/log-demo.ts"],
+    loader: { ".bin": "binary" },
     outdir: join(here, "demo", "out"),
     write: false,
     sourcemap: "inline",

@@ -41,6 +41,8 @@ __all__ = [
     "HelloMessage",
     "KernelMessage",
     "LogMessage",
+    "LogPiece",
+    "LogSnapshot",
     "LogStatMessage",
     "Mark",
     "NeedMessage",
@@ -298,6 +300,31 @@ class Snapshot(TypedDict):
     lost: int
     #: The newest events, oldest first, as the API has them.
     events: list[EventRecord]
+
+
+class LogSnapshot(TypedDict):
+    """The same for an execution log."""
+
+    version: int
+    taken_ms: int
+    state: ConnectionState
+    status: str
+    exit_status: int | None
+    started_ms: int | None
+    ended_ms: int | None
+    stdout_bytes: int
+    stderr_bytes: int
+    #: The newest output, in order of arrival.
+    pieces: list[LogPiece]
+
+
+class LogPiece(TypedDict):
+    """A part of a stream: ``text`` begins at byte ``offset``."""
+
+    stream: Literal["stdout", "stderr"]
+    offset: int
+    at_ms: int
+    text: str
 
 
 class EventRecord(TypedDict):

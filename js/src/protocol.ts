@@ -249,6 +249,29 @@ export interface Snapshot {
   events: EventRecord[];
 }
 
+/** The same for an execution log. */
+export interface LogSnapshot {
+  version: number;
+  taken_ms: number;
+  state: ConnectionState;
+  status: string;
+  exit_status: number | null;
+  started_ms: number | null;
+  ended_ms: number | null;
+  stdout_bytes: number;
+  stderr_bytes: number;
+  /** The newest output, in order of arrival. */
+  pieces: LogPiece[];
+}
+
+/** A part of a stream: `text` begins at byte `offset`. */
+export interface LogPiece {
+  stream: "stdout" | "stderr";
+  offset: number;
+  at_ms: number;
+  text: string;
+}
+
 /** An event as the API sends it (`AxonEventView`). */
 export interface EventRecord {
   sequence: number;

@@ -1,6 +1,7 @@
 // What a line is: how loud (error, warning, …), and whether it goes on with the line before
 // (the frames of a stack trace belong to its first line).
 
+import { Bits } from "./arena.ts";
 import { visibleRun } from "./search.ts";
 import { type LogStore, STREAMS, type StreamName } from "./store.ts";
 
@@ -88,6 +89,8 @@ export class Classifier {
     stdout: [0, 0, 0, 0, 0],
     stderr: [0, 0, 0, 0, 0],
   };
+  /** Rows that are errors. */
+  readonly errors = new Bits();
   readonly #done: Record<StreamName, number> = { stdout: 0, stderr: 0 };
   readonly #traces: Record<StreamName, Traces> = { stdout: new Traces(), stderr: new Traces() };
 
@@ -98,6 +101,14 @@ export class Classifier {
 
   get complete(): boolean {
     return STREAMS.every((name) => this.#left(name) === 0);
+  }
+
+  /** Rows before this one have been read. */
+  get upTo(): number {
+    const next = STREAMS.map((name) =>
+      this.#left(name) > 0 ? this.store.stream(name).rows.get(this.#done[name]) : this.store.rows,
+    );
+    return Math.min(...next);
   }
 
   step(budgetMs: number): boolean {
@@ -134,6 +145,7 @@ export class Classifier {
       if (level === 0 && !continues) continue;
       this.store.classify(row, level, continues);
       this.counts[name][level]!++;
+      if (level === 1) this.errors.add(row);
     }
     this.#done[name] = first + lines;
   }
@@ -141,6 +153,8 @@ export class Classifier {
   #count(row: number, name: StreamName, before: number, level: number): void {
     if (before > 0) this.counts[name][before]!--;
     this.counts[name][level]!++;
+    if (level === 1) this.errors.add(row);
+    else this.errors.delete(row);
     this.store.classify(row, level, this.store.continues(row));
   }
 }

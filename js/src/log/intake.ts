@@ -137,6 +137,11 @@ export class Intake {
     return Math.max(0, this.#ledger.at[stream].first);
   }
 
+  /** Whether any byte of the stream has come. */
+  started(stream: StreamName): boolean {
+    return this.#ledger.at[stream].first >= 0;
+  }
+
   /** Offset of the next byte to come. */
   next(stream: StreamName): number {
     return this.#ledger.at[stream].next;
@@ -162,6 +167,11 @@ export class Intake {
     const wanted = this.#wanted[stream];
     if (wanted < 0) return newer;
     return newer.concat(gaps(this.#head[stream], wanted, this.first(stream)));
+  }
+
+  /** Whether output waits for a hole before it. */
+  waits(stream: StreamName): boolean {
+    return this.#waiting[stream].length > 0;
   }
 
   /** Nothing more will come for these holes: go on behind them. */

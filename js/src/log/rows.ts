@@ -31,6 +31,8 @@ export interface Place {
 }
 
 const BLOCK = 512;
+/** Rows looked at in one go. */
+const AT_ONCE = 150_000;
 
 export class Rows {
   /** Shown rows, in order; not used while every row is shown. */
@@ -55,15 +57,17 @@ export class Rows {
     this.update();
   }
 
-  /** Take in what was added to the store. */
-  update(): void {
-    const limit = Math.min(this.options.filter?.upTo() ?? this.store.rows, this.store.rows);
-    if (this.#plain) this.#seen = limit;
+  /** Take in what was added to the store, or a good part of it; true when that is all. */
+  update(atOnce = AT_ONCE): boolean {
+    const all = Math.min(this.options.filter?.upTo() ?? this.store.rows, this.store.rows);
+    const limit = Math.min(all, this.#seen + atOnce);
+    // Wrapped lines have to be counted, so that even what needs no look takes its time.
+    if (this.#plain) this.#seen = this.options.columns > 0 ? limit : all;
     else for (; this.#seen < limit; this.#seen++) this.#look(this.#seen);
-    this.#open = this.options.filter
-      ? []
-      : this.store.openRows().filter((row) => this.#isOurs(row));
+    const open = this.options.filter || this.#seen < all ? [] : this.store.openRows();
+    this.#open = open.filter((row) => this.#isOurs(row));
     if (this.options.columns > 0) this.#sum();
+    return this.#seen === all;
   }
 
   /** Shown rows, the open ones included. */

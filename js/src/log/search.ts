@@ -116,8 +116,37 @@ export class Search {
     return Math.min(...next);
   }
 
-  /** Look again at the rows that may have been redrawn since. */
-  again(): void {
+  /** The match before or after `row` among those that are ours, going round; -1 for none. */
+  next(row: number, direction: 1 | -1, ours: (row: number) => boolean): number {
+    const { rows } = this.store;
+    const from = Math.min(Math.max(row, -1), rows);
+    const step = (at: number) => this.#nearest(at, direction, ours);
+    const found = step(from + direction);
+    return found >= 0 ? found : step(direction === 1 ? 0 : rows - 1);
+  }
+
+  /** Which match the row is, from 1. */
+  rank(row: number, streams: "both" | StreamName): number {
+    let rank = 0;
+    for (const at of this.rows.between(0, row + 1))
+      if (streams === "both" || this.store.streamOf(at) === streams) rank++;
+    return rank;
+  }
+
+  #nearest(from: number, direction: 1 | -1, ours: (row: number) => boolean): number {
+    const { rows } = this.store;
+    if (direction === 1) {
+      for (const at of this.rows.between(Math.max(0, from), rows)) if (ours(at)) return at;
+      return -1;
+    }
+    for (let at = Math.min(from, rows - 1); at >= 0; at--)
+      if (this.rows.has(at) && ours(at)) return at;
+    return -1;
+  }
+
+  /** Look again at the rows that may have been redrawn since; true when that changed something. */
+  again(): boolean {
+    let changed = false;
     for (const row of this.store.liveRows()) {
       if (row >= this.upTo) continue;
       const matches = this.query.test(this.store.line(row).text);
@@ -125,7 +154,9 @@ export class Search {
       this.counts[this.store.streamOf(row)] += matches ? 1 : -1;
       if (matches) this.rows.add(row);
       else this.rows.delete(row);
+      changed = true;
     }
+    return changed;
   }
 
   #left(name: StreamName): number {

@@ -79,6 +79,8 @@ export class LogStore {
   now = 0;
   /** Rows so far. */
   rows = 0;
+  /** Columns of the widest row. */
+  widest = 0;
 
   readonly #start = new Pages();
   readonly #length = new Pages();
@@ -123,6 +125,19 @@ export class LogStore {
   streamOf(row: number): StreamName {
     if (row >= OPEN_ROW) return STREAMS[row - OPEN_ROW]!;
     return this.#meta.get(row) & STDERR ? "stderr" : "stdout";
+  }
+
+  /** Number of a row within its stream, from 0. */
+  lineOf(row: number): number {
+    const { rows } = this.stream(this.streamOf(row));
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (rows.get(middle) < row) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Rows of the streams whose last line has begun and not ended. */
@@ -227,6 +242,7 @@ export class LogStore {
 
   addRow(raw: RawLine, bits: number, atMs: number): number {
     const row = this.rows++;
+    if (raw.width > this.widest) this.widest = raw.width;
     this.#start.set(row, raw.start);
     this.#length.set(row, raw.end - raw.start);
     this.#fg.set(row, raw.fg);
@@ -246,6 +262,7 @@ export class LogStore {
 
   settle(row: number, cells: Cells): void {
     const bytes = utf8.encode(cells.toString());
+    this.widest = Math.max(this.widest, cells.length);
     this.#live.delete(row);
     this.#start.set(row, this.#redrawn.append(bytes));
     this.#length.set(row, bytes.length);

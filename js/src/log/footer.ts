@@ -1,0 +1,94 @@
+// The last line: where the output stands, how it ended, and the command's input.
+
+import { h, on, setText } from "../dom.ts";
+import { count } from "../format.ts";
+import type { View } from "./view.ts";
+
+export class Footer {
+  readonly element: HTMLElement;
+  readonly #bytes = h("span");
+  readonly #rate = h("span", { class: "rate" });
+  readonly #exit = h("span", { class: "exit" });
+  readonly #follow = h("span", { class: "following" });
+  readonly #stdin: HTMLFormElement;
+  readonly #input = h("input", {
+    type: "text",
+    placeholder: "input for the command, Enter sends a line",
+    "aria-label": "Standard input of the command",
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+  });
+  readonly #history: string[] = [];
+  #at = 0;
+
+  constructor(private readonly view: View) {
+    this.#stdin = this.#form();
+    const facts = h("span", { class: "facts" }, this.#exit, this.#bytes, this.#rate, this.#follow);
+    this.element = h("div", { class: "footer" }, this.#stdin, facts);
+  }
+
+  draw(): void {
+    const { view } = this;
+    const { session, status } = view;
+    this.#stdin.hidden = !session.running || !(view.model.get("stdin") ?? false);
+    setText(this.#bytes, this.#bytesText());
+    const rate = session.rate;
+    const shown = rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1);
+    setText(this.#rate, session.running && rate > 0 ? `${shown} lines/s` : "");
+    const ended = status.sign === "done" || session.stat?.status === "completed";
+    setText(this.#exit, ended ? status.word : "");
+    this.#exit.dataset.sign = status.sign;
+    const newest = view.following ? "▼ following" : "";
+    setText(this.#follow, session.running ? newest : "");
+  }
+
+  #bytesText(): string {
+    const { intake, stat } = this.view.session;
+    const here = intake.next("stdout") + intake.next("stderr");
+    const all = Math.max(here, (stat?.stdout_bytes ?? 0) + (stat?.stderr_bytes ?? 0));
+    if (all === 0) return "";
+    return here === all ? `${count(all)} B` : `at ${count(here)} of ${count(all)} B`;
+  }
+
+  #form(): HTMLFormElement {
+    const { signal } = this.view;
+    const end = h("button", { type: "button", text: "EOF", title: "close the input (Ctrl+D)" });
+    const prompt = h("span", { class: "prompt", "aria-hidden": "true", text: "❯" });
+    const form = h("form", { class: "stdin" }, prompt, this.#input, end);
+    const submit = (event: Event) => {
+      event.preventDefault();
+      this.#send();
+    };
+    on(form, "submit", submit, signal);
+    on(end, "click", () => this.#end(), signal);
+    on(this.#input, "keydown", (event) => this.#key(event), signal);
+    return form;
+  }
+
+  #send(): void {
+    const { value } = this.#input;
+    this.view.session.send(`${value}\n`);
+    if (value !== "" && this.#history.at(-1) !== value) this.#history.push(value);
+    this.#at = this.#history.length;
+    this.#input.value = "";
+    this.view.pane.toEnd();
+  }
+
+  #end(): void {
+    this.view.session.endInput();
+    this.view.say("input closed");
+  }
+
+  #key(event: KeyboardEvent): void {
+    const by = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
+    if (by !== 0 && this.#history.length > 0) {
+      this.#at = Math.min(this.#history.length, Math.max(0, this.#at + by));
+      this.#input.value = this.#history[this.#at] ?? "";
+      event.preventDefault();
+    } else if (event.ctrlKey && event.key === "d" && this.#input.value === "") {
+      event.preventDefault();
+      this.#end();
+    } else if (event.key === "Escape") this.view.focusPane();
+  }
+}

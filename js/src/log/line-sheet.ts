@@ -1,0 +1,66 @@
+// A very long line by itself: wrapped, more of it on demand, and whole on the clipboard.
+
+import { copyText, h, on, setText } from "../dom.ts";
+import { count, size } from "../format.ts";
+import type { View } from "./view.ts";
+
+const PART_BYTES = 512 * 1024;
+const WHOLE = 1 << 30;
+
+export class LineSheet {
+  readonly element = h("div", { class: "sheet", role: "dialog", "aria-label": "Long line" });
+  readonly #title = h("span", { class: "title" });
+  readonly #text = h("pre", { class: "whole", tabindex: 0 });
+  readonly #more = h("button", { type: "button", class: "more-button" });
+  #row = -1;
+  #limit = PART_BYTES;
+
+  constructor(private readonly view: View) {
+    const copy = h("button", { type: "button", text: "Copy line" });
+    const close = h("button", { type: "button", text: "✕", title: "close (Esc)" });
+    close.setAttribute("aria-label", "close");
+    const head = h("div", { class: "sheet-head" }, this.#title, copy, close);
+    this.element.append(head, this.#text, this.#more);
+    this.element.hidden = true;
+    const { signal } = view;
+    on(copy, "click", () => this.#copy(), signal);
+    on(close, "click", () => this.close(), signal);
+    on(this.#more, "click", () => this.#show(this.#limit * 4), signal);
+    const leave = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.close();
+    };
+    on(this.element, "keydown", leave, signal);
+  }
+
+  open(row: number): void {
+    this.#row = row;
+    this.element.hidden = false;
+    this.#show(PART_BYTES);
+    this.#text.scrollTop = 0;
+    this.#text.focus();
+  }
+
+  close(): void {
+    this.element.hidden = true;
+    this.#text.replaceChildren();
+    this.view.focusPane();
+  }
+
+  #show(limit: number): void {
+    this.#limit = limit;
+    const { text, cut } = this.view.session.store.line(this.#row, limit);
+    setText(this.#title, `Line ${count(this.#row + 1)} · ${count(text.length)} characters shown`);
+    this.#text.textContent = text;
+    this.#more.hidden = cut === 0;
+    setText(this.#more, `Show more (${size(cut)} left)`);
+  }
+
+  #copy(): void {
+    const { text } = this.view.session.store.line(this.#row, WHOLE);
+    copyText(text, this.view.root).then((copied) =>
+      this.view.say(copied ? "line copied" : "the browser refused to copy"),
+    );
+  }
+}

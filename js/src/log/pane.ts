@@ -1,0 +1,534 @@
+// One scrolling pane: a pool of fixed-height rows under a native scroll bar.
+//
+// The element scrolls natively in both directions; the layer with the rows stays in place and only
+// the visible columns of the visible rows are in the DOM, whatever the line's length.
+
+import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
+import { clock, count } from "../format.ts";
+import { type FollowInput, type FollowState, follow } from "../viewer/follow.ts";
+import { ScrollMap } from "../viewer/scroll.ts";
+import { LineElement } from "./line.ts";
+import { columnOf, indexOf, wordAt } from "./pieces.ts";
+import { type RowFilter, Rows } from "./rows.ts";
+import { END, type Point, Selection } from "./selection.ts";
+import { LINE_LIMIT, OPEN_ROW, type ShownLine, type StreamName } from "./store.ts";
+import type { View } from "./view.ts";
+
+const WHEEL_LINE_PX = 40;
+const CACHE = 400;
+/** Columns that an unwrapped line can be scrolled to. */
+const WIDEST = LINE_LIMIT;
+
+export class Pane {
+  readonly element: HTMLElement;
+  readonly box: HTMLElement;
+  readonly scroll = new ScrollMap();
+  readonly selection = new Selection();
+  rows: Rows;
+  state: FollowState = "following";
+  /** Row of the search's current find, -1 for none. */
+  find = -1;
+
+  readonly #layer = h("div", { class: "lines", role: "presentation" });
+  readonly #spacer = h("div", { class: "spacer", role: "presentation" });
+  readonly #pill = h("button", { type: "button", class: "pill" });
+  readonly #empty = h("div", { class: "empty" });
+  readonly #ticks = h("canvas", { class: "ticks", "aria-hidden": "true" });
+  readonly #pool: LineElement[] = [];
+  readonly #cache = new Map<number, ShownLine>();
+  #width = 0;
+  #height = 0;
+  #set = -1;
+  #complete = false;
+  #seen = 0;
+  #ticksKey = "";
+  #anchor: { row: number; y: number } | null = null;
+
+  constructor(
+    private readonly view: View,
+    readonly streams: "both" | StreamName,
+  ) {
+    this.element = h(
+      "div",
+      { class: "pane", role: "log", "aria-live": "off", tabindex: 0 },
+      this.#layer,
+      this.#spacer,
+    );
+    this.element.setAttribute("aria-label", streams === "both" ? "Output" : streams);
+    keepKeys(this.element);
+    this.box = h("div", { class: "pane-box" });
+    if (view.streams === "apart") this.box.append(h("div", { class: "pane-name", text: streams }));
+    const frame = h("div", { class: "pane-frame" }, this.element, this.#empty, this.#ticks);
+    frame.append(this.#pill);
+    this.box.append(frame);
+    this.rows = this.#newRows();
+    this.scroll.rowHeight = view.lineHeight;
+    on(this.#pill, "click", () => this.toEnd(), view.signal);
+    this.#listen();
+  }
+
+  get following(): boolean {
+    return this.state === "following";
+  }
+
+  // ---- what is shown ----------------------------------------------------------------------
+
+  /** What is shown is chosen anew; the line at the top stays where it is. */
+  rebuild(): void {
+    this.#anchor ??= this.#topRow();
+    this.selection.clear();
+    this.rows = this.#newRows();
+    this.#ticksKey = "";
+    this.redraw();
+  }
+
+  /** Another store: nothing that was parsed is of use. */
+  replace(): void {
+    this.#cache.clear();
+    this.rebuild();
+  }
+
+  redraw(): void {
+    for (const line of this.#pool) line.key = "";
+    this.view.invalidate();
+  }
+
+  resize(): void {
+    const { clientWidth, clientHeight } = this.element;
+    if (clientHeight === 0) return;
+    const columns = this.rows.options.columns;
+    this.#width = clientWidth;
+    this.#height = clientHeight;
+    // Whole lines only: what is left over stays empty below the last one.
+    this.scroll.view =
+      Math.max(1, Math.floor(clientHeight / this.view.lineHeight)) * this.view.lineHeight;
+    this.#layer.style.width = `${clientWidth}px`;
+    this.#layer.style.height = `${clientHeight}px`;
+    if (this.#columns() !== columns) this.rebuild();
+    this.redraw();
+  }
+
+  /** Takes in what is new and draws; false when there is more to take in. */
+  draw(): boolean {
+    const { scroll, rows } = this;
+    scroll.rowHeight = this.view.lineHeight;
+    this.#complete = rows.update();
+    scroll.rows = rows.places;
+    if (this.#anchor && this.#complete) {
+      const { row, y } = this.#anchor;
+      this.#anchor = null;
+      scroll.moveTo(rows.placeOf(rows.indexOf(row)) * scroll.rowHeight - y);
+    }
+    if (this.following) scroll.moveTo(scroll.bottom);
+    scroll.moveTo(scroll.top);
+    this.#syncScrollBar();
+    if (this.#height > 0) this.#drawLines();
+    this.#drawPill();
+    return this.#complete;
+  }
+
+  /** What nobody reads twenty times a second. */
+  drawSlow(empty: string): void {
+    setText(this.#empty, empty);
+    this.#empty.hidden = this.rows.count > 0 || empty === "";
+    setAttribute(this.element, "aria-description", `${count(this.rows.count)} lines`);
+    this.#drawTicks();
+  }
+
+  /** The row as it is shown, parsed once while it cannot change. */
+  line(row: number): ShownLine {
+    const { store } = this.view.session;
+    if (store.isLive(row)) return store.line(row);
+    const known = this.#cache.get(row);
+    if (known) return known;
+    const line = store.line(row);
+    if (this.#cache.size > CACHE) this.#cache.clear();
+    this.#cache.set(row, line);
+    return line;
+  }
+
+  #newRows(): Rows {
+    const { streams } = this;
+    const filter: RowFilter | null = this.view.filter;
+    const unfolded = this.view.fold ? this.view.unfolded : null;
+    return new Rows(this.view.session.store, {
+      streams,
+      filter,
+      unfolded,
+      columns: this.#columns(),
+    });
+  }
+
+  /** Columns of a wrapped line; 0 while lines are not wrapped or nothing has a size. */
+  #columns(): number {
+    if (!this.view.wrap || this.#width === 0) return 0;
+    return Math.max(10, this.#textColumns());
+  }
+
+  #textColumns(): number {
+    return Math.floor((this.#width - this.view.gutter - 14) / this.view.charWidth);
+  }
+
+  #drawLines(): void {
+    const { scroll, rows, view } = this;
+    const size = Math.ceil(this.#height / scroll.rowHeight) + 1;
+    while (this.#pool.length < size) {
+      const line = new LineElement();
+      this.#pool.push(line);
+      this.#layer.append(line.element);
+    }
+    const [first, last] = scroll.window();
+    const left = view.wrap ? 0 : this.element.scrollLeft;
+    const used = new Set<number>();
+    for (let place = first; place < last; place++) {
+      const slot = place % this.#pool.length;
+      used.add(slot);
+      this.#drawLine(this.#pool[slot]!, place, left);
+      this.#pool[slot]!.place(place * scroll.rowHeight - scroll.top);
+    }
+    for (const [slot, line] of this.#pool.entries()) if (!used.has(slot)) line.hide();
+    if (this.#complete && rows.count > 0 && this.following) this.#seen = rows.count;
+  }
+
+  #drawLine(element: LineElement, place: number, left: number): void {
+    const { rows, view } = this;
+    const { store } = view.session;
+    const { row, part } = rows.at(place);
+    const index = view.fold || this.selection.range ? rows.indexOf(row) : -1;
+    const { columns } = rows.options;
+    const from = columns > 0 ? part * columns : Math.floor(left / view.charWidth);
+    const to = from + (columns > 0 ? columns : this.#textColumns() + 2);
+    const selected = this.selection.columns(index);
+    const live = store.isLive(row);
+    const hidden = part === 0 ? rows.folded(row) : 0;
+    const key = `${row} ${part} ${from} ${to} ${left} ${selected} ${row === this.find} ${hidden} ${view.drawKey}`;
+    if (!live && key === element.key) return;
+    element.key = key;
+    const line = this.line(row);
+    const isNote = store.isNote(row);
+    element.draw(view.paints, {
+      number: part === 0 && view.numbers && row < OPEN_ROW && !isNote ? this.#number(row) : "",
+      time: part === 0 && view.times && !isNote ? clock(store.time(row)) : "",
+      stream: store.streamOf(row),
+      tagged: part === 0 && this.streams === "both",
+      kind: isNote ? "note" : row === this.find ? "find" : "",
+      gap: this.#isGap(place, row, part),
+      level: row < OPEN_ROW ? store.level(row) : 0,
+      fold: hidden === 0 ? "" : view.unfolded.has(row) ? "▾" : "▸",
+      hidden: hidden > 0 && !view.unfolded.has(row) ? hidden : 0,
+      spans: line.spans,
+      places: view.query && !isNote ? view.query.places(line.text) : [],
+      from,
+      to,
+      shift: columns > 0 ? 0 : left - from * view.charWidth,
+      charWidth: view.charWidth,
+      selected,
+      cut: line.cut > 0 && this.#isLastPart(row, part) ? line.cut : 0,
+    });
+  }
+
+  /** Whether a filter left out what was before this row. */
+  #isGap(place: number, row: number, part: number): boolean {
+    if (this.view.filter === null || place === 0 || part > 0) return false;
+    return this.rows.at(place - 1).row !== row - 1;
+  }
+
+  /** Lines are counted over both streams, or within the one that is shown. */
+  #number(row: number): string {
+    return count(this.streams === "both" ? row + 1 : this.view.session.store.lineOf(row) + 1);
+  }
+
+  #isLastPart(row: number, part: number): boolean {
+    const { columns } = this.rows.options;
+    if (columns === 0) return true;
+    return (part + 1) * columns >= Math.min(this.view.session.store.width(row), LINE_LIMIT);
+  }
+
+  #drawPill(): void {
+    const fresh = this.following ? 0 : this.rows.count - this.#seen;
+    const text = fresh > 0 ? `▼ ${count(fresh)} new · End to follow` : "";
+    setText(this.#pill, text);
+    this.#pill.hidden = text === "";
+  }
+
+  /** Where finds and errors are, beside the scroll bar. */
+  #drawTicks(): void {
+    const { search, session } = this.view;
+    const { errors } = session.classifier;
+    const found = search?.rows ?? null;
+    const key = `${found?.size} ${errors.size} ${this.rows.count} ${this.#height} ${this.find}`;
+    if (key === this.#ticksKey) return;
+    this.#ticksKey = key;
+    const canvas = this.#ticks;
+    canvas.width = 6;
+    canvas.height = Math.max(1, this.#height);
+    const context = canvas.getContext("2d");
+    if (!context || this.rows.count === 0) return;
+    const style = getComputedStyle(canvas);
+    const height = Math.min(this.#height, this.rows.places * this.scroll.rowHeight);
+    for (let y = 0; y < height; y += 2) {
+      const [from, to] = this.#rowsAt(y, height);
+      const isFound = found && !found.between(from, to).next().done;
+      if (!isFound && errors.between(from, to).next().done) continue;
+      context.fillStyle = isFound ? style.color : style.borderTopColor;
+      context.fillRect(isFound ? 0 : 3, y, isFound ? 6 : 3, 2);
+    }
+  }
+
+  /** Store rows that two pixels of the scroll bar stand for. */
+  #rowsAt(y: number, height: number): [number, number] {
+    const { rows } = this;
+    const at = (pixel: number) => Math.floor((pixel / height) * rows.count);
+    const first = Math.min(at(y), rows.count - 1);
+    const from = Math.min(rows.rowAt(first), this.view.session.store.rows);
+    const next = Math.max(first + 1, at(y + 2));
+    const to = next < rows.count ? rows.rowAt(next) : this.view.session.store.rows;
+    return [from, Math.max(from + 1, Math.min(to, this.view.session.store.rows))];
+  }
+
+  // ---- scrolling --------------------------------------------------------------------------
+
+  feed(input: FollowInput): void {
+    const next = follow(this.state, input);
+    if (next === this.state) return;
+    this.state = next;
+    this.#seen = this.rows.count;
+    this.view.followChanged();
+  }
+
+  toEnd(): void {
+    this.feed({ type: "end" });
+    this.view.invalidate();
+  }
+
+  toStart(): void {
+    this.feed({ type: "up" });
+    this.scroll.moveTo(0);
+    this.view.invalidate();
+  }
+
+  scrollBy(lines: number): void {
+    const { scroll } = this;
+    if (lines < 0) this.feed({ type: "up" });
+    scroll.moveTo(scroll.top + lines * scroll.rowHeight);
+    if (lines > 0) this.#moved();
+    this.view.invalidate();
+  }
+
+  get pageLines(): number {
+    return Math.max(1, Math.floor(this.#height / this.scroll.rowHeight) - 1);
+  }
+
+  scrollColumns(columns: number): void {
+    this.element.scrollLeft += columns * this.view.charWidth;
+  }
+
+  /** Show a row of the store, and the place in it that was found. */
+  goTo(row: number): void {
+    this.feed({ type: "hold" });
+    this.find = row;
+    const { rows, scroll, view } = this;
+    const places = view.query?.places(this.line(row).text) ?? [];
+    const column = places[0] ? columnOf(this.line(row).text, places[0][0]) : 0;
+    const { columns } = rows.options;
+    const part = columns > 0 ? Math.floor(column / columns) : 0;
+    scroll.rows = rows.places;
+    scroll.center(rows.placeOf(rows.indexOf(row)) + part);
+    if (columns === 0) this.#revealColumn(column);
+    this.redraw();
+  }
+
+  /** Row at the top and in the middle of the pane, to go on from. */
+  get here(): number {
+    if (this.find >= 0) return this.find;
+    if (this.rows.count === 0) return 0;
+    const row = this.rows.at(this.scroll.window()[0]).row;
+    return Math.min(row, this.view.session.store.rows) - 1;
+  }
+
+  #revealColumn(column: number): void {
+    const x = column * this.view.charWidth;
+    const { scrollLeft } = this.element;
+    const room = this.#textColumns() * this.view.charWidth;
+    if (x < scrollLeft || x > scrollLeft + room - 80) this.element.scrollLeft = Math.max(0, x - 80);
+  }
+
+  #topRow(): { row: number; y: number } | null {
+    const { scroll, rows } = this;
+    if (this.following || rows.count === 0) return null;
+    const place = Math.min(rows.places - 1, scroll.window()[0]);
+    const { row, part } = rows.at(place);
+    return { row, y: (place - part) * scroll.rowHeight - scroll.top };
+  }
+
+  #syncScrollBar(): void {
+    const { scroll, view } = this;
+    const height = `${Math.max(0, scroll.height - scroll.view)}px`;
+    if (this.#spacer.style.height !== height) this.#spacer.style.height = height;
+    const columns = view.wrap ? 0 : Math.min(view.session.store.widest, WIDEST);
+    const width = view.wrap ? 0 : view.gutter + columns * view.charWidth + 24;
+    const shown = width > this.#width ? `${Math.ceil(width)}px` : "0px";
+    if (this.#spacer.style.width !== shown) this.#spacer.style.width = shown;
+    const physical = Math.round(scroll.physical);
+    if (this.#height <= 0 || Math.abs(this.element.scrollTop - physical) < 1) return;
+    this.element.scrollTop = physical;
+    this.#set = this.element.scrollTop;
+  }
+
+  #moved(): void {
+    const { scroll } = this;
+    const distance = scroll.bottom - scroll.top;
+    this.feed({ type: "scrolled", distance, height: this.#height, byUser: true });
+  }
+
+  #scrolled(): void {
+    const { element, scroll } = this;
+    if (element.clientHeight === 0) return;
+    this.view.invalidate();
+    if (Math.abs(element.scrollTop - this.#set) < 1) return;
+    this.#set = element.scrollTop;
+    const before = scroll.top;
+    scroll.fromPhysical(element.scrollTop);
+    // Content that grew under a resting scroll bar is no movement of the user.
+    if (scroll.top !== before) this.#moved();
+  }
+
+  #wheel(event: WheelEvent): void {
+    if (event.ctrlKey || event.deltaY === 0 || event.shiftKey) return;
+    if (event.deltaY < 0) this.feed({ type: "up" });
+    if (!this.scroll.mapped) return;
+    event.preventDefault();
+    const unit =
+      event.deltaMode === 1 ? WHEEL_LINE_PX : event.deltaMode === 2 ? this.scroll.view : 1;
+    this.scroll.moveTo(this.scroll.top + event.deltaY * unit);
+    if (event.deltaY > 0) this.#moved();
+    this.view.invalidate();
+  }
+
+  // ---- pointer ----------------------------------------------------------------------------
+
+  #listen(): void {
+    const { element } = this;
+    const { signal } = this.view;
+    on(element, "scroll", () => this.#scrolled(), signal);
+    on(element, "wheel", (event) => this.#wheel(event), signal, { passive: false });
+    let touchY = 0;
+    const touch = (event: TouchEvent) => event.touches[0]?.clientY ?? 0;
+    const passive = { passive: true };
+    const begin = (event: TouchEvent) => {
+      touchY = touch(event);
+    };
+    on(element, "touchstart", begin, signal, passive);
+    on(
+      element,
+      "touchmove",
+      (event) => {
+        if (touch(event) > touchY) this.feed({ type: "up" });
+        touchY = touch(event);
+      },
+      signal,
+      passive,
+    );
+    on(element, "mousedown", (event) => this.#press(event), signal);
+    on(element, "click", (event) => this.#click(event), signal);
+  }
+
+  #click(event: MouseEvent): void {
+    const target = event.target as Element;
+    const point = this.#pointAt(event);
+    if (target.closest(".cut-more")) this.view.showLine(this.rows.rowAt(point.index));
+    else if (target.closest(".fold, .fold-more"))
+      this.view.toggleEntry(this.rows.rowAt(point.index));
+  }
+
+  #press(event: MouseEvent): void {
+    const target = event.target as Element;
+    if (event.button !== 0 || target.closest("a, button") || event.offsetX > this.#width) return;
+    if (event.clientY > this.element.getBoundingClientRect().top + this.#height) return;
+    if (this.rows.count === 0 || target.closest(".fold, .fold-more, .cut-more")) return;
+    const point = this.#pointAt(event);
+    if (event.shiftKey) this.selection.extend(point);
+    else this.selection.start(point);
+    if (event.detail === 2) this.#selectWord(point);
+    if (event.detail === 3) this.#selectLine(point.index);
+    this.redraw();
+    if (event.detail === 1) this.#drag(event);
+  }
+
+  #drag(down: MouseEvent): void {
+    const ended = new AbortController();
+    const { signal } = ended;
+    let last = down;
+    // Beyond the edge the pane scrolls under a resting pointer.
+    const timer = setInterval(() => this.#autoscroll(last), 50);
+    const end = () => {
+      clearInterval(timer);
+      ended.abort();
+    };
+    const move = (event: MouseEvent) => {
+      last = event;
+      // A button let go outside the window is seen only now.
+      if (event.buttons === 0) end();
+      else this.selection.extend(this.#pointAt(event));
+      this.redraw();
+    };
+    on(window, "mousemove", move, signal);
+    on(window, "mouseup", end, signal);
+    this.view.signal.addEventListener("abort", end, { signal });
+  }
+
+  #autoscroll(event: MouseEvent): void {
+    const { top } = this.element.getBoundingClientRect();
+    const over = Math.max(0, event.clientY - top - this.#height) + Math.min(0, event.clientY - top);
+    if (over === 0) return;
+    this.scrollBy(Math.sign(over) * Math.min(20, 1 + Math.floor(Math.abs(over) / 12)));
+    this.selection.extend(this.#pointAt(event));
+    this.redraw();
+  }
+
+  #pointAt(event: MouseEvent): Point {
+    const { rows, scroll, view } = this;
+    const box = this.element.getBoundingClientRect();
+    const y = Math.min(Math.max(0, event.clientY - box.top), this.#height - 1);
+    const place = Math.min(rows.places - 1, Math.floor((y + scroll.top) / scroll.rowHeight));
+    const { row, part } = rows.at(Math.max(0, place));
+    const { columns } = rows.options;
+    const x = event.clientX - box.left - view.gutter;
+    const first = columns > 0 ? part * columns : this.element.scrollLeft / view.charWidth;
+    const column = Math.max(0, Math.round(first + x / view.charWidth));
+    return { index: rows.indexOf(row), column };
+  }
+
+  #selectWord({ index, column }: Point): void {
+    const { text } = this.line(this.rows.rowAt(index));
+    const [from, to] = wordAt(text, indexOf(text, column));
+    const point = (at: number): Point => ({ index, column: columnOf(text, at) });
+    this.selection.set(point(from), point(to));
+  }
+
+  #selectLine(index: number): void {
+    this.selection.set({ index, column: 0 }, { index, column: END });
+  }
+
+  selectAll(): void {
+    const last = { index: this.rows.count - 1, column: END };
+    if (this.rows.count > 0) this.selection.set({ index: 0, column: 0 }, last);
+    this.redraw();
+  }
+
+  /** The selected text from the store: lines outside the view included. */
+  selectedText(limit: number): { text: string; lines: number; cut: boolean } {
+    const { range } = this.selection;
+    if (!range) return { text: "", lines: 0, cut: false };
+    const [from, to] = range;
+    const last = Math.min(to.index, from.index + limit - 1);
+    const lines: string[] = [];
+    for (let index = from.index; index <= last; index++) {
+      const { text } = this.line(this.rows.rowAt(index));
+      const [first, end] = this.selection.columns(index) ?? [0, 0];
+      lines.push(text.slice(indexOf(text, first), end === END ? undefined : indexOf(text, end)));
+    }
+    const open = to.column === END ? "\n" : "";
+    return { text: lines.join("\n") + open, lines: lines.length, cut: last < to.index };
+  }
+}

@@ -1,0 +1,318 @@
+// What one log model knows: the output, the command's state, the connection. Made in `initialize`,
+// shared by every view of the model, independent of any DOM.
+
+import { type Channel, Conn, type Hole, type Receiver } from "../conn.ts";
+import type {
+  ByeMessage,
+  KernelMessage,
+  LogMessage,
+  LogSnapshot,
+  LogStatMessage,
+} from "../protocol.ts";
+import { Classifier } from "./entries.ts";
+import { Intake } from "./intake.ts";
+import { type LogStore, STREAMS, type StreamName } from "./store.ts";
+
+/** A view without a word from the kernel shows its saved snapshot after this time. */
+export const SNAPSHOT_AFTER_MS = 3000;
+/** A hole that nobody filled in this time is not waited for any longer. */
+const GIVE_UP_MS = 30_000;
+const RATE_MS = 2000;
+/** Earlier output of at most this size is loaded without being asked for. */
+const LOAD_BYTES = 2_000_000;
+const REBUILD_MS = 12;
+const CLASSIFY_MS = 4;
+
+/** Everything the status is made from. */
+export interface Facts {
+  heard: boolean;
+  /** Time since the session began, ms. */
+  age: number;
+  silent: boolean;
+  gone: boolean;
+  bye: ByeMessage["reason"] | null;
+  stat: LogStatMessage | null;
+  /** When the snapshot was taken; null if this is not one. */
+  snapshot: number | null;
+  /** Time until the next attempt, ms. */
+  retryIn: number;
+  /** How long the command has been running, or ran; null while that is not known. */
+  ranMs: number | null;
+  error: string;
+}
+
+export class LogSession implements Receiver {
+  readonly intake = new Intake();
+  stat: LogStatMessage | null = null;
+  bye: ByeMessage["reason"] | null = null;
+  snapshotTaken: number | null = null;
+  isSilent = false;
+  isGone = false;
+  /** Shown in place of the output: the widget itself failed. */
+  error = "";
+  classifier = new Classifier(this.intake.store);
+
+  readonly #conn: Conn;
+  readonly #views = new Set<() => void>();
+  readonly #bornAt: number;
+  readonly #rates: [number, number][] = [];
+  #generation = this.intake.generation;
+  #heardAt: number;
+  #statAt = 0;
+  #kernelMs = 0;
+  /** Since when something is missing that is not earlier output. */
+  #holeSince = 0;
+  #killed = false;
+
+  constructor(
+    channel: Channel,
+    signal: AbortSignal,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.#bornAt = now();
+    this.#heardAt = now();
+    this.#conn = new Conn(channel, this, signal, now);
+  }
+
+  /** Call `changed` whenever there is something new to draw, until the signal ends. */
+  watch(changed: () => void, signal: AbortSignal): void {
+    this.#views.add(changed);
+    signal.addEventListener("abort", () => this.#views.delete(changed), { once: true });
+  }
+
+  get store(): LogStore {
+    return this.intake.store;
+  }
+
+  get facts(): Facts {
+    const retry = this.stat?.state.retry_in_ms;
+    return {
+      heard: this.#conn.heard,
+      age: this.now() - this.#bornAt,
+      silent: this.isSilent,
+      gone: this.isGone,
+      bye: this.bye,
+      stat: this.stat,
+      snapshot: this.snapshotTaken,
+      retryIn: retry === undefined ? 0 : Math.max(0, retry - (this.now() - this.#statAt)),
+      ranMs: this.#ranMs(),
+      error: this.error,
+    };
+  }
+
+  /** The command still runs, as far as this page knows. */
+  get running(): boolean {
+    const { stat, snapshotTaken, bye, isGone } = this;
+    return stat?.status === "running" && snapshotTaken === null && bye === null && !isGone;
+  }
+
+  /** The user asked to end the command, and it has not ended. */
+  get killing(): boolean {
+    return this.#killed && this.running;
+  }
+
+  /** Rows per second over the last two seconds. */
+  get rate(): number {
+    const now = this.now();
+    const oldest = this.#rates.find(([at]) => at >= now - RATE_MS - 500);
+    const newest = this.#rates.at(-1);
+    if (!oldest || !newest || newest[0] < now - RATE_MS) return 0;
+    return (Math.max(0, this.store.rows - oldest[1]) * 1000) / RATE_MS;
+  }
+
+  /** Bytes that the kernel keeps and this page does not have in front of what it has. */
+  get earlier(): number {
+    const { stat, intake } = this;
+    if (!stat || this.snapshotTaken !== null) return 0;
+    const before = (name: StreamName) => {
+      const first = intake.first(name);
+      return Math.max(0, first - (name === "stdout" ? stat.stdout_from : stat.stderr_from));
+    };
+    return STREAMS.reduce((sum, name) => sum + before(name), 0);
+  }
+
+  /** Bytes in front that nobody keeps any more. */
+  get gone(): number {
+    const { stat, intake } = this;
+    if (!stat) return 0;
+    return (
+      Math.min(intake.first("stdout"), stat.stdout_from) +
+      Math.min(intake.first("stderr"), stat.stderr_from)
+    );
+  }
+
+  /** Ask for everything before the first byte that the kernel keeps. */
+  loadEarlier(): void {
+    const { stat, intake } = this;
+    if (!stat) return;
+    intake.want("stdout", stat.stdout_from);
+    intake.want("stderr", stat.stderr_from);
+    this.#conn.tick();
+  }
+
+  kill(): void {
+    this.#killed = true;
+    this.#conn.command("kill");
+    this.#changed();
+  }
+
+  send(text: string): void {
+    this.#conn.command("stdin", text);
+  }
+
+  endInput(): void {
+    this.#conn.command("stdin_eof");
+  }
+
+  retry(): void {
+    this.#conn.command("retry");
+  }
+
+  /** What is left to do between frames; true when it is all done. */
+  work(): boolean {
+    const rebuilt = this.intake.step(REBUILD_MS);
+    if (this.#generation !== this.intake.generation) {
+      this.#generation = this.intake.generation;
+      this.classifier = new Classifier(this.store);
+    }
+    const classified = this.classifier.step(CLASSIFY_MS);
+    return rebuilt && classified;
+  }
+
+  // ---- Receiver ---------------------------------------------------------------------------
+
+  epoch(_epoch: string, previous: string): void {
+    if (previous !== "" || this.snapshotTaken !== null) this.intake.clear();
+    this.stat = null;
+    this.bye = null;
+    this.snapshotTaken = null;
+    this.#killed = false;
+  }
+
+  take(message: KernelMessage, bytes: Uint8Array): void {
+    this.#heardAt = this.now();
+    this.#kernelMs = message.sent_ms;
+    this.isGone = false;
+    if (message.kind === "log") this.#takeLog(message, bytes);
+    if (message.kind === "logstat") this.#takeStat(message);
+    if (message.kind === "bye") this.bye = message.reason;
+    this.#finish();
+    this.#changed();
+  }
+
+  holes(): Hole[] {
+    if (this.bye || this.snapshotTaken !== null) return [];
+    this.#giveUp();
+    return STREAMS.map((stream) => ({ stream, ranges: this.#missing(stream) }));
+  }
+
+  silent(silent: boolean): void {
+    this.isSilent = silent;
+    this.#changed();
+  }
+
+  have(): number {
+    return 0;
+  }
+
+  // ---- other sources ----------------------------------------------------------------------
+
+  /** The host says that the comm is dead: the kernel was restarted or shut down. */
+  kernelGone(): void {
+    this.isGone = true;
+    this.#changed();
+  }
+
+  /** Show what was saved with the notebook. */
+  load(snapshot: LogSnapshot): void {
+    if (this.#conn.heard) return;
+    const encoder = new TextEncoder();
+    for (const { stream, offset, text, at_ms } of snapshot.pieces)
+      this.intake.take(stream, offset, encoder.encode(text), at_ms, offset);
+    for (const name of STREAMS) this.intake.finish(name);
+    this.snapshotTaken = snapshot.taken_ms;
+    this.stat = statOf(snapshot);
+    this.#changed();
+  }
+
+  fail(error: unknown): void {
+    this.error = error instanceof Error ? error.message : String(error);
+    this.#changed();
+  }
+
+  #takeLog({ stream, offset, at_ms, missing }: LogMessage, bytes: Uint8Array): void {
+    this.intake.take(stream, offset, bytes, at_ms, missing);
+    const now = this.now();
+    this.#rates.push([now, this.store.rows]);
+    while (this.#rates[0] && this.#rates[0][0] < now - RATE_MS * 2) this.#rates.shift();
+  }
+
+  #takeStat(stat: LogStatMessage): void {
+    this.stat = stat;
+    this.#statAt = this.now();
+    if (this.earlier > 0 && this.earlier <= LOAD_BYTES && !this.intake.loading) this.loadEarlier();
+  }
+
+  /** Bytes missing in a stream: holes, and what the kernel has beyond the last one here. */
+  #missing(stream: StreamName): [number, number][] {
+    const { stat, intake } = this;
+    const holes = intake.holes(stream);
+    // While the command runs the push brings the rest; afterwards it has to be asked for.
+    if (stat?.status !== "completed" || holes.length > 0) return holes;
+    const end = stream === "stdout" ? stat.stdout_bytes : stat.stderr_bytes;
+    const from = stream === "stdout" ? stat.stdout_from : stat.stderr_from;
+    const next = intake.started(stream) ? intake.next(stream) : Math.max(from, end - LOAD_BYTES);
+    return this.now() - this.#heardAt > 1000 && end > next ? [[next, end - 1]] : holes;
+  }
+
+  #giveUp(): void {
+    const open = STREAMS.filter((name) => this.intake.waits(name));
+    if (open.length === 0) this.#holeSince = 0;
+    else if (this.#holeSince === 0) this.#holeSince = this.now();
+    else if (this.now() - this.#holeSince > GIVE_UP_MS) {
+      for (const name of open) this.intake.giveUp(name);
+      this.#holeSince = 0;
+    }
+  }
+
+  /** The command has ended and every byte is here: the last lines are final. */
+  #finish(): void {
+    const { stat, intake } = this;
+    if (stat?.status !== "completed") return;
+    if (intake.next("stdout") >= stat.stdout_bytes) intake.finish("stdout");
+    if (intake.next("stderr") >= stat.stderr_bytes) intake.finish("stderr");
+  }
+
+  #ranMs(): number | null {
+    const { stat } = this;
+    if (!stat || stat.started_ms === null) return null;
+    if (stat.ended_ms !== null) return stat.ended_ms - stat.started_ms;
+    if (stat.status !== "running" || this.#kernelMs === 0) return null;
+    return this.#kernelMs + this.now() - this.#heardAt - stat.started_ms;
+  }
+
+  #changed(): void {
+    for (const changed of this.#views) changed();
+  }
+}
+
+function statOf(snapshot: LogSnapshot): LogStatMessage {
+  return {
+    kind: "logstat",
+    epoch: "",
+    batch: 0,
+    sent_ms: snapshot.taken_ms,
+    state: snapshot.state,
+    status: snapshot.status,
+    exit_status: snapshot.exit_status,
+    started_ms: snapshot.started_ms,
+    ended_ms: snapshot.ended_ms,
+    stdout_bytes: snapshot.stdout_bytes,
+    stderr_bytes: snapshot.stderr_bytes,
+    stdout_from: 0,
+    stderr_from: 0,
+    lost: 0,
+    bytes: 0,
+    max_bytes: 0,
+  };
+}
