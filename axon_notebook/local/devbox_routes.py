@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from .answers import Refusal
 from .devbox_files import DownloadEndpoint, FileRoutes
+from .devbox_params import CreateDevbox
 from .devbox_records import DevboxRecord
-from .devboxes import CreateDevbox, Devboxes, devbox_view
+from .devboxes import Devboxes, devbox_view
 from .execution_routes import ExecutionRoutes
 from .http_bodies import held, json_get, json_post, read, request_id
 from .repeats import Repeats

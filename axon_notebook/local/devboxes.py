@@ -15,24 +15,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from .answers import Refusal
 from .bell import Bell
+from .devbox_params import (
+    CreateDevbox,
+    broker_mounts,
+    files_to_mount,
+    launch_commands,
+    record_for,
+)
 from .devbox_records import DevboxRecord, DevboxRecords, ExecutionRecord, Transition
 from .executions import Executions, now_ms
 from .output_log import LIMIT
 from .processes import command_environment, end_marked, marked_processes
 
-__all__ = ["CreateDevbox", "Devboxes", "MountHook", "devbox_view"]
+__all__ = ["Devboxes", "MountHook", "devbox_view"]
 
 #: Called with a devbox and its broker mounts.
 MountHook = Callable[[DevboxRecord, list[dict[str, Any]]], Awaitable[None]]
@@ -48,40 +51,7 @@ KEPT_MS: Final = 28 * 24 * 3600 * 1000
 #: Seconds between two looks for processes that commands left in the background.
 LOOK_EACH: Final = 60.0
 
-#: What Runloop offers and a directory cannot, by request field.
-ELSEWHERE: Final = (
-    "blueprint_id",
-    "blueprint_name",
-    "code_mounts",
-    "entrypoint",
-    "gateways",
-    "mcp",
-    "secrets",
-    "snapshot_id",
-    "tunnel",
-)
-
 logger = logging.getLogger(__name__)
-
-
-class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /v1/devboxes``."""
-
-    name: str | None = None
-    metadata: dict[str, str] | None = None
-    environment_variables: dict[str, str] | None = None
-    file_mounts: dict[str, str] | None = None
-    launch_parameters: dict[str, Any] | None = None
-    mounts: list[dict[str, Any]] | None = None
-    blueprint_id: Any = None
-    blueprint_name: Any = None
-    code_mounts: Any = None
-    entrypoint: Any = None
-    gateways: Any = None
-    mcp: Any = None
-    secrets: Any = None
-    snapshot_id: Any = None
-    tunnel: Any = None
 
 
 class Devboxes:
@@ -136,7 +106,7 @@ class Devboxes:
         Raises:
             Refusal: 400, with the field that cannot be honoured here.
         """
-        record = self._checked(wanted)
+        record = record_for(wanted)
         if (brokers := broker_mounts(record)) and self.check_mounts is not None:
             await self.check_mounts(record, brokers)
         directory = self.directory(record.id)
@@ -147,7 +117,7 @@ class Devboxes:
         except OSError as error:
             await asyncio.to_thread(_delete, directory.parent)
             raise Refusal(400, f"A file cannot be mounted: {error.strerror}.") from None
-        commands = (wanted.launch_parameters or {}).get("launch_commands") or []
+        commands = launch_commands(wanted)
         if not commands and not (brokers and self.on_devbox_created):
             self._become(record, "running")
             return record
@@ -282,37 +252,6 @@ class Devboxes:
             self._background = bool(ids) and any(marked_processes(ids, of_commands=True))
         return self._background
 
-    def _checked(self, wanted: CreateDevbox) -> DevboxRecord:
-        for field in ELSEWHERE:
-            if getattr(wanted, field):
-                raise Refusal(400, f"{field} is not available in the local service.")
-        for mount in wanted.mounts or []:
-            if mount.get("type") not in ("broker_mount", "file_mount"):
-                raise Refusal(400, "mounts: only broker_mount and file_mount are available here.")
-            if mount["type"] == "broker_mount" and not isinstance(mount.get("axon_id"), str):
-                raise Refusal(400, "mounts: a broker_mount needs axon_id.")
-        commands = (wanted.launch_parameters or {}).get("launch_commands") or []
-        if not isinstance(commands, list) or not all(isinstance(c, str) for c in commands):
-            raise Refusal(400, "launch_parameters.launch_commands must be an array of strings.")
-        variables = wanted.environment_variables or {}
-        if any(
-            "\0" in name + value or "=" in name or not name for name, value in variables.items()
-        ):
-            raise Refusal(
-                400, "environment_variables: a name is empty or has =, or there is a NUL."
-            )
-        files_to_mount(wanted)
-        return DevboxRecord(
-            id=f"dbx_{secrets.token_hex(11)}",
-            create_time_ms=now_ms(),
-            status="provisioning",
-            name=wanted.name,
-            metadata=wanted.metadata or {},
-            environment_variables=variables,
-            launch_parameters=wanted.launch_parameters or {},
-            mounts=wanted.mounts or [],
-        )
-
     def _boot_later(
         self, record: DevboxRecord, brokers: list[dict[str, Any]], commands: list[str]
     ) -> None:
@@ -389,32 +328,6 @@ class Devboxes:
                 self._records.forget(record.id)
             elif record.status == "shutdown" and self.directory(record.id).exists():
                 await asyncio.to_thread(_delete, self.directory(record.id))
-
-
-def broker_mounts(record: DevboxRecord) -> list[dict[str, Any]]:
-    """Return the mounts that ask for a broker."""
-    return [mount for mount in record.mounts if mount.get("type") == "broker_mount"]
-
-
-def files_to_mount(wanted: CreateDevbox) -> dict[str, str]:
-    """Return path → content of the files to write, the paths relative to the devbox.
-
-    Raises:
-        Refusal: 400 for a target outside the devbox's directory.
-    """
-    files = dict(wanted.file_mounts or {})
-    for mount in wanted.mounts or []:
-        if mount.get("type") == "file_mount":
-            files[str(mount.get("target", ""))] = str(mount.get("content", ""))
-    inside = {}
-    for target, content in files.items():
-        path = os.path.normpath(target.removeprefix("~/"))
-        if path.startswith(("/", "..")) or path == "." or "\0" in path:
-            raise Refusal(
-                400, "A file to mount must be inside the devbox: give its target relative to ~."
-            )
-        inside[path] = content
-    return inside
 
 
 def devbox_view(record: DevboxRecord, directory: Path) -> dict[str, Any]:

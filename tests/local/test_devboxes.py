@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from axon_notebook.local.answers import Refusal
+from axon_notebook.local.devbox_params import CreateDevbox
 from axon_notebook.local.devbox_records import DevboxRecord
-from axon_notebook.local.devboxes import KEPT_MS, CreateDevbox, Devboxes, devbox_view
+from axon_notebook.local.devboxes import KEPT_MS, Devboxes, devbox_view
 from axon_notebook.local.executions import now_ms
 from axon_notebook.local.processes import marked_processes
 
