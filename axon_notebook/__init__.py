@@ -28,6 +28,7 @@ _HOMES = {
     "Devbox": "devbox",
     "EventViewer": "widgets.event_viewer",
     "Execution": "execution",
+    "ExecutionLog": "widgets.execution_log",
     "Subscription": "wire.subscription",
     "connect": "client",
 }
@@ -40,6 +41,7 @@ __all__ = [
     "Devbox",
     "EventViewer",
     "Execution",
+    "ExecutionLog",
     "Subscription",
     "connect",
     "load_ipython_extension",
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from .execution import Execution
     from .models import AxonEvent
     from .widgets.event_viewer import EventViewer
+    from .widgets.execution_log import ExecutionLog
     from .wire.subscription import Subscription
 
 

@@ -1,0 +1,235 @@
+"""The output of a command in a notebook cell, like in a good terminal."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+import uuid
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import traitlets
+
+from ..errors import AxonError, ParameterError
+from ..models import ExecutionInfo, OutputChunk
+from ..wire.stream import StreamState
+from .live import STATIC, LiveWidget
+from .output_store import OutputStore
+from .snapshot import shown
+
+if TYPE_CHECKING:
+    from ..execution import Execution
+
+__all__ = ["ExecutionLog"]
+
+DEFAULT_BYTES: Final = 256 * 1024 * 1024
+SAVED_BYTES: Final = 100_000  # of the newest output stay in a saved notebook
+SAVED_LINES: Final = 400
+TEXT_LINES: Final = 10
+_CONTROL: Final = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
+
+
+class ExecutionLog(LiveWidget):
+    """Show what *execution* prints, live; lives until :meth:`close`.
+
+    ::
+
+        execution = devbox.run("pytest -q")
+        ExecutionLog(execution)
+
+    Colours, progress bars and cursor movements look as in a terminal; searching,
+    folding and scrolling happen in the page, also while a cell runs.  Closing
+    the log leaves the command running.
+
+    Args:
+        execution: The command; its connection is borrowed.
+        height: In pixels.
+        max_bytes: Of output to keep in the kernel; the oldest goes first, and the
+            log says how much.
+        snapshot: ``False`` saves no output with the notebook.
+        stdin: Whether the command was run with ``stdin=True`` and may be written to.
+        keep: Do not close the log that the same cell made before.
+    """
+
+    _esm = STATIC / "execution-log.js"
+
+    execution_id = traitlets.Unicode("").tag(sync=True)
+    streams = traitlets.Enum(["both", "stdout", "stderr", "apart"], default_value="both").tag(
+        sync=True
+    )
+    follow = traitlets.Bool(True).tag(sync=True)
+    wrap = traitlets.Bool(False).tag(sync=True)
+    times = traitlets.Bool(False).tag(sync=True)
+    numbers = traitlets.Bool(True).tag(sync=True)
+    fold = traitlets.Bool(False).tag(sync=True)
+    stdin = traitlets.Bool(False).tag(sync=True)
+    _snapshot = traitlets.Bytes(b"").tag(sync=True)
+
+    def __init__(
+        self,
+        execution: Execution,
+        *,
+        height: int = 480,
+        max_bytes: int = DEFAULT_BYTES,
+        snapshot: bool = True,
+        stdin: bool = False,
+        keep: bool = False,
+        **traits: Any,
+    ) -> None:
+        if max_bytes < 1:
+            raise ParameterError(f"max_bytes is {max_bytes}: give at least 1")
+        super().__init__(
+            keep=keep,
+            title=execution.command or execution.id,
+            execution_id=execution.id,
+            height=height,
+            stdin=stdin,
+            **traits,
+        )
+        self._execution = execution
+        self._saves = snapshot
+        self._store = OutputStore(max_bytes=max_bytes, started_ms=_started_ms(execution.id))
+        feed = self.start_feed(self._store, f"axon-feed {execution.id}")
+        self._feed_notify = feed.notify
+        self._subscription = execution.follow(
+            sink=self._sink, on_end=self._ended, on_state=self._state_changed
+        )
+
+    def text(self, stream: str = "both") -> str:
+        """Return what is kept of ``"stdout"``, ``"stderr"`` or ``"both"``, as it was printed."""
+        raws = [p.raw for p in self._store.pieces() if stream in ("both", p.stream)]
+        return b"".join(raws).decode("utf-8", "replace")
+
+    def stats(self) -> dict[str, Any]:
+        """Return counters: of what is kept and of what pages have acknowledged."""
+        pump = self._feed.stats() if self._feed is not None else {}
+        return {**self._store.stat(), **pump}
+
+    def __repr__(self) -> str:
+        return f"<ExecutionLog {self.title!r} {self._status()}>"
+
+    # -- what LiveWidget asks for
+
+    def stop_source(self) -> None:
+        """Close the subscription; the command goes on."""
+        self._subscription.close()
+
+    def on_page_message(self, message: Mapping[str, Any]) -> None:
+        """Carry out a button."""
+        name, value = message.get("name"), str(message.get("value", ""))
+        try:
+            if name == "kill":
+                self._execution.kill()
+            elif name == "stdin":
+                self._execution.send_stdin(value)
+            elif name == "stdin_eof":
+                self._execution.close_stdin()
+            elif name == "retry":
+                self._subscription.reconnect()
+            elif name == "close":
+                self.close()
+        except AxonError as error:
+            # There is no cell to fail: the log itself says it.
+            note = OutputChunk("stderr", 0, f"\r\n[{error}]\r\n")
+            self._sink(note)
+
+    def static_html(self) -> str:
+        """Return the newest output as plain, escaped text."""
+        head = f"<b>{html.escape(shown(self.title))}</b> · {html.escape(self._status())}"
+        lines = self._plain_lines()[-SAVED_LINES:]
+        body = html.escape("\n".join(lines))
+        return (
+            f'<div style="font-family: system-ui, sans-serif; font-size: 13px;">{head}</div>'
+            f'<pre style="font-size: 12px; overflow: auto;">{body}</pre>'
+        )
+
+    def static_text(self) -> str:
+        """Return the last lines."""
+        return "\n".join(
+            [f"{shown(self.title)} · {self._status()}", *self._plain_lines()[-TEXT_LINES:]]
+        )
+
+    def close(self, reason: str = "closed") -> None:
+        """End the log and the display; the last output stays as HTML.  Idempotent."""
+        if not self._closed and reason != "replaced":
+            self._snapshot = self._packed_snapshot()
+        super().close(reason)
+
+    # -- from the reader threads
+
+    def _sink(self, chunk: OutputChunk) -> None:
+        self._store.append(chunk)
+        self._feed_notify(stat=bool(chunk.missing))
+
+    def _state_changed(self, stream: str, state: StreamState) -> None:
+        self._store.change(stream, state)
+        self._feed_notify(stat=True)
+
+    def _ended(self, error: AxonError | None) -> None:
+        info: ExecutionInfo | None = None
+        if error is None and not self._closed:
+            try:
+                info = self._execution.status()
+            except AxonError as caught:
+                error = caught
+        self._store.finish(info, str(error) if error else "")
+        self._feed_notify(stat=True)
+        if not self._closed:
+            self.refresh()
+
+    # -- what is saved
+
+    def _status(self) -> str:
+        stat = self._store.stat()
+        if stat["exit_status"] is not None:
+            return f"exit status {stat['exit_status']}"
+        reason = stat["state"].get("reason")
+        return f"{stat['state']['name']}{f': {reason}' if reason else ''}"
+
+    def _plain_lines(self) -> list[str]:
+        if not self._saves:
+            return []
+        raw = b"".join(piece.raw for piece in self._newest())
+        text = _CONTROL.sub("", raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+        return [shown(line.rsplit("\r", 1)[-1], 2000) for line in text.split("\n")]
+
+    def _newest(self) -> list[Any]:
+        pieces = self._store.pieces()
+        size, first = 0, len(pieces)
+        while first > 0 and size < SAVED_BYTES:
+            first -= 1
+            size += len(pieces[first].raw)
+        return pieces[first:]
+
+    def _packed_snapshot(self) -> bytes:
+        stat = self._store.stat()
+        names = ("state", "status", "exit_status", "started_ms", "ended_ms")
+        counts = ("stdout_bytes", "stderr_bytes")
+        pieces = [
+            {
+                "stream": p.stream,
+                "offset": p.offset,
+                "at_ms": p.at_ms,
+                "text": p.raw.decode("utf-8", "replace"),
+            }
+            for p in (self._newest() if self._saves else [])
+        ]
+        body = {
+            "version": 1,
+            "taken_ms": int(time.time() * 1000),
+            **{name: stat[name] for name in (*names, *counts)},
+            "pieces": pieces,
+        }
+        return zlib.compress(msgspec.json.encode(body), 6)
+
+
+def _started_ms(execution_id: str) -> int | None:
+    """Execution ids are UUIDs of version 7: they begin with the time they were made."""
+    try:
+        made = uuid.UUID(execution_id)
+    except ValueError:
+        return None
+    return made.int >> 80 if made.version == 7 else None
