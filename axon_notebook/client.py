@@ -126,6 +126,18 @@ class Client:
         """
         return Devbox(self._api, self._api.get_devbox(devbox_id))
 
+    def running_devbox(self, name: str) -> Devbox | None:
+        """Return the newest running devbox with exactly this name, if there is one."""
+        after: str | None = None
+        while True:
+            page = self._api.list_devboxes(status="running", limit=100, starting_after=after)
+            for info in page.devboxes:
+                if info.name == name:
+                    return Devbox(self._api, info)
+            if not page.has_more or not page.devboxes:
+                return None
+            after = page.devboxes[-1].id
+
     def create_devbox(
         self,
         name: str | None = None,
