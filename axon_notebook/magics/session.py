@@ -14,6 +14,7 @@ from .status import Task
 if TYPE_CHECKING:
     from ..axon import Axon
     from ..client import Client
+    from ..execution import Execution
     from ..sql.schema import Schema
 
 __all__ = ["Last", "Session", "label"]
@@ -61,6 +62,7 @@ class Session:
         self.aliases: dict[str, Axon] = {}
         self.current: Axon | None = None
         self.last: Last | None = None
+        self.execution: Execution | None = None  # of the last %axon run or %axon logs
         self.milliseconds: float | None = None  # of the last request
         self._client: Client | None = None
         self._schemas: dict[str, tuple[Schema, float]] = {}
