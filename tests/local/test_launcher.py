@@ -398,3 +398,34 @@ def test_the_launcher_imports_no_web_library() -> None:
     )
 
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"
+
+
+def test_the_service_runs_without_its_compiled_helpers(
+    home: Path, wire_to: Callable[[ServiceAddress], Any]
+) -> None:
+    """On Windows there is no uvloop, and httptools may be missing; both only make it faster."""
+    script = (
+        "import sys; sys.modules['uvloop'] = sys.modules['httptools'] = None;"
+        "from axon_notebook.local.cli import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", script, "serve", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as served:
+        assert served.stdout is not None
+        served.stdout.readline()
+        wire = wire_to(ensure_service(home))
+        axon_id = wire.create()
+        sequence = wire.publish(axon_id).json["sequence"]
+        with wire.connect() as reader:
+            reader.sendall(wire.head("GET", f"/v1/axons/{axon_id}/subscribe/sse"))
+            raw = b""
+            while b"\n\n" not in raw:
+                raw += reader.recv(4096)
+            stopped = stop_service(home)
+            while data := reader.recv(4096):
+                raw += data
+        code = served.wait(20)
+
+    assert (sequence, stopped, code) == (1, True, 0)
+    assert b'data: {"sequence":1,' in raw
+    assert b'"message":"Server is stopping."' in raw
+    assert "Traceback" not in (home / "service.log").read_text()

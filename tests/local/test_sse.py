@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import resource
 import socket
 import threading
 import time
@@ -236,6 +237,28 @@ def test_a_burst_reaches_every_one_of_two_hundred_readers(wire: Any) -> None:
 
     assert len(bodies) == 1
     assert sequences(bodies.pop()) == list(range(1, 11))
+
+
+@pytest.mark.slow
+def test_a_thousand_readers_get_the_event_and_one_more_is_refused(
+    home: Path, wire_to: Callable[[ServiceAddress], Any]
+) -> None:
+    """The limit is 1,024; the service raises its own file limit to hold them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4096, hard)), hard))
+    address = ensure_service(home)
+    wire = wire_to(address)
+    axon_id = wire.create()
+    with ExitStack() as stack:
+        followers = [stack.enter_context(Follower(wire, path(axon_id))) for _ in range(1024)]
+        refused = wire.ask("GET", path(axon_id))
+        wire.publish(axon_id)
+        bodies = {follower.until(1) for follower in followers}
+
+        assert (refused.status, refused.message) == (503, "Too many streams.")
+        assert refused.headers["retry-after"] == "5"
+        assert len(bodies) == 1
+        assert psutil.Process(address.pid).memory_info().rss < 300 * 1024 * 1024
 
 
 def test_stop_with_a_hundred_open_streams_ends_each_with_a_word(
