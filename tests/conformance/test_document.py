@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -102,6 +103,14 @@ def test_each_correction_names_its_source() -> None:
     for correction in corrections:
         assert correction.keys() == {"where", "published", "served", "source"}
         assert all(correction.values())
+
+
+def test_the_documentation_tells_each_correction() -> None:
+    """Whoever reads before trying must find them, too."""
+    text = (Path(__file__).parents[2] / "docs" / "service.md").read_text("utf-8")
+
+    missing = [c["where"] for c in DOCUMENT["x-corrections"] if c["served"] not in text]
+    assert missing == []
 
 
 def test_every_operation_describes_its_errors() -> None:
