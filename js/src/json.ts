@@ -39,6 +39,7 @@ function keepDigits(token: string): string {
 
 function isExact(token: string): boolean {
   const value = Number(token);
+  if (!Number.isFinite(value)) return false;
   return Number.isInteger(value)
     ? Number.isSafeInteger(value)
     : token.replace(/\D/g, "").length < 17;

@@ -5,7 +5,8 @@
 //   type:tool.*,turn.*       also source: and origin:; * stands for anything, commas for "or"
 //   seq:100..200             also seq:100.. and seq:..200
 //   after:10:02  before:…    time of day on the page's clock, or a date: 2026-11-22T10:02
-//   usage.in>1000            a field of a JSON payload: = != > >= < <= ~ (contains)
+//   usage.in>1000            a field of a JSON payload: = != > >= < <= ~ (contains); of an array
+//                            any item will do, and != asks that none is equal
 //   -anything                leaves out what it names
 //
 // Terms are joined by "and". Cheap terms run first; a payload is only parsed for an event
@@ -238,10 +239,9 @@ function pathTerm(path: string, operator: string, raw: string): Body {
     make: () => (chunk, slot) => {
       const payload = chunk.payload[slot]!;
       // Parsing is the dear part; a payload without the key cannot have the field.
-      if (operator !== "!=" && last !== "*" && !/^\d+$/.test(last) && !payload.includes(last))
-        return false;
+      if (last !== "*" && !/^\d+$/.test(last) && !payload.includes(last)) return false;
       const found = valuesAt(parsed(payload), keys);
-      return operator === "!=" ? !found.some((item) => !decide(item)) : found.some(decide);
+      return operator === "!=" ? found.length > 0 && found.every(decide) : found.some(decide);
     },
   };
 }
@@ -288,7 +288,8 @@ function parsed(payload: string): unknown {
 /** All values under a path; `*` and arrays without an index stand for every item. */
 function valuesAt(value: unknown, keys: readonly string[]): unknown[] {
   const [key, ...rest] = keys;
-  if (key === undefined) return value === undefined ? [] : [value];
+  if (key === undefined)
+    return Array.isArray(value) ? [value, ...value] : value === undefined ? [] : [value];
   if (typeof value !== "object" || value === null) return [];
   if (Array.isArray(value) && !/^(\d+|\*)$/.test(key)) {
     return value.flatMap((item) => valuesAt(item, keys));

@@ -1,0 +1,114 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import type { EventRecord } from "../../src/protocol.ts";
+import { compileFilter, FilterError, split } from "../../src/viewer/filter.ts";
+import { pattern, shapeOf } from "../../src/viewer/pattern.ts";
+import { facetState, setFacet, withTerm } from "../../src/viewer/terms.ts";
+import { storeOf } from "./make.ts";
+
+interface Cases {
+  tz_offset_min: number;
+  events: EventRecord[];
+  filters: { filter: string; shows: number[] }[];
+  errors: string[];
+}
+
+const path = new URL("../../../tests/widgets/filter_cases.json", import.meta.url);
+const cases = JSON.parse(readFileSync(path, "utf8")) as Cases;
+const store = storeOf(cases.events);
+
+function shown(filter: string): number[] {
+  const { test: passes } = compileFilter(filter, store, cases.tz_offset_min);
+  const chunk = store.chunks.get(0)!;
+  return cases.events.map((event) => event.sequence).filter((sequence) => passes(chunk, sequence));
+}
+
+describe("filter", () => {
+  // The cases are shared with the kernel's filter: both must show the same events.
+  test.each(cases.filters)("$filter", ({ filter, shows }) => {
+    expect(shown(filter)).toEqual(shows);
+  });
+
+  test.each(cases.errors)("%s is refused with a reason", (filter) => {
+    expect(() => compileFilter(filter, store, 0)).toThrow(FilterError);
+  });
+
+  test("words, quotes and patterns are split where a reader would", () => {
+    expect(split('type:a "two words" -x /a b/i k="v w"')).toEqual([
+      "type:a",
+      '"two words"',
+      "-x",
+      "/a b/i",
+      'k="v w"',
+    ]);
+  });
+});
+
+describe("patterns", () => {
+  const endless = [
+    "(a+)+",
+    "(a*b?)*",
+    "((x|y+)z)*",
+    "(a{2,})+",
+    "(?:\\w+\\s?)*$",
+    "(a|a)*b",
+    "(\\w|-)+",
+    "(a+){10}",
+    "(a?b?)*",
+  ];
+
+  test.each(endless)("%s could run for ever and is refused", (source) => {
+    expect(() => pattern(source, "")).toThrow(/for ever/);
+  });
+
+  test.each([
+    "a+b*",
+    "(ab)+",
+    "[+*(]+",
+    "\\(a+\\)+",
+    "(a|b)*",
+    "(a+)?",
+    "(?<year>\\d{4})+",
+    "retry \\d+",
+  ])("%s is taken", (source) => {
+    expect(shapeOf(source).nested).toBe(false);
+    expect(() => pattern(source, "")).not.toThrow();
+  });
+
+  // Three open repetitions cost the fourth power of the length; whole, this would take minutes.
+  test("on hostile text a pattern gives up instead of blocking the page", () => {
+    const slow = pattern(".*.*.*x$", "");
+
+    expect(slow.test("a".repeat(100_000))).toBe(false);
+    expect(slow.test(`${"a".repeat(100)}x`)).toBe(true);
+  });
+
+  test("on ordinary text a pattern sees all of it, also past the first prefix", () => {
+    const { test: passes } = pattern("begin.*middle.*end$", "");
+
+    expect(passes(`begin ${"word ".repeat(300)}middle ${"word ".repeat(300)}end`)).toBe(true);
+    expect(passes(`begin ${"word ".repeat(300)}middle end of nothing`)).toBe(false);
+  });
+});
+
+describe("editing a filter from buttons", () => {
+  test("a facet is asked for, joined by a second, left out, and dropped again", () => {
+    const one = setFacet("word", "type", "tool.call", "only");
+    const two = setFacet(one, "type", "tool.result", "only");
+
+    expect(two).toBe("word type:tool.call,tool.result");
+    expect(setFacet(two, "type", "tool.call", "not")).toBe("word type:tool.result -type:tool.call");
+    expect(setFacet(one, "type", "tool.call", "any")).toBe("word");
+    expect([...facetState(two, "type").only]).toEqual(["tool.call", "tool.result"]);
+  });
+
+  test("a name with spaces survives", () => {
+    const text = setFacet("", "source", 'my "own" source', "only");
+
+    expect([...facetState(text, "source").only]).toEqual(['my "own" source']);
+  });
+
+  test("a term is added once", () => {
+    expect(withTerm(withTerm("a", "b=1"), "b=1")).toBe("a b=1");
+  });
+});
