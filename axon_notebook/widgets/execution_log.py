@@ -17,7 +17,7 @@ from ..errors import AxonError, ParameterError
 from ..models import ExecutionInfo, OutputChunk
 from ..wire.stream import StreamState
 from .live import STATIC, LiveWidget
-from .output_store import OutputStore
+from .output_store import OutputStore, Piece
 from .snapshot import shown
 
 if TYPE_CHECKING:
@@ -29,7 +29,16 @@ DEFAULT_BYTES: Final = 256 * 1024 * 1024
 SAVED_BYTES: Final = 100_000  # of the newest output stay in a saved notebook
 SAVED_LINES: Final = 400
 TEXT_LINES: Final = 10
-_CONTROL: Final = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.")
+LINE_CHARS: Final = 2000
+YOUNG_MS: Final = 1000  # a command that is over, but no older, has ended about now
+
+# What moves a cursor, paints, or talks to a terminal; unfinished strings end with their line.
+_CONTROL: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x9c\n]{0,4096}"
+    r"(?:\x07|\x18|\x1a|\x9c|\x1b\\)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
 
 
 class ExecutionLog(LiveWidget):
@@ -91,6 +100,7 @@ class ExecutionLog(LiveWidget):
         )
         self._execution = execution
         self._saves = snapshot
+        self._was_over: bool | None = None  # before this log began to read; None: not known yet
         self._store = OutputStore(max_bytes=max_bytes, started_ms=_started_ms(execution.id))
         feed = self.start_feed(self._store, f"axon-feed {execution.id}")
         self._feed_notify = feed.notify
@@ -99,7 +109,13 @@ class ExecutionLog(LiveWidget):
         )
 
     def text(self, stream: str = "both") -> str:
-        """Return what is kept of ``"stdout"``, ``"stderr"`` or ``"both"``, as it was printed."""
+        """Return what is kept of ``"stdout"``, ``"stderr"`` or ``"both"``, as it was printed.
+
+        Raises:
+            ParameterError: If *stream* is none of the three.
+        """
+        if stream not in ("both", "stdout", "stderr"):
+            raise ParameterError(f'stream {stream!r} is none of "stdout", "stderr" and "both"')
         raws = [p.raw for p in self._store.pieces() if stream in ("both", p.stream)]
         return b"".join(raws).decode("utf-8", "replace")
 
@@ -119,38 +135,28 @@ class ExecutionLog(LiveWidget):
 
     def on_page_message(self, message: Mapping[str, Any]) -> None:
         """Carry out a button."""
-        name, value = message.get("name"), str(message.get("value", ""))
+        if message.get("kind") != "cmd":
+            return
         try:
-            if name == "kill":
-                self._execution.kill()
-            elif name == "stdin":
-                self._execution.send_stdin(value)
-            elif name == "stdin_eof":
-                self._execution.close_stdin()
-            elif name == "retry":
-                self._subscription.reconnect()
-            elif name == "close":
-                self.close()
+            self._carry_out(message.get("name"), str(message.get("value", "")))
+            note = ""
         except AxonError as error:
-            # There is no cell to fail: the log itself says it.
-            note = OutputChunk("stderr", 0, f"\r\n[{error}]\r\n")
-            self._sink(note)
+            note = str(error)  # there is no cell to fail: the log itself says it
+        if note != self._store.note:
+            self._store.note = note
+            self._feed_notify(stat=True)
 
     def static_html(self) -> str:
         """Return the newest output as plain, escaped text."""
-        head = f"<b>{html.escape(shown(self.title))}</b> · {html.escape(self._status())}"
-        lines = self._plain_lines()[-SAVED_LINES:]
-        body = html.escape("\n".join(lines))
-        return (
-            f'<div style="font-family: system-ui, sans-serif; font-size: 13px;">{head}</div>'
-            f'<pre style="font-size: 12px; overflow: auto;">{body}</pre>'
-        )
+        head = f"<b>{html.escape(shown(self.title))}</b> · {html.escape(shown(self._status()))}"
+        body = html.escape("\n".join(self._plain_lines()))
+        shown_lines = f'<pre style="overflow: auto;">{body}</pre>' if body else ""
+        return f'<div style="font-family: system-ui, sans-serif;">{head}</div>{shown_lines}'
 
     def static_text(self) -> str:
         """Return the last lines."""
-        return "\n".join(
-            [f"{shown(self.title)} · {self._status()}", *self._plain_lines()[-TEXT_LINES:]]
-        )
+        head = f"{shown(self.title)} · {shown(self._status())}"
+        return "\n".join([head, *self._plain_lines()[-TEXT_LINES:]])
 
     def close(self, reason: str = "closed") -> None:
         """End the log and the display; the last output stays as HTML.  Idempotent."""
@@ -167,6 +173,8 @@ class ExecutionLog(LiveWidget):
     def _state_changed(self, stream: str, state: StreamState) -> None:
         self._store.change(stream, state)
         self._feed_notify(stat=True)
+        if state.name == "live" and stream == "stdout" and self._was_over is None:
+            self._was_over = self._is_over()
 
     def _ended(self, error: AxonError | None) -> None:
         info: ExecutionInfo | None = None
@@ -175,10 +183,35 @@ class ExecutionLog(LiveWidget):
                 info = self._execution.status()
             except AxonError as caught:
                 error = caught
-        self._store.finish(info, str(error) if error else "")
+        ended_ms = self._ended_ms() if info else None
+        self._store.finish(info, str(error) if error else "", ended_ms=ended_ms)
         self._feed_notify(stat=True)
         if not self._closed:
             self.refresh()
+
+    def _is_over(self) -> bool:
+        """Ask whether the command has ended already: then nobody knows when."""
+        try:
+            return self._execution.status().status == "completed"
+        except AxonError:
+            return False  # the streams meet the same trouble, and say so
+
+    def _ended_ms(self) -> int | None:
+        now, started = int(time.time() * 1000), self._store.started_ms
+        young = started is not None and now - started < YOUNG_MS
+        return None if self._was_over and not young else now
+
+    def _carry_out(self, name: object, value: str) -> None:
+        if name == "kill":
+            self._execution.kill()
+        elif name == "stdin":
+            self._execution.send_stdin(value)
+        elif name == "stdin_eof":
+            self._execution.close_stdin()
+        elif name == "retry":
+            self._subscription.reconnect()
+        elif name == "close":
+            self.close()
 
     # -- what is saved
 
@@ -190,14 +223,15 @@ class ExecutionLog(LiveWidget):
         return f"{stat['state']['name']}{f': {reason}' if reason else ''}"
 
     def _plain_lines(self) -> list[str]:
-        if not self._saves:
-            return []
-        raw = b"".join(piece.raw for piece in self._newest())
+        """The newest output as text: of a line that was overwritten, what came last."""
+        raw = b"".join(piece.raw for piece in self._newest())[-SAVED_BYTES:]
         text = _CONTROL.sub("", raw.decode("utf-8", "replace").replace("\r\n", "\n"))
-        return [shown(line.rsplit("\r", 1)[-1], 2000) for line in text.split("\n")]
+        lines = text.removesuffix("\n").split("\n")[-SAVED_LINES:] if text else []
+        return [shown(line.rstrip("\r").rsplit("\r", 1)[-1], LINE_CHARS) for line in lines]
 
-    def _newest(self) -> list[Any]:
-        pieces = self._store.pieces()
+    def _newest(self) -> list[Piece]:
+        """The newest pieces, a little more than what is saved; none if nothing is to be."""
+        pieces = self._store.pieces() if self._saves else []
         size, first = 0, len(pieces)
         while first > 0 and size < SAVED_BYTES:
             first -= 1
@@ -215,7 +249,7 @@ class ExecutionLog(LiveWidget):
                 "at_ms": p.at_ms,
                 "text": p.raw.decode("utf-8", "replace"),
             }
-            for p in (self._newest() if self._saves else [])
+            for p in self._newest()
         ]
         body = {
             "version": 1,

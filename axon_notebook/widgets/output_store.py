@@ -10,35 +10,45 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from ..models import ExecutionInfo, OutputChunk
 from ..wire.stream import StreamState
 from .feed import Outgoing
-from .protocol import BATCH_BYTES, Range
+from .protocol import BATCH_BYTES, TICK_MS, Range
 
 __all__ = ["OutputStore", "Piece"]
 
 STREAMS: Final = ("stdout", "stderr")
 SLACK: Final = 0.9  # of the budget is left after dropping, so that dropping is rare
+PIECE_COST: Final = 200  # bytes of memory that a piece takes beside its text (CPython 3.11: 174)
+SMALL: Final = 16 * 1024  # pieces grow up to here with what comes within a tick
+PARTS: Final = 500  # of a message, at most
+ORDER_MS: Final = 0.001  # between two pieces, so that their times tell their order
 
 
 class Piece(NamedTuple):
-    """Bytes that arrived together."""
+    """Bytes that arrived together; ``missing`` ones directly before them never will."""
 
     stream: str
     offset: int
     raw: bytes
-    at_ms: int
+    at_ms: float
     missing: int
+
+    @property
+    def end(self) -> int:
+        """Offset behind the last byte."""
+        return self.offset + len(self.raw)
 
 
 class OutputStore:
     """The newest output up to *max_bytes*; a :class:`~.feed.Source`.
 
     Filled by reader threads, read by the pump and by the user's thread; one lock
-    guards it all.
+    guards it all.  The times of the pieces increase strictly: over both streams,
+    they are the order of arrival.
     """
 
     def __init__(self, *, max_bytes: int, started_ms: int | None) -> None:
@@ -47,6 +57,7 @@ class OutputStore:
         self.info: ExecutionInfo | None = None
         self.started_ms = started_ms
         self.ended_ms: int | None = None
+        self.note = ""
         self._lock = threading.Lock()  # guards everything here
         self._states = dict.fromkeys(STREAMS, StreamState("connecting"))
         self._failure: StreamState | None = None
@@ -55,22 +66,24 @@ class OutputStore:
         self._unsent_bytes = 0
         self._end = dict.fromkeys(STREAMS, 0)  # offset behind the last byte
         self._from = dict.fromkeys(STREAMS, 0)  # offset of the first kept byte
+        self._sent_to = dict.fromkeys(STREAMS, 0)  # offset behind the last byte the pump took
+        self._at_ms = 0.0
         self._lost = 0
 
     # -- the reader threads
 
     def append(self, chunk: OutputChunk) -> None:
         """Keep a chunk; drop the oldest beyond the budget."""
-        raw = chunk.text.encode("utf-8", "surrogatepass")
+        raw = chunk.text.encode("utf-8", "replace")
         with self._lock:
-            offset = self._end[chunk.stream] + chunk.missing
-            piece = Piece(chunk.stream, offset, raw, int(time.time() * 1000), chunk.missing)
-            self._pieces.append(piece)
-            self._end[chunk.stream] = offset + len(raw)
+            self._at_ms = max(time.time() * 1000, self._at_ms + ORDER_MS)
+            self._end[chunk.stream] += chunk.missing
             self._lost += chunk.missing
-            self.bytes += len(raw)
-            self._unsent_bytes += len(raw)
-            if self.bytes > self.max_bytes:
+            missing = chunk.missing
+            for start in range(0, len(raw), BATCH_BYTES):
+                self._add(chunk.stream, raw[start : start + BATCH_BYTES], missing)
+                missing = 0
+            if self._held() > self.max_bytes:
                 self._drop()
 
     def change(self, stream: str, state: StreamState) -> None:
@@ -78,33 +91,30 @@ class OutputStore:
         with self._lock:
             self._states[stream] = state
 
-    def finish(self, info: ExecutionInfo | None, failure: str) -> None:
-        """The command is done, or cannot be followed any further because of *failure*."""
+    def finish(self, info: ExecutionInfo | None, failure: str, *, ended_ms: int | None) -> None:
+        """Nothing more will come: the command is done, or cannot be followed (*failure*)."""
         with self._lock:
             self.info = info or self.info
-            self.ended_ms = int(time.time() * 1000)
+            self.ended_ms = ended_ms
             self._failure = StreamState("failed" if failure else "ended", failure)
 
     # -- the pump thread
 
     def next(self, max_bytes: int, max_items: int) -> Outgoing | None:
-        """Return the next output of one stream as a ``log`` message."""
+        """Return the next output, of both streams in the order of arrival."""
         with self._lock:
-            if self._sent == len(self._pieces):
-                return None
-            first = self._pieces[self._sent]
-            raws, size = [first.raw], len(first.raw)
-            end = self._sent + 1
-            while end < len(self._pieces) and size < max_bytes:
-                piece = self._pieces[end]
-                if piece.stream != first.stream or piece.missing:
+            pieces, size = [], 0
+            for piece in self._pieces[self._sent : self._sent + min(max_items, PARTS)]:
+                if size >= max_bytes:
                     break
-                raws.append(piece.raw)
+                # What was dropped before it was sent is as gone as what the server lost.
+                gone = piece.offset - self._sent_to[piece.stream]
+                pieces.append(piece._replace(missing=gone))
+                self._sent_to[piece.stream] = piece.end
                 size += len(piece.raw)
-                end += 1
-            self._sent = end
+            self._sent += len(pieces)
             self._unsent_bytes -= size
-        return _message(first, b"".join(raws))
+        return _message(pieces) if pieces else None
 
     def backlog(self) -> int:
         """Bytes of output not sent yet."""
@@ -116,10 +126,21 @@ class OutputStore:
         return None
 
     def answers(self, stream: str, ranges: list[Range]) -> Iterator[Outgoing]:
-        """Return the kept output of *stream* in *ranges* (inclusive offsets)."""
-        for first, last in ranges:
+        """Return the output of *stream* in *ranges* (inclusive offsets).
+
+        Every byte asked for and received is answered: sent, or said to be missing.
+        """
+        pieces: list[Piece] = []
+        size = 0
+        for first, last in ranges if stream in STREAMS else ():
             for piece in self._range(stream, first, last):
-                yield _message(piece, piece.raw)
+                if pieces and (size + len(piece.raw) > BATCH_BYTES or len(pieces) == PARTS):
+                    yield _message(pieces)
+                    pieces, size = [], 0
+                pieces.append(piece)
+                size += len(piece.raw)
+        if pieces:
+            yield _message(pieces)
 
     def stat(self) -> dict[str, Any]:
         """Return the heartbeat's fields."""
@@ -136,9 +157,12 @@ class OutputStore:
                 "stderr_bytes": self._end["stderr"],
                 "stdout_from": self._from["stdout"],
                 "stderr_from": self._from["stderr"],
+                "stdout_sent": self._sent_to["stdout"],
+                "stderr_sent": self._sent_to["stderr"],
                 "lost": self._lost,
                 "bytes": self.bytes,
                 "max_bytes": self.max_bytes,
+                "note": self.note,
             }
 
     # -- the user's thread
@@ -150,12 +174,35 @@ class OutputStore:
 
     # -- inside
 
+    def _add(self, stream: str, raw: bytes, missing: int) -> None:
+        """Add bytes at the end: a new piece, or more of the last one."""
+        last = self._pieces[-1] if len(self._pieces) > self._sent else None
+        if last is not None and self._joins(last, stream, raw, missing):
+            self._pieces[-1] = last._replace(raw=last.raw + raw)
+        else:
+            offset = self._end[stream]
+            self._pieces.append(Piece(stream, offset, raw, self._at_ms, missing))
+        self._end[stream] += len(raw)
+        self.bytes += len(raw)
+        self._unsent_bytes += len(raw)
+
+    def _joins(self, last: Piece, stream: str, raw: bytes, missing: int) -> bool:
+        small = len(last.raw) + len(raw) <= SMALL
+        return (
+            small and last.stream == stream and missing == 0 and self._at_ms - last.at_ms < TICK_MS
+        )
+
+    def _held(self) -> int:
+        return self.bytes + PIECE_COST * len(self._pieces)
+
     def _drop(self) -> None:
-        count = 0
-        while self.bytes > self.max_bytes * SLACK and count < len(self._pieces) - 1:
+        count = held = 0
+        most = self._held() - int(self.max_bytes * SLACK)
+        while held < most and count < len(self._pieces) - 1:
             piece = self._pieces[count]
+            held += len(piece.raw) + PIECE_COST
             self.bytes -= len(piece.raw)
-            self._from[piece.stream] = piece.offset + len(piece.raw)
+            self._from[piece.stream] = piece.end
             if count >= self._sent:
                 self._unsent_bytes -= len(piece.raw)
             count += 1
@@ -163,19 +210,22 @@ class OutputStore:
         self._sent = max(0, self._sent - count)
 
     def _range(self, stream: str, first: int, last: int) -> Iterator[Piece]:
+        """What is kept of the range, and what is missing before or after it."""
         with self._lock:
             own = [piece for piece in self._pieces if piece.stream == stream]
-        at = max(0, bisect_right(own, first, key=lambda piece: piece.offset) - 1)
-        for piece in own[at:]:
-            if piece.offset > last:
-                return
-            start = max(0, first - piece.offset)
-            raw = piece.raw[start : last + 1 - piece.offset]
-            for cut in range(0, len(raw), BATCH_BYTES):
-                offset = piece.offset + start + cut
-                missing = piece.missing if offset == piece.offset else 0
-                part = raw[cut : cut + BATCH_BYTES]
-                yield piece._replace(offset=offset, raw=part, missing=missing)
+            stop = min(last + 1, self._end[stream])
+            now = self._at_ms
+        at = first
+        begin = max(0, bisect_right(own, first, key=lambda piece: piece.offset) - 1)
+        for piece in own[begin:]:
+            if piece.offset >= stop:
+                break
+            start = max(at, piece.offset)
+            if raw := piece.raw[start - piece.offset : stop - piece.offset]:
+                yield piece._replace(offset=start, raw=raw, missing=start - at)
+                at = start + len(raw)
+        if at < stop:
+            yield Piece(stream, stop, b"", now, stop - at)
 
     def _connection(self) -> dict[str, Any]:
         """One state for both streams: what needs attention comes first."""
@@ -191,13 +241,15 @@ class OutputStore:
         return shown
 
 
-def _message(piece: Piece, raw: bytes) -> Outgoing:
-    fields = {
-        "kind": "log",
-        "stream": piece.stream,
-        "offset": piece.offset,
-        "length": len(raw),
-        "at_ms": piece.at_ms,
-        "missing": piece.missing,
-    }
-    return fields, raw
+def _message(pieces: Iterable[Piece]) -> Outgoing:
+    parts = [
+        {
+            "stream": piece.stream,
+            "offset": piece.offset,
+            "length": len(piece.raw),
+            "at_ms": piece.at_ms,
+            "missing": piece.missing,
+        }
+        for piece in pieces
+    ]
+    return {"kind": "log", "parts": parts}, b"".join(piece.raw for piece in pieces)

@@ -41,6 +41,7 @@ __all__ = [
     "HelloMessage",
     "KernelMessage",
     "LogMessage",
+    "LogPart",
     "LogPiece",
     "LogSnapshot",
     "LogStatMessage",
@@ -147,18 +148,24 @@ class SnapMessage(Header):
     missing: list[Range]
 
 
-class LogMessage(Header):
-    """Output bytes of a command; ``buffers[0]`` holds ``length`` bytes from ``offset`` on."""
+class LogPart(TypedDict):
+    """Bytes of one stream that arrived together."""
 
-    kind: Literal["log"]
     stream: Literal["stdout", "stderr"]
     offset: int
     length: int
-    deflated: bool
-    #: Arrival of the bytes at the kernel.
-    at_ms: int
+    #: Arrival at the kernel, with fractions: over both streams, the order of arrival.
+    at_ms: float
     #: Bytes directly before ``offset`` that nobody can deliver any more.
     missing: int
+
+
+class LogMessage(Header):
+    """Output of a command, in the order of arrival; ``buffers[0]`` holds the parts' bytes."""
+
+    kind: Literal["log"]
+    parts: list[LogPart]
+    deflated: bool
 
 
 class StatMessage(Header):
@@ -204,10 +211,15 @@ class LogStatMessage(Header):
     stderr_bytes: int
     stdout_from: int
     stderr_from: int
+    #: Offset behind the last byte that went out in a numbered ``log``.
+    stdout_sent: int
+    stderr_sent: int
     #: Bytes nobody could deliver.
     lost: int
     bytes: int
     max_bytes: int
+    #: Why the last button failed; empty for nothing.
+    note: str
 
 
 class ByeMessage(Header):

@@ -98,7 +98,10 @@ export class SimulatedCommand {
       stderr_bytes: this.length.stderr,
       stdout_from: this.from.stdout,
       stderr_from: this.from.stderr,
+      stdout_sent: this.length.stdout,
+      stderr_sent: this.length.stderr,
       lost: 0,
+      note: "",
       bytes: this.length.stdout + this.length.stderr,
       max_bytes: 256 * 1024 * 1024,
     });
@@ -130,12 +133,8 @@ export class SimulatedCommand {
       {
         kind: "log",
         ...this.#header(),
-        stream,
-        offset,
-        length: bytes.length,
+        parts: [{ stream, offset, length: bytes.length, at_ms: Date.now(), missing }],
         deflated: false,
-        at_ms: Date.now(),
-        missing,
       },
       new DataView(copy.buffer),
     );

@@ -102,17 +102,22 @@ export interface SnapMessage extends Header {
   missing: Range[];
 }
 
-/** Output bytes of a command; `buffers[0]` holds `length` bytes from `offset` on. */
-export interface LogMessage extends Header {
-  kind: "log";
+/** Bytes of one stream that arrived together. */
+export interface LogPart {
   stream: "stdout" | "stderr";
   offset: number;
   length: number;
-  deflated: boolean;
-  /** Arrival of the bytes at the kernel. */
+  /** Arrival at the kernel, with fractions: over both streams, the order of arrival. */
   at_ms: number;
   /** Bytes directly before `offset` that nobody can deliver any more. */
   missing: number;
+}
+
+/** Output of a command, in the order of arrival; `buffers[0]` holds the parts' bytes. */
+export interface LogMessage extends Header {
+  kind: "log";
+  parts: LogPart[];
+  deflated: boolean;
 }
 
 /** The heartbeat of an event feed; what it says replaces what the one before said. */
@@ -156,10 +161,15 @@ export interface LogStatMessage extends Header {
   stderr_bytes: number;
   stdout_from: number;
   stderr_from: number;
+  /** Offset behind the last byte that went out in a numbered `log`. */
+  stdout_sent: number;
+  stderr_sent: number;
   /** Bytes nobody could deliver. */
   lost: number;
   bytes: number;
   max_bytes: number;
+  /** Why the last button failed; empty for nothing. */
+  note: string;
 }
 
 /** The feed was closed; nothing follows. */

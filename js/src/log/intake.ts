@@ -12,6 +12,13 @@ interface Waiting {
   offset: number;
   bytes: Uint8Array;
   atMs: number;
+  /** Bytes directly before `offset` that nobody can deliver any more. */
+  missing: number;
+}
+
+/** Output that was loaded later and belongs in front. */
+interface Earlier extends Waiting {
+  stream: StreamName;
 }
 
 /** What the store was given: a part of a stream's bytes, or a hole before them. */
@@ -117,19 +124,25 @@ export class Intake {
 
   /** Bytes [offset, offset + bytes.length) of a stream; `missing` before them will never come. */
   take(stream: StreamName, offset: number, bytes: Uint8Array, atMs: number, missing = 0): void {
-    this.#ledger.begin(stream, offset);
-    if (offset < this.first(stream)) {
-      this.#takeHead(stream, { offset, bytes, atMs });
+    this.#ledger.begin(stream, offset - missing);
+    const first = this.first(stream);
+    if (offset < first || (offset === first && bytes.length === 0)) {
+      this.#takeHead(stream, { offset, bytes, atMs, missing });
       return;
     }
     if (missing > 0 && offset - missing <= this.next(stream)) {
       this.#drain(stream);
       this.#ledger.lose(stream, offset);
     }
-    if (offset > this.next(stream)) this.#wait(stream, { offset, bytes, atMs });
+    if (offset > this.next(stream)) this.#wait(stream, { offset, bytes, atMs, missing });
     else this.repeated += this.#ledger.append(stream, offset, bytes, atMs);
     this.#drain(stream);
     if (this.#ledger.bytes > this.keepBytes && !this.#rebuilding) this.#forget();
+  }
+
+  /** Nothing of the stream has come, but the bytes before `offset` can be asked for. */
+  start(stream: StreamName, offset: number): void {
+    this.#ledger.begin(stream, offset);
   }
 
   /** Offset of the first byte the page has. */
@@ -229,8 +242,9 @@ export class Intake {
 
   #drain(stream: StreamName): void {
     const list = this.#waiting[stream];
-    while (list.length > 0 && list[0]!.offset <= this.next(stream)) {
+    while (list.length > 0 && list[0]!.offset - list[0]!.missing <= this.next(stream)) {
       const { offset, bytes, atMs } = list.shift()!;
+      this.#ledger.lose(stream, offset);
       this.repeated += this.#ledger.append(stream, offset, bytes, atMs);
     }
   }
@@ -244,14 +258,32 @@ export class Intake {
       return;
     }
     insert(this.#head[stream], piece);
-    if (gaps(this.#head[stream], wanted, this.first(stream)).length > 0) return;
-    const head = this.#head[stream];
-    this.#head[stream] = [];
-    this.#wanted[stream] = -1;
-    this.#rebuild((ledger) => {
-      ledger.begin(stream, head[0]!.offset);
-      for (const { offset, bytes, atMs } of head) ledger.append(stream, offset, bytes, atMs);
-    }, 0);
+    const waits = (name: StreamName) =>
+      this.#wanted[name] >= 0 &&
+      gaps(this.#head[name], this.#wanted[name], this.first(name)).length > 0;
+    if (!STREAMS.some(waits)) this.#putInFront();
+  }
+
+  /** Both streams at once, because their times tell their order. */
+  #putInFront(): void {
+    const head: Earlier[] = [];
+    const begin: [StreamName, number][] = [];
+    for (const stream of STREAMS) {
+      if (this.#wanted[stream] >= 0) begin.push([stream, this.#wanted[stream]]);
+      merge(
+        head,
+        this.#head[stream].map((piece) => ({ ...piece, stream })),
+      );
+      this.#head[stream] = [];
+      this.#wanted[stream] = -1;
+    }
+    this.#rebuild(
+      (ledger) => {
+        for (const [stream, offset] of begin) ledger.begin(stream, offset);
+      },
+      0,
+      head,
+    );
   }
 
   /** Lets go of about a quarter of what is there. */
@@ -260,15 +292,15 @@ export class Intake {
     let gone = 0;
     let from = 0;
     while (from < pieces.length - 1 && gone < bytes / 4) gone += pieces[from++]!.length;
-    this.#rebuild(() => {}, from);
+    this.#rebuild(() => {}, from, []);
   }
 
-  #rebuild(begin: (ledger: Ledger) => void, from: number): void {
+  #rebuild(begin: (ledger: Ledger) => void, from: number, head: readonly Earlier[]): void {
     this.#finishRebuild();
     const old = this.#ledger;
     const ledger = new Ledger();
     begin(ledger);
-    this.#rebuilding = { ledger, steps: replay(old, ledger, from) };
+    this.#rebuilding = { ledger, steps: replay(old, ledger, from, head) };
   }
 
   #finishRebuild(): void {
@@ -281,21 +313,58 @@ export class Intake {
   }
 }
 
-/** Everything the old ledger took, into the new one; also what comes while this goes on. */
-function* replay(old: Ledger, ledger: Ledger, from: number): Generator<void> {
+/**
+ * Everything the old ledger took and what belongs in front, into the new one, in the order of
+ * arrival; also what comes while this goes on.
+ */
+function* replay(
+  old: Ledger,
+  ledger: Ledger,
+  from: number,
+  head: readonly Earlier[],
+): Generator<void> {
+  const left = { stdout: 0, stderr: 0 };
+  for (const { stream } of head) left[stream]++;
+  let at = 0;
   for (let n = from; n < old.pieces.length; n++) {
-    const piece = old.pieces[n]!;
-    const { stream, offset, missing, atMs } = piece;
-    ledger.begin(stream, offset - missing);
-    if (missing > 0) ledger.lose(stream, offset);
-    // A piece may grow at its end while it is copied.
-    for (let at = 0; at < piece.length; at += REPLAY_BYTES) {
-      const end = Math.min(at + REPLAY_BYTES, piece.length);
-      ledger.append(stream, offset + at, old.slice(piece, at, end), atMs);
+    const next = old.pieces[n]!;
+    while (at < head.length && (left[next.stream] > 0 || head[at]!.atMs <= next.atMs)) {
+      left[head[at]!.stream]--;
+      putEarlier(ledger, head[at++]!);
       yield;
     }
+    yield* copy(old, ledger, next);
   }
+  for (; at < head.length; at++) putEarlier(ledger, head[at]!);
   for (const stream of old.finished) ledger.finish(stream);
+}
+
+function putEarlier(ledger: Ledger, { stream, offset, bytes, atMs }: Earlier): void {
+  ledger.lose(stream, offset);
+  ledger.append(stream, offset, bytes, atMs);
+}
+
+function* copy(old: Ledger, ledger: Ledger, piece: Piece): Generator<void> {
+  const { stream, offset, missing, atMs } = piece;
+  ledger.begin(stream, offset - missing);
+  ledger.lose(stream, offset);
+  // A piece may grow at its end while it is copied.
+  for (let at = 0; at < piece.length; at += REPLAY_BYTES) {
+    const end = Math.min(at + REPLAY_BYTES, piece.length);
+    ledger.append(stream, offset + at, old.slice(piece, at, end), atMs);
+    yield;
+  }
+}
+
+/** Puts the pieces of another stream between those of the list, by their times. */
+function merge(list: Earlier[], others: readonly Earlier[]): void {
+  const mine = list.splice(0);
+  let at = 0;
+  for (const other of others) {
+    while (at < mine.length && mine[at]!.atMs <= other.atMs) list.push(mine[at++]!);
+    list.push(other);
+  }
+  list.push(...mine.slice(at));
 }
 
 function insert(list: Waiting[], piece: Waiting): void {
@@ -308,8 +377,8 @@ function insert(list: Waiting[], piece: Waiting): void {
 function gaps(pieces: readonly Waiting[], from: number, to: number): [number, number][] {
   const found: [number, number][] = [];
   let at = from;
-  for (const { offset, bytes } of pieces) {
-    if (offset > at) found.push([at, offset - 1]);
+  for (const { offset, bytes, missing } of pieces) {
+    if (offset - missing > at) found.push([at, offset - missing - 1]);
     at = Math.max(at, offset + bytes.length);
   }
   if (to > at) found.push([at, to - 1]);

@@ -240,8 +240,12 @@ export class LogSession implements Receiver {
     this.#changed();
   }
 
-  #takeLog({ stream, offset, at_ms, missing }: LogMessage, bytes: Uint8Array): void {
-    this.intake.take(stream, offset, bytes, at_ms, missing);
+  #takeLog({ parts }: LogMessage, bytes: Uint8Array): void {
+    let at = 0;
+    for (const { stream, offset, length, at_ms, missing } of parts) {
+      this.intake.take(stream, offset, bytes.subarray(at, at + length), at_ms, missing);
+      at += length;
+    }
     const now = this.now();
     this.#rates.push([now, this.store.rows]);
     while (this.#rates[0] && this.#rates[0][0] < now - RATE_MS * 2) this.#rates.shift();
@@ -250,19 +254,27 @@ export class LogSession implements Receiver {
   #takeStat(stat: LogStatMessage): void {
     this.stat = stat;
     this.#statAt = this.now();
+    for (const name of STREAMS) this.#startLate(name, stat);
     if (this.earlier > 0 && this.earlier <= LOAD_BYTES && !this.intake.loading) this.loadEarlier();
   }
 
-  /** Bytes missing in a stream: holes, and what the kernel has beyond the last one here. */
+  /** Output that was sent before this page was there is earlier output; the newest comes at once. */
+  #startLate(name: StreamName, stat: LogStatMessage): void {
+    const sent = sentTo(stat, name);
+    if (sent === 0 || this.intake.started(name)) return;
+    const from = name === "stdout" ? stat.stdout_from : stat.stderr_from;
+    this.intake.start(name, sent);
+    this.intake.want(name, Math.max(from, sent - LOAD_BYTES));
+  }
+
+  /** Bytes missing in a stream: holes, and what was sent and never came. */
   #missing(stream: StreamName): [number, number][] {
     const { stat, intake } = this;
     const holes = intake.holes(stream);
-    // While the command runs the push brings the rest; afterwards it has to be asked for.
-    if (stat?.status !== "completed" || holes.length > 0) return holes;
-    const end = stream === "stdout" ? stat.stdout_bytes : stat.stderr_bytes;
-    const from = stream === "stdout" ? stat.stdout_from : stat.stderr_from;
-    const next = intake.started(stream) ? intake.next(stream) : Math.max(from, end - LOAD_BYTES);
-    return this.now() - this.#heardAt > 1000 && end > next ? [[next, end - 1]] : holes;
+    if (!stat || intake.waits(stream)) return holes;
+    const sent = sentTo(stat, stream);
+    const next = intake.next(stream);
+    return sent > next ? [[next, sent - 1], ...holes] : holes;
   }
 
   #giveUp(): void {
@@ -296,6 +308,10 @@ export class LogSession implements Receiver {
   }
 }
 
+function sentTo(stat: LogStatMessage, stream: StreamName): number {
+  return stream === "stdout" ? stat.stdout_sent : stat.stderr_sent;
+}
+
 function statOf(snapshot: LogSnapshot): LogStatMessage {
   return {
     kind: "logstat",
@@ -311,8 +327,11 @@ function statOf(snapshot: LogSnapshot): LogStatMessage {
     stderr_bytes: snapshot.stderr_bytes,
     stdout_from: 0,
     stderr_from: 0,
+    stdout_sent: snapshot.stdout_bytes,
+    stderr_sent: snapshot.stderr_bytes,
     lost: 0,
     bytes: 0,
     max_bytes: 0,
+    note: "",
   };
 }

@@ -65,12 +65,16 @@ function ofCommand({ stat, ranMs }: Facts): Status {
     return { ...quiet("busy", word, ""), empty: "Waiting for the command to start …" };
   }
   const word = ranMs === null ? "running" : `running ${stopwatch(ranMs)}`;
-  return { ...quiet("live", word, ""), empty: "No output yet." };
+  return { ...quiet("live", word, stat.note), empty: "No output yet." };
 }
 
 function completed(facts: Facts): Status {
   const trouble = ofState(facts);
-  return { ...outcome(facts), line: trouble?.line ?? "", retry: trouble?.retry ?? false };
+  return {
+    ...outcome(facts),
+    line: trouble?.line ?? facts.stat?.note ?? "",
+    retry: trouble?.retry ?? false,
+  };
 }
 
 function outcome({ stat, ranMs }: Facts): Status {

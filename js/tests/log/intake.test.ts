@@ -159,6 +159,44 @@ describe("earlier output", () => {
     expect(intake.next("stdout")).toBe(17);
   });
 
+  test("both streams come back in the order in which they were printed", () => {
+    const intake = new Intake();
+    intake.start("stdout", 8);
+    intake.start("stderr", 4);
+    intake.want("stdout", 0);
+    intake.want("stderr", 0);
+    intake.take("stdout", 0, utf8.encode("o1\n"), 1);
+    intake.take("stdout", 3, utf8.encode("o2\n"), 3);
+    intake.take("stdout", 6, utf8.encode("o\n"), 5);
+    intake.take("stderr", 4, utf8.encode("e3\n"), 6);
+    expect(intake.loading).toBe(true);
+    intake.take("stderr", 0, utf8.encode("e1\n"), 2);
+    intake.take("stderr", 3, utf8.encode("\n"), 4);
+    while (!intake.step(10));
+
+    expect(shown(intake)).toEqual(["o1", "! e1", "o2", "! ", "o", "! e3"]);
+  });
+
+  test("what the kernel let go in the meantime is not waited for", () => {
+    const intake = new Intake();
+    intake.start("stdout", 12);
+    intake.want("stdout", 0);
+    intake.take("stdout", 4, utf8.encode("one\n"), 1, 4);
+    intake.take("stdout", 12, new Uint8Array(0), 2, 4);
+    while (!intake.step(10));
+
+    expect(shown(intake).map((line) => line.slice(0, 8))).toEqual(["··· 4 by", "one", "··· 4 by"]);
+    expect(intake.loading).toBe(false);
+  });
+
+  test("a log that begins with a hole says so", () => {
+    const intake = new Intake();
+    intake.take("stdout", 4, utf8.encode("two\n"), 1, 4);
+
+    expect(shown(intake)[1]).toBe("two");
+    expect(intake.lost("stdout")).toBe(4);
+  });
+
   test("beyond its budget the page lets the oldest go and keeps the offsets", () => {
     const intake = new Intake(1000);
     const line = utf8.encode(`${"x".repeat(99)}\n`);
