@@ -9,7 +9,7 @@ the same answers.
 ``/pattern/i``         a regular expression over the payload
 ``type:tool.*,turn.*`` also ``source:`` and ``origin:``; ``*`` stands for any text
 ``seq:100..200``       also ``seq:100..`` and ``seq:..200``
-``after:10:02``        also ``before:``; a time of day (UTC here) or a date
+``after:10:02``        also ``before:``; a time of day on the page's clock, or a date
 ``usage.in>1000``      a field of a JSON payload: ``= != > >= < <= ~``
 ``-anything``          leaves out what it names
 =====================  ======================================================
@@ -39,6 +39,12 @@ _WORD: Final = re.compile(
 _PATH: Final = re.compile(r"([^\W\d][\w$@.[\]*-]*?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
 _KEY: Final = re.compile(r"(type|source|origin|seq|sequence|after|before):(.*)", re.DOTALL)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,3})?)?")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_TOKEN: Final = re.compile(r"\)(?:[*+]|\{\d+,\})?|\(|[*+]|\{\d+,\}")
+_OPEN: Final = re.compile(r"[*+]|\{\d+,\}")
+#: Characters of a payload that a pattern sees, by its open repetitions: it cannot be
+#: stopped while it runs, so what it could take too long for is cut before.
+_CUTS: Final = (16384, 16384, 16384, 2048, 512)
 _DAY_MS: Final = 86_400_000
 _MISSING: Final = object()
 
@@ -46,33 +52,39 @@ _MISSING: Final = object()
 class EventFilter:
     """A compiled filter; :meth:`test` says whether an event passes.
 
+    Args:
+        text: The terms; an empty text lets everything through.
+        tz_offset_min: Minutes from the clock of ``after:`` and ``before:`` to UTC,
+            as JavaScript counts them: -60 in Berlin's winter.
+
     Raises:
         ParameterError: If the text is no filter; the message names the culprit.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, tz_offset_min: int = 0) -> None:
         self.text = text.strip()
-        self._tests = [_term(word) for word in _WORD.findall(self.text)]
+        zone_ms = tz_offset_min * 60_000
+        self._tests = [_term(word, zone_ms) for word in _WORD.findall(self.text)]
 
     def test(self, event: AxonEvent) -> bool:
         """Whether all terms let *event* through."""
         return all(test(event) for test in self._tests)
 
 
-def _term(word: str) -> Test:
+def _term(word: str, zone_ms: int) -> Test:
     if len(word) > 1 and word.startswith("-"):
-        passes = _positive(word[1:])
+        passes = _positive(word[1:], zone_ms)
         return lambda event: not passes(event)
-    return _positive(word)
+    return _positive(word, zone_ms)
 
 
-def _positive(word: str) -> Test:
+def _positive(word: str, zone_ms: int) -> Test:
     if (found := re.fullmatch(r"/(.+)/(\w*)", word, re.DOTALL)) is not None:
         return _expression(word, found[1], found[2])
     if word.startswith('"'):
         return _text(_unquoted(word))
     if (found := _KEY.fullmatch(word)) is not None:
-        return _by_key(found[1], _unquoted(found[2]))
+        return _by_key(found[1], _unquoted(found[2]), zone_ms)
     if (found := _PATH.fullmatch(word)) is not None:
         return _by_path(found[1], found[2], found[3])
     return _text(word)
@@ -87,14 +99,42 @@ def _unquoted(text: str) -> str:
 
 
 def _expression(word: str, source: str, flags: str) -> Test:
+    if _nests_repetition(source):
+        raise ParameterError(
+            f"filter: {word}: a repetition inside a repetition could run for ever: write it without"
+        )
     chosen = 0
     for flag in flags:
         chosen |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}.get(flag, 0)
     try:
         search = re.compile(source, chosen).search
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ParameterError(f"filter: {word}: {error}") from error
-    return lambda event: search(event.payload) is not None
+    repetitions = sum(bool(_OPEN.search(token)) for token in _TOKEN.findall(_plainly(source)))
+    cut = _CUTS[min(repetitions, len(_CUTS) - 1)]
+    return lambda event: search(event.payload[:cut]) is not None
+
+
+def _nests_repetition(source: str) -> bool:
+    """``(a+)+``: a group that repeats without end and holds a part that does."""
+    groups = [False]
+    for token in _TOKEN.findall(_plainly(source)):
+        repeats = _OPEN.search(token) is not None
+        if token == "(":
+            groups.append(False)
+        elif token.startswith(")"):
+            inner = groups.pop() if len(groups) > 1 else False
+            if inner and repeats:
+                return True
+            groups[-1] |= inner or repeats
+        else:
+            groups[-1] |= repeats
+    return False
+
+
+def _plainly(source: str) -> str:
+    """Escapes and character classes are single characters to whoever counts repetitions."""
+    return re.sub(r"\[[^\]]*\]", "x", re.sub(r"\\.", "x", source, flags=re.DOTALL))
 
 
 def _contains(text: str) -> Callable[[str], bool]:
@@ -111,11 +151,11 @@ def _text(word: str) -> Test:
     return lambda e: inside(e.event_type) or inside(e.source) or inside(e.payload)
 
 
-def _by_key(key: str, value: str) -> Test:
+def _by_key(key: str, value: str, zone_ms: int) -> Test:
     if not value:
         raise ParameterError(f"filter: {key}: needs a value")
     if key in ("after", "before"):
-        return _by_time(key, value)
+        return _by_time(key, value, zone_ms)
     if key in ("seq", "sequence"):
         return _by_sequence(value)
     globs = [
@@ -143,14 +183,14 @@ def _by_sequence(value: str) -> Test:
     return lambda event: low <= event.sequence <= high
 
 
-def _by_time(key: str, value: str) -> Test:
+def _by_time(key: str, value: str, zone_ms: int) -> Test:
     def keeps(time: float, limit: float) -> bool:
         return time >= limit if key == "after" else time < limit
 
     if (clock := _CLOCK.fullmatch(value)) is not None:
         hours, minutes, seconds, fraction = (float(part or 0) for part in clock.groups())
         of_day = (hours * 3600 + minutes * 60 + seconds + fraction) * 1000
-        return lambda event: keeps(event.timestamp_ms % _DAY_MS, of_day)
+        return lambda event: keeps((event.timestamp_ms - zone_ms) % _DAY_MS, of_day)
     try:
         date = datetime.fromisoformat(value)
     except ValueError as error:
@@ -158,6 +198,7 @@ def _by_time(key: str, value: str) -> Test:
             f"filter: {key}:{value} is no time like 10:02:31 or 2026-11-22T10:02"
         ) from error
     limit = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000
+    limit += 0 if date.tzinfo else zone_ms
     return lambda event: keeps(event.timestamp_ms, limit)
 
 
@@ -167,7 +208,9 @@ def _by_path(path: str, operator: str, raw: str) -> Test:
 
     def test(event: AxonEvent) -> bool:
         found = _values(_parsed(event.payload), keys)
-        return all(map(decide, found)) if operator == "!=" else any(map(decide, found))
+        if operator == "!=":  # of a field that is there
+            return bool(found) and all(map(decide, found))
+        return any(map(decide, found))
 
     return test
 
@@ -201,10 +244,7 @@ def _order(operator: str, value: str) -> Callable[[Any], bool]:
 
 
 def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _is_number(value: Any) -> bool:
@@ -225,7 +265,9 @@ def _parsed(payload: str) -> Any:
 def _values(value: Any, keys: list[str]) -> list[Any]:
     """All values under a path; ``*`` and arrays without an index stand for every item."""
     if not keys:
-        return [] if value is _MISSING else [value]
+        if value is _MISSING:
+            return []
+        return value if isinstance(value, list) else [value]
     key, rest = keys[0], keys[1:]
     if isinstance(value, list):
         if key == "*":

@@ -172,13 +172,15 @@ class EventStore:
             self._keep(item.sequence, _stand_in(item))
 
     def _fill_in(self, batch: EventBatch) -> None:
-        """An event that was declared missing came after all: pages see the hole and ask."""
+        """An event that was declared missing came after all."""
         for event, raw in zip(batch.events, batch.raws, strict=True):
             at = bisect_left(self._sequences, event.sequence)
             self._raws.insert(at, raw)
             self._sequences.insert(at, event.sequence)
             self.received += 1
             self.bytes += len(raw)
+            if event.sequence > self._sent_to:
+                self._unsent_bytes += len(raw)
             self._lost -= 1
             self._gaps = [g for gap in self._gaps for g in _without(gap, event.sequence)]
 

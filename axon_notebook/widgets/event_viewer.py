@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -87,8 +88,7 @@ class EventViewer(LiveWidget):
         keep: bool = False,
         **traits: Any,
     ) -> None:
-        if max_bytes < 1:
-            raise ParameterError(f"max_bytes is {max_bytes}: give at least 1")
+        _check(after_sequence, max_bytes)
         EventFilter(filter)  # a wrong filter is told here, not in the page
         super().__init__(
             keep=keep,
@@ -102,6 +102,7 @@ class EventViewer(LiveWidget):
         self._redact = redact
         self._saves = snapshot
         self._selected: list[Range] = []
+        self._tz_offset_min = 0
         start = after_sequence if isinstance(after_sequence, int) else 0
         self._from_head = after_sequence == "head"
         self._store = EventStore(start=start, max_bytes=max_bytes)
@@ -124,7 +125,7 @@ class EventViewer(LiveWidget):
         """Return the kept events that the filter (and the chart's brush) lets through."""
         from ..sql.frames import events_frame
 
-        keeps = EventFilter(self.filter).test
+        keeps = EventFilter(self.filter, tz_offset_min=self._tz_offset_min).test
         events = [event for event in self._store.events() if keeps(event)]
         if self.time_range:
             first, last = self.time_range
@@ -163,9 +164,11 @@ class EventViewer(LiveWidget):
         self._subscription.close()
 
     def on_page_message(self, message: Mapping[str, Any]) -> None:
-        """Carry out a button, or remember the selection."""
+        """Carry out a button, or remember the selection and the page's clock."""
         if message.get("kind") == "select":
             self._selected = [(int(a), int(b)) for a, b in message.get("ranges", ())]
+        elif message.get("kind") == "hello":
+            self._tz_offset_min = int(message.get("tz_offset_min", 0))
         elif message.get("name") == "retry":
             self.reconnect()
         elif message.get("name") == "close":
@@ -187,6 +190,8 @@ class EventViewer(LiveWidget):
 
     def _sink(self, batch: EventBatch) -> None:
         self._store.append(batch)
+        if batch.late and self._feed is not None:
+            self._feed.resend([(event.sequence, event.sequence) for event in batch.events])
         self._feed_notify(stat=bool(batch.missing or batch.unreadable or batch.late))
 
     def _state_changed(self, state: StreamState) -> None:
@@ -215,7 +220,16 @@ class EventViewer(LiveWidget):
         events = self._store.events(SNAPSHOT_EVENTS)
         if self._redact is None:
             return events
-        return [kept for kept in map(self._redact, events) if kept is not None]
+        return [kept for event in events if (kept := self._redacted(self._redact, event))]
+
+    def _redacted(self, redact: Redact, event: AxonEvent) -> AxonEvent | None:
+        try:
+            return redact(event)
+        except Exception as error:  # noqa: BLE001 - a stranger's hook
+            # Without the error's own words: they may hold what must not be seen.
+            reason = f"redact failed on event {event.sequence}: {type(error).__name__}"
+            warnings.warn(f"{reason}; the event is not saved", stacklevel=2)
+            return None
 
     def _packed_snapshot(self) -> bytes:
         stat = self._store.stat()
@@ -237,3 +251,13 @@ class EventViewer(LiveWidget):
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
         reason = f": {state.reason}" if state.reason else ""
         return f"{state.name}{reason} at {when} UTC"
+
+
+def _check(after_sequence: int | str, max_bytes: int) -> None:
+    if max_bytes < 1:
+        raise ParameterError(f"max_bytes is {max_bytes}: give at least 1")
+    known = after_sequence == "head" if isinstance(after_sequence, str) else after_sequence >= 0
+    if not known:
+        raise ParameterError(
+            f'after_sequence is {after_sequence!r}: give a sequence from 0 on, or "head"'
+        )

@@ -65,8 +65,8 @@ class Feed:
         source: What to pump.
         send: ``widget.send(content, buffers)``; called in the pump thread only.
         name: Of the thread.
-        on_message: Takes the page's ``cmd`` and ``select`` messages, in the thread
-            the host delivers them in.
+        on_message: Takes the page's ``hello``, ``cmd`` and ``select`` messages, in the
+            thread the host delivers them in.
     """
 
     def __init__(
@@ -101,6 +101,12 @@ class Feed:
             self._stat_due |= stat
             self._changed.notify()
 
+    def resend(self, ranges: list[Range], stream: str = "") -> None:
+        """Send these out of turn, as if a page had asked for them.  From any thread."""
+        with self._changed:
+            self._questions.append((stream, ranges))
+            self._changed.notify()
+
     def take(self, message: Mapping[str, Any]) -> None:
         """Take what a page sent; from whatever thread the host calls."""
         kind = message.get("kind")
@@ -114,7 +120,7 @@ class Feed:
             elif kind == "need" and message.get("epoch") == self.epoch:
                 self._ask(message)
             self._changed.notify()
-        if kind in ("cmd", "select"):
+        if kind in ("hello", "cmd", "select"):
             self._on_message(message)
 
     def stats(self) -> dict[str, Any]:

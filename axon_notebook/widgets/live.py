@@ -40,13 +40,16 @@ class LiveWidget(anywidget.AnyWidget):
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto").tag(sync=True)
     title = traitlets.Unicode("").tag(sync=True)
 
+    _closed = True  # until it is made: ipywidgets closes what a failed constructor leaves
+    _feed: Feed | None = None
+
     def __init__(self, *, keep: bool = False, **traits: Any) -> None:
         super().__init__(**traits)
-        self._feed: Feed | None = None
         self._closed = False
-        self._frozen = False
         self._display_id: str | None = None
         self.on_msg(self._take)
+        if self.comm is not None:  # marimo closes it when the cell goes
+            self.comm.on_close(lambda message: self.close())
         _alive.add(self)
         if not keep:
             _replace_previous(self)
@@ -59,7 +62,7 @@ class LiveWidget(anywidget.AnyWidget):
         return self._feed
 
     def on_page_message(self, message: Mapping[str, Any]) -> None:
-        """Take a ``cmd`` or ``select`` message of a page, in the host's thread."""
+        """Take a ``hello``, ``cmd`` or ``select`` message of a page, in the host's thread."""
 
     def stop_source(self) -> None:
         """Close what feeds this widget; called once, before the feed ends."""
@@ -86,13 +89,13 @@ class LiveWidget(anywidget.AnyWidget):
             self.refresh(frozen=True)
         layout = getattr(self, "layout", None)
         super().close()
+        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets put None over the method
         if layout is not None:
             layout.close()  # ipywidgets leaves this comm open
         _alive.discard(self)
 
     def freeze(self) -> None:
         """Replace the display by HTML that needs no kernel, and close."""
-        self._frozen = True
         self.close()
 
     def __enter__(self) -> Self:
@@ -145,11 +148,12 @@ class LiveWidget(anywidget.AnyWidget):
         comm = self.comm
         if comm is None:
             return
-        # ipykernel 7.4 routes answers to the sender's subshell, where nobody listens
-        # while a cell runs; without the attribute they take the way that does not wait.
-        with contextlib.suppress(AttributeError):
-            comm._reply_subshell_id = None
         self.send(content, buffers)
+        # ipykernel 7.4 remembers with every message which shell sent it and brings the
+        # page's answers there: to the main shell, where they wait for the running cell.
+        # Without the memory they take the page's own subshell, which does not wait.
+        with contextlib.suppress(AttributeError):
+            del comm._reply_subshell_id
 
     def _take(self, widget: Any, content: Any, buffers: Any) -> None:
         if self._feed is not None and isinstance(content, dict):

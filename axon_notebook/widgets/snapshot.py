@@ -20,11 +20,13 @@ from ..models import AxonEvent
 __all__ = ["events_html", "events_text", "shown"]
 
 ROWS: Final = 200
+ROWS_BYTES: Final = 128 * 1024  # of table rows; a notebook is mailed around
 PAYLOAD_CHARS: Final = 300
 TEXT_ROWS: Final = 10
 BINS: Final = 60
 MUTED: Final = "#808080"  # reads on white and on #111
 ACCENT: Final = "#3b82c4"
+CELL: Final = "text-align: left; vertical-align: top; padding: 1px 10px 1px 0;"
 
 # Characters that reorder or hide text around them.
 _INVISIBLE: Final = {*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF}
@@ -72,25 +74,35 @@ def events_text(title: str, status: str, events: Sequence[AxonEvent], *, total: 
 
 
 def _rows(events: Sequence[AxonEvent], total: int) -> str:
-    cell = "padding: 1px 10px 1px 0; text-align: left; vertical-align: top;"
-    mono = f"{cell} font-family: monospace; font-size: 12px;"
+    """A table of the newest events that fit, oldest first."""
+    rows: list[str] = []
+    size = 0
+    for event in reversed(events):
+        row = _row(event)
+        size += len(row.encode())
+        if size > ROWS_BYTES:
+            break
+        rows.append(row)
     head = "".join(
-        f'<th style="{cell} color: {MUTED};">{name}</th>'
+        f'<th style="{CELL} color: {MUTED};">{name}</th>'
         for name in ("sequence", "time (UTC)", "event_type", "source", "payload")
     )
-    rows = [
-        "<tr>"
-        f'<td style="{mono}">{event.sequence}</td><td style="{mono}">{_clock(event)}</td>'
-        f'<td style="{cell}">{escape(shown(event.event_type, 80))}</td>'
-        f'<td style="{cell} color: {MUTED};">{escape(shown(event.source, 80))}</td>'
-        f'<td style="{mono}">{escape(shown(event.payload))}</td>'
-        "</tr>"
-        for event in events
-    ]
-    more = f"the newest {len(events):,} of {total:,} events" if total > len(events) else "events"
+    more = f"the newest {len(rows):,} of {total:,} events" if total > len(rows) else "events"
     return (
         f'<details><summary style="color: {MUTED};">{more}</summary><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></details>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(reversed(rows))}</tbody></table></details>"
+    )
+
+
+def _row(event: AxonEvent) -> str:
+    mono = f"{CELL} font-family: monospace;"
+    return (
+        "<tr>"
+        f'<td style="{mono}">{event.sequence}</td><td style="{mono}">{_clock(event)}</td>'
+        f'<td style="{CELL}">{escape(shown(event.event_type, 80))}</td>'
+        f'<td style="{CELL} color: {MUTED};">{escape(shown(event.source, 80))}</td>'
+        f'<td style="{mono}">{escape(shown(event.payload))}</td>'
+        "</tr>"
     )
 
 
