@@ -16,7 +16,17 @@ from typing import Any, Final, Literal, NamedTuple, NoReturn
 
 from ..errors import ParameterError
 
-__all__ = ["Option", "Parsed", "checked_name", "describe", "literal", "meant", "scan", "words_of"]
+__all__ = [
+    "Option",
+    "Parsed",
+    "checked_name",
+    "describe",
+    "first_word",
+    "literal",
+    "meant",
+    "scan",
+    "words_of",
+]
 
 OptionKind = Literal["flag", "text", "integer", "number", "names", "pairs", "maybe names"]
 
@@ -170,6 +180,12 @@ def checked_name(name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ParameterError(f"{name!r} is no name for a variable: use letters, digits and _")
     return name
+
+
+def first_word(text: str) -> str:
+    """Return the first word of *text* as written, quotes included."""
+    match = _WORD.search(text)
+    return match[0] if match else text.strip()
 
 
 def words_of(text: str) -> list[str]:

@@ -30,9 +30,6 @@ __all__ = ["Answer", "Cell", "prepared"]
 
 _TRANSACTIONS: Final = ("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
-#: Seconds after which a schema is asked for again before a name is refused.
-JUST_FETCHED: Final = 1.0
-
 #: One batch takes 100 statements; one of them counts the rows.
 MOST_PAGES: Final = 99
 
@@ -121,9 +118,8 @@ class Cell(NamedTuple):
         schema = session.known_schema(axon)
         if schema is None or foresee(self.sent, schema) is None:
             return
-        if session.known_schema(axon, within=JUST_FETCHED) is None:
-            schema = beside(lambda: session.fetch_schema(axon), line)
-        foreseen = foresee(self.sent, schema)
+        # Somebody may have made it a moment ago: ask before refusing.
+        foreseen = foresee(self.sent, beside(lambda: session.fetch_schema(axon), line))
         if foreseen is None:
             return
         many = len(self.sent) > 1

@@ -60,6 +60,7 @@ class Session:
 
     def __init__(self) -> None:
         self.aliases: dict[str, Axon] = {}
+        self.seen: list[str] = []  # names of axons that were listed or used
         self.current: Axon | None = None
         self.last: Last | None = None
         self.execution: Execution | None = None  # of the last %axon run or %axon logs
@@ -123,6 +124,8 @@ class Session:
     def use(self, axon: Axon, alias: str | None = None) -> None:
         """Make *axon* the current one."""
         self.current = axon
+        if axon.name and axon.name not in self.seen:
+            self.seen.append(axon.name)
         if alias:
             self.aliases[alias] = axon
 

@@ -230,6 +230,11 @@ class Background(Generic[T]):
         return self._cancelled
 
     @property
+    def failed(self) -> bool:
+        """Whether the query ended with an error."""
+        return self._task.failed
+
+    @property
     def cancelled(self) -> bool:
         """Whether it was given up."""
         return self._cancelled
@@ -248,7 +253,10 @@ class Background(Generic[T]):
             if not arrived.done():
                 arrived.set_result(None)
 
-        self._task.when_done(lambda: loop.call_soon_threadsafe(wake))
+        def arrive() -> None:
+            loop.call_soon_threadsafe(wake)
+
+        self._task.when_done(arrive)
         yield from arrived
         return self.result()
 

@@ -20,9 +20,16 @@ import pandas as pd
 
 from ..errors import ParameterError
 from ..models import AxonEvent, AxonInfo, PublishResult, SqlResult
-from .columns import Column, Kind, columns_of, unique_names
+from .columns import Column, Kind, columns_of, kind_of, unique_names
 
-__all__ = ["axons_frame", "columns_frame", "events_frame", "publish_frame", "result_frame"]
+__all__ = [
+    "axons_frame",
+    "columns_frame",
+    "events_frame",
+    "publish_frame",
+    "result_frame",
+    "rows_frame",
+]
 
 #: Seconds since the epoch pass this in the year 5138; milliseconds passed it in 1973.
 FIRST_MILLISECONDS: Final = 100_000_000_000
@@ -108,6 +115,15 @@ def publish_frame(event_types: Iterable[str], results: Sequence[PublishResult]) 
             "timestamp": _from_milliseconds([r.timestamp_ms for r in results]),
             "event_type": _text(list(event_types)[: len(results)]),
         }
+    )
+
+
+def rows_frame(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pd.DataFrame:
+    """Return *rows* of Python values as a DataFrame with exact columns."""
+    columns = [[row[place] for row in rows] for place in range(len(names))]
+    kinds = [kind_of(values, "") for values in columns]
+    return columns_frame(
+        [Column(n, "", *k, v) for n, k, v in zip(names, kinds, columns, strict=True)], len(rows)
     )
 
 

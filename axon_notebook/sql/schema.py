@@ -104,7 +104,7 @@ class Schema:
             self.tables = {
                 name: TableInfo(name, kind, mirror.columns(name), sql)
                 for kind, name, sql in sorted(self.entries, key=lambda e: e[1] != EVENTS_TABLE)
-                if kind in ("table", "view") and not name.startswith("sqlite_")
+                if kind in ("table", "view") and not _is_internal(name)
             }
 
     @classmethod
@@ -124,6 +124,11 @@ class Schema:
     def has_events(self) -> bool:
         """Whether the axon has its own table (or view) called ``events``."""
         return any(name.lower() == "events" for name in self.tables)
+
+
+def _is_internal(name: str) -> bool:
+    """Whether *name* is SQLite's or the server's own, which users cannot read."""
+    return name.startswith(("sqlite_", "rl_")) and name != EVENTS_TABLE
 
 
 class Mirror:

@@ -1,0 +1,332 @@
+"""``%axonsql`` and ``%%axonsql``: SQL on an axon, from a cell."""
+
+from __future__ import annotations
+
+import builtins
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..errors import ParameterError
+from ..sql.forms import FORMS
+from ..sql.shaping import Shape, shaped
+from .options import Option, Parsed, checked_name, describe, meant, scan
+from .run import Answer, Cell, prepared
+from .session import label
+from .status import Background, StatusLine
+
+if TYPE_CHECKING:
+    from ..axon import Axon
+    from ..models import SqlResult
+    from .shell import AxonMagics
+
+__all__ = ["HELP", "OPTIONS", "DryRun", "Plan", "run_axonsql"]
+
+OPTIONS: Final = (
+    Option("--out", "-o", "text", "NAME", "store the result in NAME and show it"),
+    Option("--axon", "-a", "text", "AXON", "another axon, for this cell only"),
+    Option("--to", "-t", "text", "FORM", f"one of {', '.join(FORMS)}"),
+    Option("--limit", "-n", "integer", "N", "at most N rows of one SELECT"),
+    Option("--all", "", "flag", "", "fetch every row, past the server's limit, from one snapshot"),
+    Option("--param", "-p", "pairs", "NAME=VALUE", "a value for :NAME, before variables"),
+    Option("--params", "", "text", "EXPR", "a list for ?, or a dict for :NAME"),
+    Option("--json", "", "maybe names", "COLUMNS", "decode JSON (of payload, unless named)"),
+    Option("--expand", "", "maybe names", "COLUMN", "JSON objects become columns (of payload)"),
+    Option("--dates", "", "maybe names", "COLUMNS", "read dates and …_ms columns as datetimes"),
+    Option("--each", "", "flag", "", "a list with the result of every statement"),
+    Option("--explain", "", "flag", "", "show how SQLite would run it"),
+    Option("--dry-run", "", "flag", "", "show what would be sent, and send nothing"),
+    Option("--file", "", "text", "PATH", "read the SQL from a file"),
+    Option("--timeout", "", "number", "SECONDS", "give up when the server is silent for so long"),
+    Option("--bg", "", "flag", "", "run in the background; await what is returned"),
+    Option("--quiet", "-q", "flag", "", "no status line, no output"),
+    Option("--full-errors", "", "flag", "", "errors with the whole Python traceback"),
+)
+
+HELP: Final = f"""Query an axon with SQL; the result is a pandas DataFrame.
+
+Examples::
+
+    %axonsql SELECT count(*) FROM events
+
+    %%axonsql df <<
+    SELECT sequence, event_type, payload ->> '$.service' AS service
+    FROM   events
+    WHERE  event_type IN :kinds AND sequence > :{{since - 1}}
+
+    %%axonsql --to scalar -p kind=deploy
+    SELECT count(*) FROM events WHERE event_type = :kind
+
+Values of Python variables are bound, never spliced: ``:name``,
+``:{{expression}}``, lists after ``IN``, a DataFrame in ``FROM :df``.
+``${{name}}`` is an identifier, quoted.  ``events`` is the event history.
+Several statements are one transaction; the last result is returned.
+``name <<`` stores the result without showing it.
+
+Options::
+
+{describe(OPTIONS)}
+"""
+
+
+class DryRun:
+    """What a cell would send."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.statements = list(cell.sent)
+        self.params = [list(bound.params) for bound in cell.bound]
+        self._values = [bound.values for bound in cell.bound]
+
+    def __repr__(self) -> str:
+        lines = []
+        for sql, params, values in zip(self.statements, self.params, self._values, strict=True):
+            kinds = ", ".join(f"{value.source}: {value.kind}" for value in values)
+            lines.append(f"{sql};" if len(self.statements) > 1 else sql)
+            if params:
+                lines.append(f"params: {_cut(str(params))}")
+            if kinds:
+                lines.append(f"({kinds})")
+        return "\n".join(lines)
+
+
+class Plan:
+    """How SQLite would run a statement, as a tree."""
+
+    def __init__(self, result: SqlResult) -> None:
+        self.steps = [(row[0], row[1], row[3]) for row in result.rows]
+
+    def __repr__(self) -> str:
+        depth = {0: -1}
+        lines = []
+        for step, parent, detail in self.steps:
+            depth[step] = depth.get(parent, -1) + 1
+            # A scan that no index helps reads every row.
+            note = "   ⚠ reads every row" if detail.startswith("SCAN ") else ""
+            lines.append(f"{'   ' * depth[step]}└─ {detail}{note}")
+        return "\n".join(lines)
+
+
+class _Wish(NamedTuple):
+    """The options of one cell, with the settings filled in."""
+
+    parsed: Parsed
+    shape: Shape
+    limit: int | None
+    timeout: float | None
+    name: str | None
+    shown: bool
+
+    def has(self, key: str) -> bool:
+        return bool(self.parsed.values.get(key))
+
+
+def run_axonsql(
+    magics: AxonMagics, line: str, cell: str | None, local: Mapping[str, Any] | None
+) -> Any:
+    """Run the magic; return what the cell shows."""
+    parsed = scan(line, OPTIONS, "%axonsql")
+    with magics.errors_of(parsed):
+        return _run(magics, parsed, cell, ChainMap({}, dict(local or {}), magics.namespace))
+
+
+def _run(magics: AxonMagics, parsed: Parsed, body: str | None, names: ChainMap[str, Any]) -> Any:
+    text = _text(parsed, body)
+    wish = _wish(magics, parsed)
+    params = _params(parsed, names)
+    status = StatusLine(magics.shell, quiet=wish.has("quiet") or not magics.feedback)
+    if not text.strip():
+        status.done("nothing to run: the cell is empty")
+        return None
+    axon = magics.session.axon(parsed.values.get("axon"), names, magics.axon)
+    cell = prepared(
+        text, names, magics.session, axon, status,
+        params=params, limit=wish.limit, explain=wish.has("explain"),
+    )  # fmt: skip
+    if not cell.statements:
+        status.done("nothing to run: the cell holds only comments")
+        return None
+    if wish.has("dry_run"):
+        return DryRun(cell)
+    if wish.has("all") and len(cell.sent) != 1:
+        raise ParameterError(f"--all is for one SELECT, the cell has {len(cell.sent)} statements")
+    if wish.has("bg"):
+        return _in_background(magics, axon, cell, wish)
+    answer = cell.send(magics.session, axon, status, timeout=wish.timeout, all_rows=wish.has("all"))
+    value = _value(cell, answer, wish, axon)
+    status.done(_summary(cell, answer, wish, axon, value))
+    return _delivered(magics, wish, value)
+
+
+def _text(parsed: Parsed, body: str | None) -> str:
+    path = parsed.values.get("file")
+    inline = "\n".join(part for part in (parsed.rest, body) if part)
+    if path is None:
+        return inline
+    if inline.strip():
+        raise ParameterError(f"--file {path} and SQL in the cell: leave one of both out")
+    try:
+        # A byte order mark is no part of the SQL.
+        return Path(path).expanduser().read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"--file {path} cannot be read: {error}") from error
+
+
+def _wish(magics: AxonMagics, parsed: Parsed) -> _Wish:
+    given = parsed.values
+    form = given.get("to", magics.to)
+    if form not in FORMS:
+        raise ParameterError(f"--to {form} is no form: {meant(form, FORMS, what='forms')}")
+    json = given.get("json", [])
+    expand = given.get("expand")
+    shape = Shape(
+        to=form,
+        json=["payload"] if json is True else json,
+        expand="payload" if expand is True else (expand or [None])[0],
+        dates=given.get("dates", magics.dates),
+    )
+    out = given.get("out")
+    name = checked_name(out) if out else parsed.name
+    shown = parsed.name is None and not given.get("quiet")
+    limit = given.get("limit", None if given.get("explain") else magics.limit or None)
+    return _Wish(parsed, shape, limit, given.get("timeout", magics.timeout or None), name, shown)
+
+
+def _params(parsed: Parsed, names: ChainMap[str, Any]) -> Sequence[Any] | None:
+    """Put ``-p`` and ``--params`` before the variables; return values for ``?``."""
+    names.maps[0].update(parsed.values.get("param", {}))
+    expression = parsed.values.get("params")
+    if expression is None:
+        return None
+    try:
+        value = eval(expression, {"__builtins__": builtins, **names})  # the user's own code
+    except Exception as error:
+        kind = type(error).__name__
+        raise ParameterError(f"--params {expression} raised {kind}: {error}") from error
+    if isinstance(value, Mapping):
+        names.maps[0].update(value)
+        return None
+    if isinstance(value, list | tuple):
+        return value
+    raise ParameterError(
+        f"--params takes a list or a dict, {expression} is a {type(value).__name__}"
+    )
+
+
+def _value(cell: Cell, answer: Answer, wish: _Wish, axon: Axon) -> Any:
+    if wish.has("explain"):
+        return Plan(answer.results[-1])
+    if wish.has("each"):
+        return [
+            _shaped(result, wish, axon, statement.sql)
+            for result, statement in zip(answer.results, cell.statements, strict=True)
+        ]
+    if answer.shown is None:
+        return None
+    place = max(i for i, result in enumerate(answer.results) if result is answer.shown)
+    return _shaped(answer.shown, wish, axon, cell.statements[place].sql)
+
+
+def _shaped(result: SqlResult, wish: _Wish, axon: Axon, sql: str) -> Any:
+    if not result.columns:
+        return None
+    return shaped(result, wish.shape, axon_id=axon.id, sql=sql)
+
+
+def _delivered(magics: AxonMagics, wish: _Wish, value: Any) -> Any:
+    if wish.name is not None:
+        magics.namespace[wish.name] = value
+    return value if wish.shown else None
+
+
+def _in_background(magics: AxonMagics, axon: Axon, cell: Cell, wish: _Wish) -> Background[Any]:
+    def work() -> Any:
+        answer = cell.ask(magics.session, axon, timeout=wish.timeout, all_rows=wish.has("all"))
+        return _value(cell, answer, wish, axon)
+
+    query = Background(work, label=f"{_cut(cell.statements[0].sql, 60)} · {label(axon)}")
+    if wish.name is not None:
+        name = wish.name
+
+        def assign() -> None:
+            if not query.cancelled and not query.failed:
+                magics.namespace[name] = query.result()
+
+        query.when_done(assign)
+    return query
+
+
+# -- what the status line says
+
+
+def _summary(cell: Cell, answer: Answer, wish: _Wish, axon: Axon, value: Any) -> str:
+    took = _took(answer)
+    if len(cell.sent) > 1:
+        first = f"✓ {len(cell.sent)} statements, one transaction · {took} · {label(axon)}"
+        return "\n".join([first, *_table(cell, answer), *_notes(value)])
+    result = answer.results[0]
+    if not result.columns:
+        return f"✓ {_effect(cell.statements[0].verb, result)} · {took} · {label(axon)}"
+    name = f"{wish.name}: " if wish.name else ""
+    rows = f"{_counted(len(result.rows), 'row')} × {len(result.columns)}"
+    if result.meta.rows_read_limit_reached:
+        return "\n".join([
+            f"⚠ {name}{rows}, TRUNCATED at the server's row limit: add a LIMIT, aggregate, "
+            f"or use --all · {took} · {label(axon)}",
+            *_notes(value),
+        ])  # fmt: skip
+    cut = wish.limit is not None and len(result.rows) == wish.limit
+    limit = f" (limit {wish.limit})" if cut else ""
+    return "\n".join([f"✓ {name}{rows}{limit} · {took} · {label(axon)}", *_notes(value)])
+
+
+def _table(cell: Cell, answer: Answer) -> list[str]:
+    shown = answer.shown
+    lines = []
+    for number, (statement, result) in enumerate(
+        zip(cell.statements, answer.results, strict=True), start=1
+    ):
+        effect = _effect(statement.verb, result) if not result.columns else _rows_of(result)
+        arrow = "  ↓" if result is shown else ""
+        lines.append(f"  {number} {_cut(statement.sql, 32):34} {effect}{arrow}")
+    return lines
+
+
+def _rows_of(result: SqlResult) -> str:
+    cut = ", TRUNCATED" if result.meta.rows_read_limit_reached else ""
+    return _counted(len(result.rows), "row") + cut
+
+
+def _effect(verb: str, result: SqlResult) -> str:
+    if verb in ("INSERT", "REPLACE", "UPDATE", "DELETE"):
+        return f"{_counted(result.meta.changes, 'row')} changed"
+    return "done"
+
+
+def _notes(value: Any) -> list[str]:
+    """Say what the frame does not show by itself."""
+    about = getattr(value, "attrs", {}).get("axon", {}) if hasattr(value, "attrs") else {}
+    notes = []
+    if renamed := about.get("renamed"):
+        notes.append(
+            "  renamed: " + ", ".join(f"{o or '(no name)'} → {n}" for n, o in renamed.items())
+        )
+    if mixed := about.get("mixed"):
+        notes.append(f"  several storage classes, kept as objects: {', '.join(mixed)}")
+    return notes
+
+
+def _took(answer: Answer) -> str:
+    server = sum(result.meta.duration_ms for result in answer.results)
+    whole = answer.seconds * 1000
+    client = f"{whole:.0f} ms" if whole < 1000 else f"{answer.seconds:.1f} s"
+    return f"{client} (server {server:.1f})"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _cut(text: str, width: int = 400) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"

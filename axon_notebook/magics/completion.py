@@ -1,0 +1,328 @@
+"""Completion inside the cells of our magics: tables, columns, variables, options, axons.
+
+A matcher of IPython's second interface.  It asks no server: what it offers was
+fetched before.  Jedi, which would look for Python in SQL, is never asked.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..sql.forms import FORMS
+from ..sql.tables import table_names
+from ..sql.tokens import Token, significant, tokenize
+from . import axon_publish, axonsql
+from .axon import COMMANDS
+from .options import Option
+
+if TYPE_CHECKING:
+    from ..sql.schema import Schema
+    from .shell import AxonMagics
+
+__all__ = ["Offer", "complete", "install", "remove"]
+
+_CELL: Final = re.compile(r"[ \t]*%%?(axonsql|axon_publish|axon)\b")
+_LINE: Final = re.compile(r"(?:^|\n|[=;])[ \t]*%(axonsql|axon_publish|axon)\b[ \t]*")
+_FRAGMENT: Final = re.compile(r"[\w$]*$")
+_VARIABLE: Final = re.compile(r"[:$]\{?([\w.]*)$")
+_QUALIFIED: Final = re.compile(r"""([^\W\d]\w*|"[^"]*")\.(\w*)$""")
+_OPTION_WORD: Final = re.compile(r"(?:^|\s)(--?[\w-]*)$")
+_OPTION_VALUE: Final = re.compile(r"(?:^|\s)(--?[\w-]+)[ =]([^\s]*)$")
+
+_KEYWORDS: Final = (
+    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "OFFSET", "DISTINCT",
+    "JOIN", "LEFT JOIN", "ON", "USING", "AND", "OR", "NOT", "IN", "IS NULL", "IS NOT NULL",
+    "LIKE", "GLOB", "BETWEEN", "EXISTS", "CASE", "WHEN", "THEN", "ELSE", "END", "AS", "ASC",
+    "DESC", "UNION ALL", "WITH", "RECURSIVE", "INSERT INTO", "VALUES", "UPDATE", "SET",
+    "DELETE FROM", "CREATE TABLE", "CREATE INDEX", "CREATE VIEW", "DROP TABLE", "RETURNING",
+)  # fmt: skip
+_FUNCTIONS: Final = (
+    "abs", "avg", "coalesce", "count", "date", "datetime", "group_concat", "ifnull", "iif",
+    "instr", "json", "json_array", "json_array_length", "json_each", "json_extract",
+    "json_group_array", "json_object", "json_type", "julianday", "length", "lower", "max", "min",
+    "nullif", "printf", "replace", "round", "row_number", "strftime", "substr", "sum", "total",
+    "trim", "typeof", "unixepoch", "upper",
+)  # fmt: skip
+
+
+class Offer(NamedTuple):
+    """What may stand at the cursor: ``names`` with their kind, for the text ``fragment``."""
+
+    fragment: str
+    names: list[tuple[str, str]]
+
+
+def complete(magics: AxonMagics, text: str, position: int) -> Offer | None:
+    """Return what may stand at *position* of the cell *text*; ``None`` outside of our magics."""
+    before = text[:position]
+    found = _magic_at(before)
+    if found is None:
+        return None
+    name, body, on_line = found
+    if name == "axon":
+        return _in_axon(magics, body)
+    options = axonsql.OPTIONS if name == "axonsql" else axon_publish.OPTIONS
+    if on_line and (offer := _in_options(magics, body, options)) is not None:
+        return offer
+    after = text[position:] if not on_line else text[position:].split("\n", 1)[0]
+    if name == "axonsql":
+        return _in_sql(magics, body, after)
+    return _in_json(magics, body)
+
+
+def _magic_at(before: str) -> tuple[str, str, bool] | None:
+    """Return the magic the cursor is in, the text from there to the cursor, and where it is.
+
+    True: the cursor is on the magic's own line.
+    """
+    stripped = before.lstrip()
+    cell = _CELL.match(stripped)
+    if cell and stripped.startswith("%%"):
+        body = stripped[cell.end() :]
+        line, newline, rest = body.partition("\n")
+        return (cell[1], rest, False) if newline else (cell[1], line, True)
+    line_magics = list(_LINE.finditer(before))
+    if not line_magics:
+        return None
+    last = line_magics[-1]
+    body = before[last.end() :]
+    return (last[1], body, True) if "\n" not in body else None
+
+
+# -- the line
+
+
+def _in_options(magics: AxonMagics, body: str, options: Sequence[Option]) -> Offer | None:
+    value = _OPTION_VALUE.search(body)
+    if value and (option := _option(value[1], options)) and _takes_value(option, value[0]):
+        return _filtered(value[2], _values(magics, option, value[2]))
+    word = _OPTION_WORD.search(f" {body}")
+    if word and not word[1].startswith("->"):
+        return _filtered(word[1], [(option.long, "option") for option in options])
+    return None
+
+
+def _takes_value(option: Option, written: str) -> bool:
+    if option.kind == "maybe names":
+        return "=" in written
+    return option.kind != "flag"
+
+
+def _option(form: str, options: Iterable[Option]) -> Option | None:
+    return next((option for option in options if form in (option.long, option.short)), None)
+
+
+def _values(magics: AxonMagics, option: Option, typed: str) -> list[tuple[str, str]]:
+    if option.key == "axon":
+        return _axons(magics)
+    if option.key == "to":
+        return [(form, "form") for form in FORMS]
+    if option.key == "origin":
+        return [(name, "origin") for name in ("user", "agent", "external")]
+    if option.key == "file":
+        return _files(typed)
+    if option.key in ("out", "from", "params"):
+        return _variables(magics)
+    if option.key in ("json", "expand", "dates", "table"):
+        schema = _schema(magics)
+        return [(c, "column") for c in _all_columns(schema)] if schema else []
+    return []
+
+
+def _files(typed: str) -> list[tuple[str, str]]:
+    directory, _, _ = typed.rpartition("/")
+    try:
+        entries = sorted(os.scandir(Path(directory or ".").expanduser()), key=lambda e: e.name)
+    except OSError:  # no such directory: nothing to offer
+        return []
+    prefix = f"{directory}/" if directory or typed.startswith("/") else ""
+    return [
+        (f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}", "path")
+        for entry in entries
+        if entry.is_dir() or entry.name.endswith(".sql")
+    ]
+
+
+def _axons(magics: AxonMagics) -> list[tuple[str, str]]:
+    session = magics.session
+    known = [*session.aliases, *session.seen]
+    current = session.current
+    names = [*known, *([current.name or current.id] if current else [])]
+    return [(name, "axon") for name in dict.fromkeys(names)]
+
+
+def _in_axon(magics: AxonMagics, body: str) -> Offer:
+    name, blank, rest = body.lstrip().partition(" ")
+    if not blank:
+        return _filtered(name, [(command, "sub-command") for command in COMMANDS])
+    command = COMMANDS.get(name)
+    if command is None:
+        return _nothing(rest)
+    if (offer := _in_options(magics, rest, command.options)) is not None:
+        return offer
+    fragment = _FRAGMENT.search(rest)
+    typed = fragment[0] if fragment else ""
+    if name == "help":
+        return _filtered(typed, [(topic, "topic") for topic in COMMANDS])
+    if name == "schema":
+        schema = _schema(magics)
+        return _filtered(typed, _tables(schema) if schema else [])
+    if name == "load":
+        return _filtered(typed, _variables(magics))
+    return _filtered(typed, _axons(magics))
+
+
+# -- SQL
+
+
+def _in_sql(magics: AxonMagics, before: str, after: str) -> Offer:
+    inside = _open_token(before)
+    variable = _VARIABLE.search(before)
+    if variable and (inside is None or inside.kind in ("parameter", "expression", "identifier")):
+        return _filtered(variable[1], _variables(magics))
+    if inside is not None:
+        return _nothing(_fragment(before))
+    schema = _schema(magics)
+    qualified = _QUALIFIED.search(before)
+    if qualified:
+        alias, typed = qualified[1].strip('"'), qualified[2]
+        return _filtered(typed, _columns_of(schema, alias, before + after))
+    typed = _fragment(before)
+    words = significant(tokenize(before[: len(before) - len(typed)]))
+    if words and (words[-1].is_word("FROM", "JOIN", "INTO", "UPDATE", "TABLE")):
+        return _filtered(typed, _tables(schema) if schema else [("events", "table")])
+    return _filtered(typed, [*_columns_in(schema, before + after), *_rest(schema, typed)])
+
+
+def _open_token(before: str) -> Token | None:
+    """Return the string, comment or mark that the cursor is inside of."""
+    tokens = tokenize(before)
+    last = tokens[-1] if tokens else None
+    if last is None:
+        return None
+    if last.kind in ("parameter", "expression", "identifier"):
+        return last
+    open_comment = last.kind == "comment" and (
+        last.text.startswith("--") or not last.text.endswith("*/")
+    )
+    quoted = last.kind == "illegal" and last.text[:1] in "'\"`["
+    return last if open_comment or quoted else None
+
+
+def _fragment(before: str) -> str:
+    found = _FRAGMENT.search(before)
+    return found[0] if found else ""
+
+
+def _schema(magics: AxonMagics) -> Schema | None:
+    current = magics.session.current
+    return magics.session.known_schema(current) if current else None
+
+
+def _tables(schema: Schema) -> list[tuple[str, str]]:
+    own = [name for name in schema.tables if name != "rl_axon_events"]
+    history = [] if schema.has_events else ["events"]
+    return [(name, "table") for name in [*history, *own, "rl_axon_events"]]
+
+
+def _columns_of(schema: Schema | None, alias: str, sql: str) -> list[tuple[str, str]]:
+    """Return the columns behind *alias*, wherever the statement introduces it."""
+    if schema is None:
+        return []
+    for named in table_names(tokenize(sql)):
+        if named.alias.lower() == alias.lower() and (table := schema.table(named.name)):
+            return [(column.name, "column") for column in table.columns]
+    direct = schema.table(alias)
+    return [(column.name, "column") for column in direct.columns] if direct else []
+
+
+def _columns_in(schema: Schema | None, sql: str) -> list[tuple[str, str]]:
+    """Return the columns of the tables of the statement, which may come after the cursor."""
+    if schema is None:
+        return []
+    tables = [schema.table(named.name) for named in table_names(tokenize(sql))]
+    found = [column.name for table in tables if table for column in table.columns]
+    return [(name, "column") for name in dict.fromkeys(found or _all_columns(schema))]
+
+
+def _all_columns(schema: Schema) -> list[str]:
+    names = [column.name for table in schema.tables.values() for column in table.columns]
+    return list(dict.fromkeys(names))
+
+
+def _rest(schema: Schema | None, typed: str) -> list[tuple[str, str]]:
+    """Functions, keywords in the user's case, and tables."""
+    lower = typed.islower()
+    keywords = [(word.lower() if lower else word, "keyword") for word in _KEYWORDS]
+    functions = [(f"{name}(", "function") for name in _FUNCTIONS]
+    return [*keywords, *functions, *(_tables(schema) if schema else [])]
+
+
+def _in_json(magics: AxonMagics, before: str) -> Offer:
+    variable = re.search(r"\$\{([\w.]*)$", before)
+    if variable:
+        return _filtered(variable[1], _variables(magics))
+    return _nothing(_fragment(before))
+
+
+def _variables(magics: AxonMagics) -> list[tuple[str, str]]:
+    hidden = magics.hidden_names
+    return [
+        (name, type(value).__name__)
+        for name, value in list(magics.namespace.items())
+        if not name.startswith("_") and (name not in hidden or value is not hidden[name])
+    ]
+
+
+# -- as IPython wants it
+
+
+def _filtered(typed: str, names: Iterable[tuple[str, str]]) -> Offer:
+    start = typed.lower()
+    fitting = [(name, kind) for name, kind in names if name.lower().startswith(start)]
+    return Offer(typed, list(dict.fromkeys(fitting))) if fitting else _nothing(typed)
+
+
+def _nothing(typed: str) -> Offer:
+    """Offer what is there: with no completion at all IPython would ask Jedi."""
+    return Offer(typed, [(typed, "")])
+
+
+def _matcher(magics: AxonMagics) -> Callable[[Any], Any]:
+    from IPython.core.completer import SimpleCompletion, context_matcher
+
+    @context_matcher(identifier="axon_notebook", priority=1000)
+    def axon_notebook(context: Any) -> Any:
+        lines = context.full_text.split("\n")
+        place = sum(len(line) + 1 for line in lines[: context.cursor_line])
+        offer = complete(magics, context.full_text, place + context.cursor_position)
+        if offer is None:
+            return {"completions": []}
+        return {
+            "completions": [SimpleCompletion(name, type=kind) for name, kind in offer.names],
+            "suppress": True,
+            "matched_fragment": offer.fragment,
+            "ordered": True,
+        }
+
+    found: Callable[[Any], Any] = axon_notebook
+    return found
+
+
+def install(shell: Any, magics: AxonMagics) -> None:
+    """Add the matcher to the shell's completer."""
+    shell.Completer.custom_matchers.append(_matcher(magics))
+
+
+def remove(shell: Any) -> None:
+    """Take it away again."""
+    kept = [
+        matcher
+        for matcher in shell.Completer.custom_matchers
+        if getattr(matcher, "matcher_identifier", None) != "axon_notebook"
+    ]
+    shell.Completer.custom_matchers[:] = kept

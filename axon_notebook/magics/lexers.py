@@ -1,0 +1,33 @@
+"""Colours for the cells of our magics in terminal IPython."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["install", "remove"]
+
+_LEXERS: Final = {"axonsql": "SqlLexer", "axon_publish": "JsonLexer"}
+
+
+def install() -> None:
+    """Teach IPython's prompt which language follows our magics.
+
+    The table is IPython's own and private; where a version has none, cells
+    stay as they were.
+    """
+    _table().update(_LEXERS)
+
+
+def remove() -> None:
+    """Take the languages away again."""
+    table = _table()
+    for name in _LEXERS:
+        table.pop(name, None)
+
+
+def _table() -> dict[str, Any]:
+    try:
+        from IPython.terminal import ptutils
+    except ImportError:  # no prompt_toolkit, no prompt
+        return {}
+    return getattr(ptutils, "_MAGIC_LEXER_CLASSES", {})
