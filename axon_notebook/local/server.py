@@ -26,6 +26,7 @@ from ..config import Secret
 from ..errors import ServiceError
 from ..version import __version__
 from .app import ServiceApp, build_app
+from .broker import Brokers
 from .devbox_routes import devbox_routes
 from .devboxes import Devboxes
 from .home import Home, ServiceRecord
@@ -72,17 +73,21 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
         devboxes = Devboxes(home.devboxes)
         stack.push_async_callback(devboxes.close)
         await devboxes.recover()
+        brokers = Brokers(store, devboxes, home=home.path)
+        stack.push_async_callback(brokers.close)
         streams = Streams()
         app = build_app(
             store,
             token=token,
             home=home.fingerprint,
             routes=devbox_routes(devboxes, streams),
-            busy=[lambda: devboxes.busy],
+            busy=[lambda: devboxes.busy, lambda: brokers.busy],
             streams=streams,
             on_stop=lambda: server.end("asked to stop"),
         )
         stack.push_async_callback(app.close)
+        store.on_published = brokers.beside(store.on_published)
+        await devboxes.remount()
         server = ServiceServer(app, listener, idle_seconds=idle_seconds)
         record = ServiceRecord(
             url=f"http://127.0.0.1:{listener.getsockname()[1]}",
@@ -194,7 +199,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _held(home: Home) -> Iterator[None]:
     lock = home.service_lock()
     try:
-        lock.acquire(timeout=0)
+        # Others hold it for a moment when they look whether the home is served.
+        lock.acquire(timeout=1.0, poll_interval=0.02)
     except Timeout:
         raise ServiceError(
             f"{home.path} is already served by process {home.holder() or '(starting)'}: "
