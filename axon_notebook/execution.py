@@ -59,7 +59,8 @@ class Execution:
             for chunk in execution.output():
                 print(chunk.text, end="")
 
-        Both streams come in the order of arrival.  Over any number of reconnects
+        Both streams come as they were written: exactly with the embedded service, as
+        far as two pipes can tell, else in the order of arrival.  Over any number of reconnects
         each byte comes once; where the server lost some, the next chunk says in
         ``missing`` how many.  Ctrl-C and ``break`` leave the command running.
 

@@ -150,11 +150,16 @@ class SqlBatchResult(msgspec.Struct, frozen=True):
     results: list[SqlStep]
 
 
-class OutputFrame(msgspec.Struct, frozen=True):
-    """A frame of a stdout or stderr stream (``ExecUpdateChunkView``)."""
+class OutputFrame(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A frame of a stdout or stderr stream (``ExecUpdateChunkView``).
+
+    ``order`` comes from the embedded service alone: bytes of both streams that
+    were written before.
+    """
 
     output: str
     offset: int | None = None
+    order: int | None = None
 
 
 class OutputChunk(msgspec.Struct, frozen=True):
@@ -165,12 +170,18 @@ class OutputChunk(msgspec.Struct, frozen=True):
         offset: Position of the first byte of ``text`` in that stream, in bytes.
         text: The output, decoded as UTF-8 with U+FFFD for what is not.
         missing: Bytes the server could not deliver directly before ``offset``.
+        size: Bytes that ``text`` was; ``offset + size`` is where to go on.  Where
+            something was no UTF-8 it may be too small, if the server names only
+            the starts of its chunks.
+        order: Bytes of both streams written before this, if the server knows.
     """
 
     stream: str
     offset: int
     text: str
     missing: int = 0
+    size: int = 0
+    order: int | None = None
 
 
 class ExecutionInfo(msgspec.Struct, frozen=True):

@@ -48,11 +48,18 @@ def test_a_command_is_run_followed_and_waited_for(box: Devbox) -> None:
     assert execution.status() == info
 
 
-def test_both_streams_come_in_the_order_of_their_writing(box: Devbox) -> None:
+def test_both_streams_come_in_the_order_of_their_writing_also_later(box: Devbox) -> None:
     """A stack trace belongs between the lines it was printed between."""
-    execution = box.run("for i in 1 2 3; do echo o$i; sleep 0.2; echo e$i >&2; sleep 0.2; done")
+    command = "for i in 1 2 3; do echo o$i; read x; echo e$i >&2; read x; done"
+    execution = box.run(command, stdin=True)
+    live = ""
+    for chunk in execution.output():
+        live += chunk.text
+        execution.send_stdin("\n" if not live.endswith("e3\n") else "end\n")
 
-    assert text(execution) == "o1\ne1\no2\ne2\no3\ne3\n"
+    assert live == "o1\ne1\no2\ne2\no3\ne3\n"
+    assert text(execution) == live
+    assert text(execution, "stderr") == "e1\ne2\ne3\n"
 
 
 def test_output_comes_while_the_command_runs(box: Devbox) -> None:
@@ -65,9 +72,9 @@ def test_output_comes_while_the_command_runs(box: Devbox) -> None:
     execution.send_stdin("it\n")
     rest = list(chunks)
 
-    assert first == OutputChunk("stdout", 0, "first\n")
+    assert first == OutputChunk("stdout", 0, "first\n", size=6, order=0)
     assert running == "running"
-    assert rest == [OutputChunk("stdout", 6, "got it\n")]
+    assert rest == [OutputChunk("stdout", 6, "got it\n", size=7, order=6)]
 
 
 def test_a_text_as_stdin_is_all_the_command_reads(box: Devbox) -> None:

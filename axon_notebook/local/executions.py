@@ -32,18 +32,25 @@ from .output_log import (
     read_chunk,
     read_tail,
 )
+from .output_order import OrderReader, OrderWriter
 from .processes import command_environment, start_shell
 from .supervisor import STDIN_LIMIT, Command, Supervisor
 
 __all__ = ["Executions", "LOST", "RUNNING_LIMIT", "Stream", "new_execution_id", "now_ms"]
 
 Stream = Literal["stdout", "stderr"]
+ORDER: Final = "order"
 STREAMS: Final[tuple[Stream, Stream]] = ("stdout", "stderr")
 
 #: ``exit_status`` of a command whose end nobody saw, because the service was killed.
 LOST: Final = -1
 
-#: Commands running at once; each needs up to seven file descriptors.
+LOST_NOTE: Final = (
+    "the service was killed while this command ran; it was ended, its exit status and any later"
+    " output are lost"
+)
+
+#: Commands running at once; each needs up to eight file descriptors.
 RUNNING_LIMIT: Final = 128
 
 #: Seconds between two small chunks of a stream, so that single bytes travel together.
@@ -189,21 +196,21 @@ class Executions:
     ) -> AsyncGenerator[OutputFrame, None]:
         """Yield the stream from *offset* on until the command has ended and all was said."""
         key = (record.devbox_id, record.id)
-        fd = os.open(self.log_path(record, stream), os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with contextlib.ExitStack() as files:
+            log = _opened(self.log_path(record, stream), files)
+            order = OrderReader(_opened(self._folder(record) / ORDER, files), STREAMS.index(stream))
             while True:
                 running = self._running.get(key)
-                chunk = read_chunk(fd, offset, complete=running is None)
+                chunk = _next_chunk(log, order, offset, complete=running is None)
                 if chunk is not None:
                     yield chunk
                     size, offset = (chunk.offset or 0) - offset, chunk.offset or 0
-                    await asyncio.sleep(GATHER if running and size < CHUNK // 4 else 0)
+                    caught_up = running and size < CHUNK // 4 and os.fstat(log).st_size == offset
+                    await asyncio.sleep(GATHER if caught_up else 0)
                 elif running is None:
                     return
                 else:
                     await running.news.wait()
-        finally:
-            os.close(fd)
 
     def tail(
         self, record: ExecutionRecord, stream: Stream, lines: int, *, limit: int = VIEW_LIMIT
@@ -249,11 +256,8 @@ class Executions:
         lost = list(self._records.executions(unfinished=True))
         for record in lost:
             self._make_logs(record)
-            append_note(
-                self.log_path(record, "stderr"),
-                "the service was killed while this command ran; it was ended, its exit status"
-                " and any later output are lost",
-            )
+            with contextlib.closing(OrderWriter(self._folder(record) / ORDER)) as order:
+                order.add(1, append_note(self.log_path(record, "stderr"), LOST_NOTE))
             record.status, record.exit_status, record.end_time_ms = "completed", LOST, now_ms()
             self._records.save_execution(record)
         return len(lost)
@@ -270,13 +274,15 @@ class Executions:
         self._make_logs(record)
         with contextlib.ExitStack() as undo:
             logs = self._open_log(record, "stdout", undo), self._open_log(record, "stderr", undo)
+            order = OrderWriter(self._folder(record) / ORDER)
+            undo.callback(order.close)
             process = start_shell(
                 record.command, home=directory, environment=environment, stdin=record.attach_stdin
             )
             undo.callback(process.communicate)
             undo.callback(process.kill)
             command = Command(
-                process, logs, running.news.ring, partial(self._on_end, running, logs)
+                process, logs, order, running.news.ring, partial(self._on_end, running, logs)
             )
             record.status, running.command = "running", command
             self._supervisor.submit(partial(self._supervisor.watch, command)).result()
@@ -328,11 +334,31 @@ class Executions:
 
     def _make_logs(self, record: ExecutionRecord) -> None:
         self._folder(record).mkdir(mode=0o700, parents=True, exist_ok=True)
-        for stream in STREAMS:
-            self.log_path(record, stream).touch(mode=0o600)
+        for path in (
+            *(self.log_path(record, stream) for stream in STREAMS),
+            self._folder(record) / ORDER,
+        ):
+            path.touch(mode=0o600)
 
     def _folder(self, record: ExecutionRecord) -> Path:
         return self._home / record.devbox_id / "executions" / record.id
+
+
+def _opened(path: Path, files: contextlib.ExitStack) -> int:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    files.callback(os.close, fd)
+    return fd
+
+
+def _next_chunk(log: int, order: OrderReader, offset: int, *, complete: bool) -> OutputFrame | None:
+    """Read on, up to the end of the run at *offset*, so that a chunk has one place in the order."""
+    run = order.run_at(offset)
+    if run is None:
+        return read_chunk(log, offset, complete=complete)
+    chunk = read_chunk(log, offset, complete=False, size=min(CHUNK, run.left))
+    if chunk is None:  # a character that is split between two runs
+        chunk = read_chunk(log, offset, complete=complete)
+    return chunk and OutputFrame(chunk.output, chunk.offset, run.order)
 
 
 def new_execution_id() -> str:

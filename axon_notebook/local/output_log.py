@@ -56,20 +56,24 @@ class LogWriter:
         self._size = 0
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
+    def fitting(self, data: bytes) -> bytes:
+        """Return what of *data* the limit allows, and at the limit a line that says so."""
+        if self.truncated:
+            return b""
+        room = self._limit - self._size
+        self.truncated = len(data) > room
+        if not self.truncated:
+            return data
+        return data[:room] + note(
+            f"output limit of {self._limit} bytes reached; the rest is not kept"
+        )
+
     def append(self, data: bytes) -> None:
-        """Write *data*, or as much as the limit allows and a line that says so.
+        """Write *data*, which :meth:`fitting` returned.
 
         Raises:
             OSError: The disk refused; the log takes nothing more.
         """
-        if self.truncated:
-            return
-        room = self._limit - self._size
-        self.truncated = len(data) > room
-        if self.truncated:
-            data = data[:room] + note(
-                f"output limit of {self._limit} bytes reached; the rest is not kept"
-            )
         try:
             self._write(data)
         except OSError:
@@ -95,10 +99,14 @@ def note(text: str) -> bytes:
     return f"\n[axon-notebook: {text}]\n".encode()
 
 
-def append_note(path: Path, text: str) -> None:
-    """Add a line of the service's own to a log that no command writes any more."""
+def append_note(path: Path, text: str) -> int:
+    """Add a line of the service's own to a log that no command writes any more.
+
+    Returns:
+        Its bytes.
+    """
     with path.open("ab") as log:
-        log.write(note(text))
+        return log.write(note(text))
 
 
 def read_chunk(fd: int, offset: int, *, complete: bool, size: int = CHUNK) -> OutputFrame | None:

@@ -27,6 +27,7 @@ from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
 from .output_log import CHUNK, LogWriter
+from .output_order import OrderWriter
 
 __all__ = ["Command", "STDIN_LIMIT", "Supervisor"]
 
@@ -55,6 +56,7 @@ class Command:
     Args:
         process: Started in its own session, with pipes.
         logs: Where stdout and stderr go; closed at the command's end.
+        order: Where their order is noted; closed with them.
         on_output: Called when a log grew.
         on_end: Called once with the exit status, when the logs are complete.
     """
@@ -63,11 +65,13 @@ class Command:
         self,
         process: subprocess.Popen[bytes],
         logs: tuple[LogWriter, LogWriter],
+        order: OrderWriter,
         on_output: Callable[[], None],
         on_end: Callable[[int], None],
     ) -> None:
         self.process = process
         self.logs = logs
+        self.order = order
         self.on_output = on_output
         self.on_end = on_end
         self.open_pipes = {process.stdout, process.stderr}
@@ -138,12 +142,10 @@ class Supervisor:
     def watch(self, command: Command) -> None:
         """Look after *command* until it ends."""
         self._commands.add(command)
-        for pipe, log in zip(
-            (command.process.stdout, command.process.stderr), command.logs, strict=True
-        ):
+        for stream, pipe in enumerate((command.process.stdout, command.process.stderr)):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
-            self._selector.register(pipe, selectors.EVENT_READ, self._reader(command, pipe, log))
+            self._selector.register(pipe, selectors.EVENT_READ, self._reader(command, pipe, stream))
         if command.process.stdin is not None:
             os.set_blocking(command.process.stdin.fileno(), False)
         command.exit_announcer = announcer_of(command.process.pid)
@@ -228,7 +230,7 @@ class Supervisor:
             if command.linger_until is not None and now >= command.linger_until:
                 self._end(command)
 
-    def _reader(self, command: Command, pipe: Any, log: LogWriter) -> Callable[[], None]:
+    def _reader(self, command: Command, pipe: Any, stream: int) -> Callable[[], None]:
         def read() -> None:
             try:
                 data = os.read(pipe.fileno(), CHUNK)
@@ -237,12 +239,16 @@ class Supervisor:
             if not data:
                 self._close_pipe(command, pipe)
             elif not command.ended:
-                self._keep(command, log, data)
+                self._keep(command, stream, data)
 
         return read
 
-    def _keep(self, command: Command, log: LogWriter, data: bytes) -> None:
+    def _keep(self, command: Command, stream: int, data: bytes) -> None:
+        log = command.logs[stream]
+        if not (data := log.fitting(data)):
+            return
         try:
+            command.order.add(stream, len(data))
             log.append(data)
         except OSError:
             logger.exception("output of process %d is no longer kept", command.process.pid)
@@ -278,8 +284,8 @@ class Supervisor:
         self._commands.discard(command)
         # Background processes still hold these; closing them would be their SIGPIPE.
         self._lingering |= command.open_pipes
-        for log in command.logs:
-            log.close()
+        for file in (*command.logs, command.order):
+            file.close()
         code = command.process.returncode
         command.on_end(code if code >= 0 else 128 - code)
 

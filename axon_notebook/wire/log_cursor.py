@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
+import msgspec
+
 from ..models import OutputChunk, OutputFrame
 
 __all__ = ["LogCursor"]
@@ -62,7 +64,12 @@ class LogCursor:
         text, size = self._joined(frame.output)
         if not text:
             return None
-        offset = frame.offset
+        chunk = self._take(frame.offset, text, size)
+        if chunk is None or frame.order is None or len(chunk.text) < len(text):
+            return chunk
+        return msgspec.structs.replace(chunk, order=frame.order)
+
+    def _take(self, offset: int | None, text: str, size: _Size) -> OutputChunk | None:
         if offset is None:  # nothing to compare with: believe that nothing is missing
             self.position += size.least
             return self._chunk(self.position - size.least, text)
@@ -124,10 +131,10 @@ class LogCursor:
             return None
         self.position = end
         if new > size.most:
-            return self._chunk(end - size.most, text, new - size.most)
+            return self._chunk(end - size.most, text, new - size.most, size=size.most)
         fresh = text if new >= size.least else _last_bytes(text, new)
         self.repeated += len(text) - len(fresh)
-        return self._chunk(start, fresh)
+        return self._chunk(start, fresh, size=new)
 
     def _take_blindly(self, offset: int, text: str, size: _Size) -> OutputChunk:
         """Take a chunk behind a hole, before it is known which of its ends *offset* is.
@@ -139,9 +146,12 @@ class LogCursor:
         self.position, self._given, self._expected = offset, text, ""
         return self._chunk(start, text, missing)
 
-    def _chunk(self, offset: int, text: str, missing: int = 0) -> OutputChunk:
+    def _chunk(
+        self, offset: int, text: str, missing: int = 0, *, size: int | None = None
+    ) -> OutputChunk:
         self.missing += missing
-        return OutputChunk(self.stream, offset, text, missing)
+        known = _size_of(text).least if size is None else size
+        return OutputChunk(self.stream, offset, text, missing, known)
 
     def _joined(self, text: str) -> tuple[str, _Size]:
         """Join a surrogate pair that was split over two chunks; replace what has no partner."""

@@ -1,9 +1,9 @@
 """The output of a command as a stream that resumes by itself.
 
 :class:`LogStream` follows one of the two streams over any number of connections;
-:class:`OutputSubscription` reads both beside the main thread and merges them in
-the order of arrival.  Each byte comes once or is declared missing, and the end is
-believed only from an execution that says it has completed.
+:class:`OutputSubscription` reads both beside the main thread and merges them.  Each
+byte comes once or is declared missing, and the end is believed only from an
+execution that says it has completed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .api import ApiClient
 from .backoff import Backoff
 from .client import ByteStream, Interrupt
 from .log_cursor import LogCursor
+from .output_merge import OutputMerge
 from .reception import frame_error, is_final
 from .sse import EventDecoder, ServerSentEvent
 from .stream import StreamState
@@ -34,6 +35,7 @@ __all__ = ["LogStream", "OutputSubscription"]
 
 IDLE_SECONDS: Final = 45.0  # three keep-alives of the embedded service
 QUEUE_BYTES: Final = 8 * 1024 * 1024
+HOLD_SECONDS: Final = 0.5  # a chunk waits so long for what was written before it
 LOOK_UP_SECONDS: Final = 0.1  # a waiting main thread looks up so often, for the stop button
 
 _FRAME: Final = msgspec.json.Decoder(OutputFrame)
@@ -216,7 +218,11 @@ class _Readers:
         self.streams = tuple(streams)
         self.sink = sink
         self.on_end = on_end
-        self.changed = threading.Condition()  # guards everything below
+        self.changed = threading.Condition()  # guards everything below, and calls of the sink
+        from_start = all(stream.cursor.position == 0 for stream in streams)
+        names = [stream.cursor.stream for stream in streams]
+        self.merge = OutputMerge(names, start=0 if from_start else None)
+        self.held_since: float | None = None
         self.queue: deque[OutputChunk] = deque()
         self.queued = 0
         self.running = len(self.streams)
@@ -235,6 +241,7 @@ class _Readers:
             raise
         finally:
             with self.changed:
+                self._deliver(self.merge.ended(stream.cursor.stream))
                 self.running -= 1
                 last = self.running == 0
                 self.changed.notify_all()
@@ -257,22 +264,33 @@ class _Readers:
                 if self.running == 0 or left <= 0:
                     return None
                 self.changed.wait(min(left, LOOK_UP_SECONDS))
+                if self.held_since and time.monotonic() - self.held_since > HOLD_SECONDS:
+                    self._deliver(self.merge.flush())
             chunk = self.queue.popleft()
             self.queued -= len(chunk.text)
             self.changed.notify_all()
             return chunk
 
     def _hand_on(self, stream: LogStream, chunk: OutputChunk) -> None:
-        if self.sink is not None:
-            self.sink(chunk)
-            return
         with self.changed:
             # While there is no room, TCP holds the server back.
             while self.queued > QUEUE_BYTES and not stream.closed:
                 self.changed.wait(1.0)
-            self.queue.append(chunk)
-            self.queued += len(chunk.text)
-            self.changed.notify_all()
+            ready = self.merge.take(chunk)
+            if any(other.state.name not in ("connecting", "live") for other in self.streams):
+                ready += self.merge.flush()  # what is missing may take its time
+            self._deliver(ready)
+
+    def _deliver(self, chunks: list[OutputChunk]) -> None:
+        """Give *chunks* to the sink or the queue; the lock is held."""
+        self.held_since = time.monotonic() if self.merge.holds else None
+        for chunk in chunks:
+            if self.sink is not None:
+                self.sink(chunk)
+            else:
+                self.queue.append(chunk)
+                self.queued += len(chunk.text)
+        self.changed.notify_all()
 
     def _fail(self, error: BaseException) -> None:
         """Keep the first error and end the other stream, too."""
@@ -284,15 +302,16 @@ class _Readers:
 class OutputSubscription:
     """The output of one command as it comes, both streams merged; lives until :meth:`close`.
 
-    Iterate it: :class:`~axon_notebook.models.OutputChunk` in the order of arrival.
+    Iterate it: :class:`~axon_notebook.models.OutputChunk` in the order of writing
+    where the server knows it, else of arrival.
     The iteration ends when the command has completed and everything was read, or
     with the error that stopped a stream.  Ctrl-C leaves it within 0.3 seconds and
     leaves the command running.
 
     Args:
         streams: Owned: closed with the subscription.
-        sink: Called with every chunk instead of the queue, in the thread of its
-            stream: two threads may call at once.
+        sink: Called with every chunk instead of the queue, in one of the reader
+            threads, never in two at once.
         on_end: Called once in a reader thread when all have ended, with the error or
             ``None``.
     """

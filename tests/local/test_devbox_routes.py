@@ -113,8 +113,7 @@ def test_a_stream_is_plain_frames_from_the_offset_to_the_end(
     """No id, no retry, no event: they break the official Python SDK."""
     answer = http.get(f"{done}/stream_stdout_updates{query}")
     expected = "".join(
-        f"data: {json.dumps({'output': t, 'offset': o}, separators=(',', ':'))}\n\n"
-        for t, o in frames
+        f'data: {{"output":"{t}","offset":{o},"order":{o - len(t)}}}\n\n' for t, o in frames
     )
 
     assert answer.text == expected

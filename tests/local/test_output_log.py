@@ -62,7 +62,7 @@ def test_a_log_at_its_limit_says_so_and_takes_nothing_more(tmp_path: Path) -> No
     """A full disk helps nobody, and neither does output that stops without a word."""
     log = LogWriter(tmp_path / "log", limit=10)
     for data in (b"12345", b"67890", b"abc", b"def"):
-        log.append(data)
+        log.append(log.fitting(data))
     log.close()
     log.close()
 
@@ -76,7 +76,7 @@ def test_a_log_at_its_limit_says_so_and_takes_nothing_more(tmp_path: Path) -> No
 def test_a_log_that_ends_exactly_at_its_limit_is_whole(tmp_path: Path) -> None:
     """The note belongs to output that was dropped."""
     log = LogWriter(tmp_path / "log", limit=10)
-    log.append(b"1234567890")
+    log.append(log.fitting(b"1234567890"))
     log.close()
 
     assert (tmp_path / "log").read_bytes() == b"1234567890"

@@ -99,7 +99,7 @@ def test_chunks_say_where_they_stand(
 
     got = read(cursor, lambda start: frames(log, start, sizes, names=names), cuts)
 
-    assert all(log[c.offset :].startswith(c.text.encode()) for c in got)
+    assert all(log[c.offset : c.offset + c.size] == c.text.encode() for c in got)
     assert cursor.position == len(log)
 
 
@@ -113,9 +113,9 @@ def test_a_hole_is_declared_with_its_size(names: str) -> None:
     got = [cursor.take(chunk) for chunk in (chunks[0], chunks[2], chunks[3])]
 
     assert got == [
-        OutputChunk("stdout", 0, "aaaa"),
-        OutputChunk("stdout", 8, "cccc", missing=4),
-        OutputChunk("stdout", 12, "dddd"),
+        OutputChunk("stdout", 0, "aaaa", size=4),
+        OutputChunk("stdout", 8, "cccc", missing=4, size=4),
+        OutputChunk("stdout", 12, "dddd", size=4),
     ]
     assert cursor.missing == 4
 
@@ -152,7 +152,9 @@ def test_a_server_without_offsets_is_believed() -> None:
 
     got = [cursor.take(OutputFrame(text)) for text in ("a€", "", "b")]
 
-    assert got == [OutputChunk("stdout", 0, "a€"), None, OutputChunk("stdout", 4, "b")]
+    first, second = OutputChunk("stdout", 0, "a€", size=4), OutputChunk("stdout", 4, "b", size=1)
+
+    assert got == [first, None, second]
     assert cursor.position == 5
 
 
@@ -169,6 +171,22 @@ def test_a_character_split_between_two_chunks_is_joined() -> None:
 
     assert "".join(c.text for c in got if c) == "ab🚀c�d"
     assert cursor.missing == 0
+
+
+def test_the_order_is_handed_on_only_with_a_whole_chunk() -> None:
+    """It says where the chunk begins; of a part nobody has counted."""
+    cursor = LogCursor("stdout")
+    cursor.opened()
+
+    got = [
+        cursor.take(OutputFrame("a\ufffd", 2, order=7)),
+        cursor.take(OutputFrame("\ufffdbc", 4, order=8)),
+    ]
+
+    assert got == [
+        OutputChunk("stdout", 0, "a\ufffd", size=2, order=7),
+        OutputChunk("stdout", 2, "bc", size=2),
+    ]
 
 
 @given(
