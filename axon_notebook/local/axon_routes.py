@@ -6,18 +6,22 @@ Shapes and names follow Runloop's OpenAPI document for axons and the types of
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from .answers import Receive, Refusal, Scope, Send, send_json
 from .broadcast import Broadcast
+from .repeats import Repeats
 from .requests import (
     INT64_MAX,
+    Disconnected,
     Query,
     check_media_type,
+    client_left,
     decode_object,
     decode_texts,
     header,
@@ -78,6 +82,7 @@ class AxonRoutes:
         self._store = store
         self._broadcast = broadcast
         self._streams = streams
+        self._repeats = Repeats()
         self.collection = {"GET": self.list, "POST": self.create}
         self.item = {
             "": {"GET": self.get, "POST": self.update, "DELETE": self.delete},
@@ -105,7 +110,11 @@ class AxonRoutes:
     async def create(self, scope: Scope, receive: Receive, send: Send, _: str) -> None:
         """Create an axon; the body may be empty."""
         params = await _read(scope, receive, CreateParams)
-        info = await self._store.create_axon(params.name, params.metadata or {})
+        info = await self._repeats.once(
+            _request_id(scope),
+            params,
+            lambda: self._store.create_axon(params.name, params.metadata or {}),
+        )
         await send_json(send, _encode(info))
 
     async def get(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
@@ -129,14 +138,13 @@ class AxonRoutes:
         params = await _read(scope, receive, PublishParams, decode_texts)
         if len(params.payload) > PAYLOAD_LIMIT // 4:
             _check_payload(params.payload)
-        request_id = header(scope, b"x-request-id")
         result = await self._store.publish(
             axon_id,
             source=params.source,
             event_type=params.event_type,
             origin=params.origin,
             payload=params.payload,
-            request_id=request_id.decode("latin-1") if request_id else None,
+            request_id=_request_id(scope),
         )
         answer = b'{"sequence":%d,"timestamp_ms":%d}' % (result.sequence, result.timestamp_ms)
         await send_json(send, answer)
@@ -155,14 +163,15 @@ class AxonRoutes:
     async def query(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Execute one statement."""
         params = await _read(scope, receive, Statement)
-        result = await self._store.query(axon_id, params.sql, params.params or [])
-        await send_json(send, _encode(result))
+        work = self._store.query(axon_id, params.sql, params.params or [])
+        await send_json(send, _encode(await _while_connected(receive, work)))
 
     async def batch(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Execute statements in one transaction."""
         params = await _read(scope, receive, BatchParams)
         statements = [(step.sql, step.params or []) for step in params.statements]
-        await send_json(send, _encode(await self._store.batch(axon_id, statements)))
+        work = self._store.batch(axon_id, statements)
+        await send_json(send, _encode(await _while_connected(receive, work)))
 
     async def subscribe(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Stream events after ``after_sequence``: first the stored ones, then live."""
@@ -194,6 +203,27 @@ async def _read(
     if body:
         check_media_type(scope)
     return decode(body, kind)
+
+
+def _request_id(scope: Scope) -> str | None:
+    """Return the id under which a client would repeat this very request."""
+    given = header(scope, b"x-request-id")
+    return given.decode("latin-1") if given else None
+
+
+async def _while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Await *work*; cancel it, which stops its SQL, as soon as the client has left."""
+    task = asyncio.create_task(work)
+    leaving = asyncio.create_task(client_left(receive))
+    try:
+        await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Disconnected
+        return task.result()
+    finally:
+        for unfinished in (task, leaving):
+            unfinished.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
 
 
 def _check_payload(payload: str) -> None:

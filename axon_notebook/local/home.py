@@ -86,7 +86,7 @@ class Home:
         """Whether a living process holds this home."""
         from filelock import Timeout
 
-        if not self.path.is_dir():
+        if not (self.path / "service.lock").exists():
             return False
         lock = self.service_lock()
         try:

@@ -83,7 +83,7 @@ def ensure_service(home: Path, *, timeout: float = 20.0) -> ServiceAddress:
 
     try:
         with place.start_lock().acquire(timeout=timeout, poll_interval=PAUSE):
-            return _usable(place) or _started(place, deadline)
+            return _usable(place, replace=True) or _started(place, deadline)
     except Timeout:
         raise ServiceError(
             f"another process has been starting the service of {place.path} for {timeout:.0f} s: "
@@ -133,13 +133,15 @@ def stop_service(home: Path, *, timeout: float = 5.0) -> bool:
     raise ServiceError(f"the service of {place.path} (process {pid}) does not end: kill {pid}")
 
 
-def _usable(place: Home) -> ServiceAddress | None:
+def _usable(place: Home, *, replace: bool = False) -> ServiceAddress | None:
+    """Return the living service, unless it is to be replaced; only the starter replaces it."""
     record = place.record()
     status = _status_of(record, place) if record else None
     if record is None or status is None:
         return None
     if _version(status.version) < _version(__version__) and not status.busy:
-        stop_service(place.path)
+        if replace:
+            stop_service(place.path)
         return None
     return _address(record, place, started=False)
 

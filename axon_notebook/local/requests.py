@@ -20,6 +20,7 @@ __all__ = [
     "Disconnected",
     "Query",
     "check_media_type",
+    "client_left",
     "decode_object",
     "decode_texts",
     "header",
@@ -86,6 +87,12 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         if not message.get("more_body", False):
             return bytes(gathered)
         message = await receive()
+
+
+async def client_left(receive: Receive) -> None:
+    """Return when the client has closed the connection; the body must have been read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _too_large() -> Refusal:

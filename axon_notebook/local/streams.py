@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from .answers import Receive, Refusal, Scope, Send, error_body, refusal_of
+from .requests import client_left
 
 __all__ = ["KEEP_ALIVE_FRAME", "Pump", "Stream", "Streams", "error_frame"]
 
@@ -180,7 +181,7 @@ def error_frame(status: int, message: str) -> bytes:
 async def _run(stream: Stream, receive: Receive, pump: Pump) -> bytes | None:
     """Run *pump* to its end; return the last frame, or ``None`` if nobody is there to read it."""
     work = asyncio.ensure_future(pump(stream))
-    leaving = asyncio.ensure_future(_left(receive))
+    leaving = asyncio.ensure_future(client_left(receive))
     outcomes: list[asyncio.Future[Any]] = [work, leaving, stream.ended]
     try:
         await asyncio.wait(outcomes, return_when=asyncio.FIRST_COMPLETED)
@@ -206,8 +207,3 @@ def _last_word(work: asyncio.Future[None]) -> bytes:
     mark = secrets.token_hex(4)
     log.error("stream failed, %s", mark, exc_info=error)
     return error_frame(500, f"Internal error {mark}.")
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -186,6 +186,17 @@ def test_a_retry_after_a_lost_answer_stores_one_event(
     assert client.axons.events.list(axon.id).total_count == 1
 
 
+def test_a_retry_after_a_lost_answer_makes_one_axon(environment: None, client: Runloop) -> None:
+    """Otherwise every hiccup would leave a twin in the list."""
+    transport = LosesAnswers(1)
+    name = f"retried-{time.time_ns()}"
+    with DefaultHttpxClient(transport=transport) as http, Runloop(http_client=http) as clumsy:
+        axon = clumsy.axons.create(name=name)
+
+    assert transport.losses == 0
+    assert [found.id for found in client.axons.list(name=name)] == [axon.id]
+
+
 def test_concurrent_publishers_get_each_sequence_once(
     client: Runloop, axon: AxonView, publish: Any
 ) -> None:

@@ -6,14 +6,18 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.local.answers import Refusal
 from axon_notebook.local.axon_routes import PublishParams
+from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
 from axon_notebook.local.requests import decode_object, decode_texts
 
 EVENT = {"source": "s", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
@@ -519,6 +523,47 @@ def test_nothing_is_stored_of_a_request_that_breaks_off(wire: Any) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
     assert wire.publish(axon_id).json["sequence"] == 1
+
+
+ENDLESS_SQL = (
+    "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
+)
+
+
+def test_a_query_whose_client_has_left_is_stopped(
+    wire: Any, service: ServiceAddress, axon: str
+) -> None:
+    """Four of them would keep everybody else's queries waiting until their time is up."""
+    body = json.dumps({"sql": ENDLESS_SQL}).encode()
+    for _ in range(4):
+        with wire.connect() as sock:
+            sock.sendall(wire.head("POST", f"/v1/axons/{axon}/sql/query", length=len(body)) + body)
+            time.sleep(0.1)
+    time.sleep(0.5)
+    process = psutil.Process(service.pid)
+    before = process.cpu_times().user
+    time.sleep(1.0)
+
+    assert process.cpu_times().user - before < 0.5
+
+
+def test_stop_does_not_wait_for_a_query(
+    home: Path, wire_to: Callable[[ServiceAddress], Any]
+) -> None:
+    """It may have seconds left; the service must be gone before."""
+    wire = wire_to(ensure_service(home))
+    axon_id = wire.create()
+    body = json.dumps({"sql": ENDLESS_SQL}).encode()
+    with wire.connect() as sock:
+        sock.sendall(wire.head("POST", f"/v1/axons/{axon_id}/sql/query", length=len(body)) + body)
+        time.sleep(0.3)
+        began = time.monotonic()
+
+        assert stop_service(home)
+    assert time.monotonic() - began < 4.5
+    log = (home / "service.log").read_text()
+    assert "Traceback" not in log
+    assert log.rstrip().endswith("ended")
 
 
 @pytest.mark.slow
