@@ -17,7 +17,7 @@ FLOORS = [
     ["sql"],
     ["agents.acp", "agents.claude", "agents.timeline"],
     ["local"],
-    ["axon", "execution", "devbox", "client", "dbapi"],
+    ["axon", "execution", "devbox", "client", "dbapi", "paging"],
     ["agents"],
     ["widgets"],
     ["magics"],

@@ -184,7 +184,8 @@ class SqlConnection:
         self._left = statement.sql.encode()
         cursor = self.connection.cursor()
         cursor.exec_trace = self._before
-        return cursor.execute(statement.sql, statement.params)
+        # From apsw's cache it would run without asking the authorizer, which counts what changes.
+        return cursor.execute(statement.sql, statement.params, can_cache=False)
 
     def _before(self, cursor: apsw.Cursor, text: str, bindings: object) -> bool:
         """Called by apsw between compiling a statement and its first step."""

@@ -55,6 +55,7 @@ class Command(NamedTuple):
     options: tuple[Option, ...]
     run: Callable[[Call], Any]
     most: int = 1  # words it takes
+    raw: bool = False  # what follows the options is one text, whatever it looks like
 
 
 COMMANDS: Final[dict[str, Command]] = {}
@@ -76,10 +77,10 @@ def run_axon(magics: AxonMagics, line: str, local: Mapping[str, Any] | None) -> 
     if command is None:
         way_out = meant(name, COMMANDS, what="sub-commands")
         raise ParameterError(f"%axon has no sub-command {name}: {way_out}")
-    parsed = _scan(rest, command)
+    parsed = scan(rest, command.options, f"%axon {name}") if command.raw else _scan(rest, command)
     with magics.errors_of(parsed):
         names = ChainMap(dict(local or {}), magics.namespace)
-        words = words_of(parsed.rest)
+        words = [] if command.raw else words_of(parsed.rest)
         if len(words) > command.most:
             extra = words[command.most]
             raise ParameterError(f"%axon {command.name} does not take {extra}: {_usage(command)}")

@@ -9,11 +9,13 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NotFound, ParameterError
-from .options import Option, Parsed, checked_name, describe, scan, words_of
+from .axon import Call, Command
+from .options import Option, checked_name, describe, scan
 from .status import StatusLine
 from .terminal_text import TerminalText
 
@@ -23,15 +25,7 @@ if TYPE_CHECKING:
     from ..wire.log_stream import OutputSubscription
     from .shell import AxonMagics
 
-__all__ = [
-    "LOGS_HELP",
-    "LOGS_OPTIONS",
-    "RUN_HELP",
-    "RUN_OPTIONS",
-    "LeftRunning",
-    "run_command",
-    "show_logs",
-]
+__all__ = ["HELP", "LOGS", "RUN", "LeftRunning", "run_axon_run"]
 
 #: The devbox of those who name none; made at first use, found again by every kernel.
 DEFAULT_DEVBOX: Final = "notebook"
@@ -54,7 +48,7 @@ LOGS_OPTIONS: Final = (
 )
 
 
-RUN_HELP: Final = f"""Run a command in a devbox and show its output.
+HELP: Final = f"""Run a command in a devbox and show its output.
 
 Examples::
 
@@ -77,20 +71,6 @@ Options::
 {describe(RUN_OPTIONS)}
 """
 
-LOGS_HELP: Final = f"""Show the output of a command, and follow it while it runs.
-
-Examples::
-
-    %axon logs                          the last command of this notebook
-    %axon logs EXECUTION                one in the usual devbox
-    %axon logs DEVBOX EXECUTION
-    %axon logs EXECUTION --offset 120   from this byte of stdout on
-
-Options::
-
-{describe(LOGS_OPTIONS)}
-"""
-
 
 class LeftRunning(KeyboardInterrupt):
     """The stop button was pressed while a command was followed; the command goes on.
@@ -102,76 +82,82 @@ class LeftRunning(KeyboardInterrupt):
         return [str(self)]
 
 
-def run_command(magics: AxonMagics, line: str, cell: str | None = None) -> Execution | None:
-    """Run the rest of *line*, or the script in *cell*, in a devbox.
+def run_axon_run(
+    magics: AxonMagics, line: str, cell: str | None, local: Mapping[str, Any] | None
+) -> Execution:
+    """Run the magic: the script in *cell*, or the command on *line*."""
+    parsed = scan(line, RUN_OPTIONS, "%axon_run")
+    with magics.errors_of(parsed):
+        if cell is not None and parsed.rest.strip():
+            raise ParameterError(
+                f"%%axon_run takes options alone, got {parsed.rest.strip()!r}: "
+                "write the command into the cell"
+            )
+        names = ChainMap(dict(local or {}), magics.namespace)
+        command = parsed.rest.strip() if cell is None else cell
+        execution = _run(Call(magics, [], parsed.values, names, command))
+    if name := parsed.name or parsed.values.get("out"):
+        magics.namespace[checked_name(name)] = execution
+    return execution
 
-    Returns:
-        The execution if it was left to itself, else ``None``: its output was shown.
+
+def _run(call: Call) -> Execution:
+    """Run ``call.text`` in a devbox; return the execution, followed to its end or left alone.
 
     Raises:
         LeftRunning: If the user pressed stop.
     """
-    magic = "%axon run" if cell is None else "%%axon_run"
-    parsed = scan(line, RUN_OPTIONS, magic)
-    with magics.errors_of(parsed):
-        if cell is not None and parsed.rest.strip():
-            raise ParameterError(
-                f"{magic} takes options alone, got {parsed.rest.strip()!r}: "
-                "write the command into the cell"
-            )
-        command = parsed.rest.strip() if cell is None else cell
-        if not command.strip():
-            raise ParameterError(f"{magic} has no command to run")
-        box = _devbox(magics, parsed.values.get("devbox"))
-        execution = _started(box, command, stdin="stdin" in parsed.values)
-        _keep(magics, execution, parsed)
-        if parsed.values.keys() & {"bg", "stdin"}:
-            return execution
-        _follow(magics, execution, {})
-    return None
+    command = call.text
+    if not command.strip():
+        raise ParameterError("there is no command to run: %axon run COMMAND")
+    box = _devbox(call, call.options.get("devbox"))
+    execution = _started(box, command, stdin="stdin" in call.options)
+    call.magics.session.execution = execution
+    if not call.options.keys() & {"bg", "stdin"}:
+        _follow(call.magics, execution, {})
+    return execution
 
 
-def show_logs(magics: AxonMagics, line: str) -> None:
+def _logs(call: Call) -> Execution:
     """Show the output of a command, and follow it to its end if it still runs.
 
     Raises:
         LeftRunning: If the user pressed stop.
     """
-    parsed = scan(_options_first(line), LOGS_OPTIONS, "%axon logs")
-    with magics.errors_of(parsed):
-        offset = _offsets(parsed.values.get("offset", "0"))
-        execution = _execution(magics, words_of(parsed.rest), parsed.values.get("devbox"))
-        _keep(magics, execution, parsed)
-        _follow(magics, execution, offset)
+    offset = _offsets(call.options.get("offset", "0"))
+    execution = _execution(call)
+    call.magics.session.execution = execution
+    _follow(call.magics, execution, offset)
+    return execution
 
 
-def _execution(magics: AxonMagics, words: list[str], devbox: str | None) -> Execution:
-    if len(words) > 2:
-        raise ParameterError(f"%axon logs takes a devbox and an execution, got {' '.join(words)}")
-    if not words:
-        if magics.session.execution is None:
+def _execution(call: Call) -> Execution:
+    if not call.words:
+        last = call.magics.session.execution
+        if last is None:
             raise ParameterError(
                 "no command was run here yet: %axon logs DEVBOX EXECUTION shows an older one"
             )
-        return magics.session.execution
-    named: Any = magics.namespace.get(words[-1])
+        return last
+    named: Any = call.names.get(call.words[-1])
     if _class_of(named) == "axon_notebook.execution.Execution":
         found: Execution = named
         return found
-    return _devbox(magics, words[0] if len(words) == 2 else devbox).execution(words[-1])
+    devbox = call.words[0] if len(call.words) == 2 else call.options.get("devbox")
+    return _devbox(call, devbox).execution(call.words[-1])
 
 
-def _devbox(magics: AxonMagics, name: str | None) -> Devbox:
+def _devbox(call: Call, name: str | None) -> Devbox:
     """Return the devbox called *name*; make the usual one where there is none.
 
     Raises:
         NotFound: If *name* was given and no running devbox has it.
     """
-    value: Any = magics.namespace.get(name) if name else None
+    value: Any = call.names.get(name) if name else None
     if _class_of(value) == "axon_notebook.devbox.Devbox":
         held: Devbox = value
         return held
-    client = magics.session.client
+    client = call.magics.session.client
     if name and name.startswith("dbx_"):
         return client.devbox(name)
     found = client.running_devbox(name or DEFAULT_DEVBOX)
@@ -182,14 +168,8 @@ def _devbox(magics: AxonMagics, name: str | None) -> Devbox:
             f"no devbox named {name!r} is running: create_devbox({name!r}) makes one", status=404
         )
     made = client.create_devbox(DEFAULT_DEVBOX)
-    StatusLine(magics.shell, quiet=not magics.feedback).done(f"made {made!r}")
+    StatusLine(call.magics.shell, quiet=not call.magics.feedback).done(f"made {made!r}")
     return made
-
-
-def _keep(magics: AxonMagics, execution: Execution, parsed: Parsed) -> None:
-    magics.session.execution = execution
-    if name := parsed.name or parsed.values.get("out"):
-        magics.namespace[checked_name(name)] = execution
 
 
 def _follow(magics: AxonMagics, execution: Execution, offset: Mapping[Any, int]) -> None:
@@ -220,11 +200,17 @@ def _started(box: Devbox, command: str, *, stdin: bool) -> Execution:
 
 def _print_all(chunks: OutputSubscription) -> None:
     fit = {stream.cursor.stream: TerminalText() for stream in chunks.streams}
-    for chunk in chunks:
-        if chunk.missing:
-            sys.stdout.write(f"\n[{chunk.missing} bytes of {chunk.stream} are missing]\n")
-        sys.stdout.write(fit[chunk.stream].feed(chunk.text))
-        sys.stdout.flush()
+    last = "\n"
+    try:
+        for chunk in chunks:
+            missing = f"\n[{chunk.missing} bytes of {chunk.stream} are missing]\n"
+            text = (missing if chunk.missing else "") + fit[chunk.stream].feed(chunk.text)
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            last = text[-1:] or last
+    finally:
+        if last != "\n":  # what the notebook says next stands on a line of its own
+            sys.stdout.write("\n")
 
 
 def _way_back(execution: Execution, chunks: OutputSubscription) -> str:
@@ -246,19 +232,19 @@ def _offsets(text: str) -> dict[str, int]:
     return dict(zip(("stdout", "stderr"), map(int, parts), strict=False))
 
 
-def _options_first(line: str) -> str:
-    """Move options in front of the names they were written behind."""
-    options: list[str] = []
-    names: list[str] = []
-    words = iter(line.split())
-    for word in words:
-        if not word.startswith("-"):
-            names.append(word)
-        else:
-            options += [word] if "=" in word else [word, next(words, "")]
-    return " ".join([*options, *names])
-
-
 def _class_of(value: Any) -> str:
     # The classes are not imported to be compared: that would load httpx.
     return f"{type(value).__module__}.{type(value).__name__}"
+
+
+RUN: Final = Command(
+    "run", "COMMAND", "run a command in a devbox and show its output", RUN_OPTIONS, _run, raw=True
+)
+LOGS: Final = Command(
+    "logs",
+    "[[DEVBOX] EXECUTION]",
+    "show a command's output, the last one's if none is named",
+    LOGS_OPTIONS,
+    _logs,
+    most=2,
+)

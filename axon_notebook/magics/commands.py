@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ParameterError
 from ..sql.shaping import Shape, shaped
-from . import axon_publish, axonsql
+from . import axon_publish, axon_run, axonsql
 from .axon import COMMANDS, Call, Command, help_text, register
 from .cards import Text, status_card
 from .loading import load_table
@@ -23,7 +23,11 @@ __all__ = ["DEFAULT", "MAGIC_HELP", "overview"]
 #: What ``%axon`` alone means.
 DEFAULT: Final = "status"
 
-MAGIC_HELP: Final = {"axonsql": axonsql.HELP, "axon_publish": axon_publish.HELP}
+MAGIC_HELP: Final = {
+    "axonsql": axonsql.HELP,
+    "axon_publish": axon_publish.HELP,
+    "axon_run": axon_run.HELP,
+}
 
 _AXON: Final = Option("--axon", "-a", "text", "AXON", "another axon than the current one")
 _OUT: Final = Option("--out", "-o", "text", "NAME", "store the result in NAME too")
@@ -237,6 +241,8 @@ def _commands() -> Sequence[Command]:
             "load", "DATAFRAME", "store a DataFrame as a table", (table, append, replace, _AXON),
             _load, 1_000,
         ),
+        axon_run.RUN,
+        axon_run.LOGS,
         Command("status", "", "current axon, connection, settings", (), _status, 0),
         Command("last", "", "the last statement that was sent", (), _last, 0),
         Command("help", "[TOPIC]", "this, or a sub-command, axonsql, axon_publish", (), _help),

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import AxonError, ParameterError, SqlError
-from ..models import SqlColumn, SqlResult
+from ..models import SqlResult
+from ..paging import whole_result
 from ..sql.binding import BoundStatement, bind
 from ..sql.carets import caret_lines
-from ..sql.columns import unified
 from ..sql.shaping import limited
 from ..sql.splitting import Statement, split
 from ..sql.tables import events_alias
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Cell", "prepared"]
 
 _TRANSACTIONS: Final = ("BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE")
-
-#: One batch takes 100 statements; one of them counts the rows.
-MOST_PAGES: Final = 99
-
-_RANDOM: Final = ("RANDOM", "RANDOMBLOB", "CHANGES", "TOTAL_CHANGES")
 
 
 class Answer(NamedTuple):
@@ -93,7 +88,8 @@ class Cell(NamedTuple):
         try:
             results = self._results(axon, timeout)
             if all_rows and results[-1].meta.rows_read_limit_reached:
-                results = [_all_rows(axon, self.sent, self.bound, results[-1], timeout)]
+                params = self.bound[0].params
+                results = [whole_result(axon, self.sent[0], params, results[0], timeout)]
         except AxonError as error:
             last.error = self.explained(error, session, axon)
             raise last.error from error
@@ -266,64 +262,3 @@ def _quietly(session: Session, axon: Axon, error: SqlError) -> Schema | None:
     except AxonError as second:
         error.add_note(f"the schema could not be read: {second}")
         return None
-
-
-def _all_rows(
-    axon: Axon,
-    sent: Sequence[str],
-    bound: Sequence[BoundStatement],
-    first: SqlResult,
-    timeout: float | None,
-) -> SqlResult:
-    """Fetch a truncated result whole, in pages of one batch: one snapshot.
-
-    Raises:
-        SqlError: If the pages do not fit into one batch.
-    """
-    sql, params = sent[0], bound[0].params
-    _check_pageable(sql, first)
-    page = len(first.rows)
-    while page:
-        count = axon.execute(f"SELECT count(*) FROM (\n{sql}\n)", params, timeout=timeout).rows[0][
-            0
-        ]
-        # One more, for rows that arrive between counting and reading.
-        pages = count // page + 2
-        if pages > MOST_PAGES:
-            raise SqlError(
-                f"the result has {count:,} rows, --all fetches at most {MOST_PAGES * page:,} of "
-                "this width from one snapshot: select a part, WHERE sequence > …",
-                sql=sql,
-            )
-        windows = [
-            f"SELECT * FROM (\n{sql}\n) LIMIT {page} OFFSET {page * place}"
-            for place in range(pages)
-        ]
-        results = axon.batch([(window, params) for window in windows], timeout=timeout)
-        if any(result.meta.rows_read_limit_reached for result in results):
-            page //= 2  # cut by its size in bytes
-        elif len(results[-1].rows) < page:
-            break
-    rows = [row for result in unified(results) for row in result.rows]
-    return SqlResult(columns=_columns(first, results), rows=rows, meta=results[-1].meta)
-
-
-def _columns(first: SqlResult, results: Sequence[SqlResult]) -> list[SqlColumn]:
-    """Names as the statement has them (a sub-query renames duplicates), types as they came."""
-    types = unified(results)[0].columns
-    return [SqlColumn(c.name, t.type) for c, t in zip(first.columns, types, strict=True)]
-
-
-def _check_pageable(sql: str, first: SqlResult) -> None:
-    tokens = significant(tokenize(sql))
-    random = next((t.text for t in tokens if t.is_word(*_RANDOM)), None)
-    if random:
-        raise SqlError(
-            f"--all reads in pages, and {random}() answers differently on each: "
-            "store the rows in a table first",
-            sql=sql,
-        )
-    if not first.rows:
-        raise SqlError(
-            "the first row alone is too large for the server: select less of it", sql=sql
-        )
