@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["EventViewer"]
 
 SNAPSHOT_EVENTS: Final = 500
+SETTLE_SECONDS: Final = 0.5  # a display waits so long for the history
 DEFAULT_BYTES: Final = 512 * 1024 * 1024  # about a million events of 500 bytes
 
 Redact = Callable[[AxonEvent], AxonEvent | None]
@@ -103,6 +104,7 @@ class EventViewer(LiveWidget):
         self._saves = snapshot
         self._selected: list[Range] = []
         self._tz_offset_min = 0
+        self._refresh_due = False  # it was displayed before the history was there
         start = after_sequence if isinstance(after_sequence, int) else 0
         self._from_head = after_sequence == "head"
         self._store = EventStore(start=start, max_bytes=max_bytes)
@@ -157,6 +159,16 @@ class EventViewer(LiveWidget):
             f"<EventViewer {self.title} {self._store.state.name}, {self._store.received:,} events>"
         )
 
+    def _ipython_display_(self) -> None:
+        # What is displayed is what a notebook saves: a moment's patience puts the history in.
+        if self._feed is not None and not self._closed:
+            self._feed.wait_for(self._is_settled, SETTLE_SECONDS)
+        self._refresh_due = not self._is_settled()
+        super()._ipython_display_()
+
+    def _is_settled(self) -> bool:
+        return self._store.state.name not in ("connecting", "replaying")
+
     # -- what LiveWidget asks for
 
     def stop_source(self) -> None:
@@ -200,6 +212,9 @@ class EventViewer(LiveWidget):
             self._store.rebase(state.head)
         self._store.change(state)
         self._feed_notify(stat=True)
+        if self._refresh_due and state.name == "live":
+            self._refresh_due = False
+            self.refresh()
 
     def _ended(self, error: AxonError | None) -> None:
         self._feed_notify(stat=True)

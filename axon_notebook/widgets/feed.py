@@ -99,7 +99,12 @@ class Feed:
         with self._changed:
             self._unsent = True
             self._stat_due |= stat
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def wait_for(self, done: Callable[[], bool], timeout: float) -> None:
+        """Wait until *done* after one of the notifications, at most *timeout* seconds."""
+        with self._changed:
+            self._changed.wait_for(done, timeout)
 
     def resend(self, ranges: list[Range], stream: str = "") -> None:
         """Send these out of turn, as if a page had asked for them.  From any thread."""
