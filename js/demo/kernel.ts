@@ -54,6 +54,10 @@ export class SimulatedKernel {
     this.#listeners.delete(listener);
   }
 
+  listeners(): readonly Listener[] {
+    return [...this.#listeners];
+  }
+
   setState(state: ConnectionState): void {
     this.state = state;
     this.stat();

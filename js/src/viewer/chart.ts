@@ -34,7 +34,7 @@ export class Chart {
   #scale = 1;
   #drag: [number, number] | null = null;
   #colours: string[] = [];
-  #coloursOf = "";
+  #coloursOf = -1;
   #font = "sans-serif";
 
   constructor(private readonly view: View) {
@@ -167,12 +167,11 @@ export class Chart {
     context.fillRect(x1, 0, 1, HEIGHT - AXIS);
   }
 
-  /** Canvas knows no custom properties: read what they are now, once per theme. */
+  /** Canvas knows no custom properties: read what they are now, once per redrawing. */
   #readColours(): void {
+    if (this.#coloursOf === this.view.drawKey) return;
+    this.#coloursOf = this.view.drawKey;
     const style = getComputedStyle(this.element);
-    const key = style.color + style.backgroundColor;
-    if (key === this.#coloursOf) return;
-    this.#coloursOf = key;
     const probe = h("i", { class: "axon-hidden" });
     this.element.append(probe);
     const names = [

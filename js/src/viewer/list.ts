@@ -46,7 +46,7 @@ export class List {
     const head = h(
       "div",
       { class: "head", role: "row", "aria-rowindex": 1 },
-      ...["#", "time", "type", "event", ""].map((name, i) => this.#headCell(name, i)),
+      ...["#", "time", "type", "event", "took"].map((name, i) => this.#headCell(name, i)),
     );
     this.element = h(
       "div",
@@ -132,7 +132,6 @@ export class List {
       on(this.#timeHead, "click", () => this.view.cycleTimes(), this.view.signal);
       head.append(this.#timeHead);
     } else head.textContent = name || "";
-    if (column === 4) head.setAttribute("aria-label", "duration");
     return head;
   }
 

@@ -10,7 +10,9 @@ export interface Menu {
 }
 
 export function menu(label: string, title: string, signal: AbortSignal, filled?: () => void): Menu {
-  const summary = h("summary", { title, "aria-label": title, text: label });
+  const spoken = /\w/.test(label) ? null : h("span", { class: "axon-hidden", text: title });
+  const shown = h("span", { text: label, "aria-hidden": spoken ? "true" : false });
+  const summary = h("summary", { title }, shown, spoken);
   const panel = h("div", { class: "panel" });
   const element = h("details", { class: "menu" }, summary, panel);
   const close = () => {

@@ -367,7 +367,9 @@ export class View {
   #measure(): void {
     const { width } = this.root.getBoundingClientRect();
     if (width === 0) return;
+    const { theme: before } = this.root.dataset;
     applyTheme(this.root, this.model.get("theme") ?? "auto");
+    if (this.root.dataset.theme !== before) this.drawKey++;
     this.root.dataset.size = width < NARROW_PX ? "narrow" : width < WIDE_PX ? "medium" : "wide";
     this.#chart.resize(width - 20);
     this.list.resize(this.list.element.clientHeight);
