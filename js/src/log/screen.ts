@@ -7,7 +7,7 @@
 import { visible } from "../visible.ts";
 import { linkTarget, Pen, parseLine } from "./ansi.ts";
 import { Arena } from "./arena.ts";
-import { Cells } from "./cells.ts";
+import { Cells, MAX_CELLS } from "./cells.ts";
 import { type Parameters, Tokenizer, type TokenSink, unfinishedTail } from "./tokens.ts";
 import { bytesWidth, TAB } from "./width.ts";
 
@@ -16,6 +16,8 @@ export const ROWS = 50;
 /** The cursor goes this far right at least, even past the end of its line. */
 const COLUMNS = 512;
 const RING = 64;
+/** A line becomes cells up to here: no more of it could be shown as cells anyway. */
+const CELL_BYTES = 4 * MAX_CELLS;
 
 /** A line as a range of the stream's arena, and the style it begins in. */
 export interface RawLine {
@@ -122,6 +124,11 @@ export class Screen implements TokenSink {
   openCells(): Cells | null {
     const cells = this.#cells.get(this.count);
     return cells && !cells.isBlank() ? cells : null;
+  }
+
+  /** Columns of the open line. */
+  get openWidth(): number {
+    return this.#cells.get(this.count)?.length ?? this.#open.width;
   }
 
   #feed(bytes: Uint8Array): void {
@@ -327,7 +334,7 @@ export class Screen implements TokenSink {
     const known = this.#cells.get(line);
     if (known) return known;
     const raw = line === this.count ? this.#openNow() : this.#ring[line % RING]!;
-    const bytes = this.arena.slice(raw.start, raw.end);
+    const bytes = this.arena.slice(raw.start, Math.min(raw.end, raw.start + CELL_BYTES));
     const cells = Cells.from(parseLine(bytes, raw.fg, raw.bg));
     this.#cells.set(line, cells);
     this.sink.edited(line, cells);

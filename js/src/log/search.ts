@@ -46,9 +46,9 @@ class Plain implements TokenSink {
   print(from: number, to: number): void {
     const source = this.#from;
     const target = this.#to;
-    let at = this.#length;
-    for (let n = from; n < to; n++) target[at++] = source[n]!;
-    this.#length = at;
+    if (to - from > 48) target.set(source.subarray(from, to), this.#length);
+    else for (let n = from, at = this.#length; n < to; n++) target[at++] = source[n]!;
+    this.#length += to - from;
   }
 
   control(code: number): void {

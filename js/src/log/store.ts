@@ -15,6 +15,8 @@ export const STREAMS: readonly StreamName[] = ["stdout", "stderr"];
 
 /** A longer line is cut where it is shown, with a way to see more. */
 export const LINE_LIMIT = 65_536;
+/** A search looks at this much of a line, bytes. */
+const RUN_LIMIT = 1 << 20;
 /** A row number that stands for the line of a stream that has not ended yet. */
 export const OPEN_ROW = 0xfffffff0;
 
@@ -25,6 +27,9 @@ const NOTE = 1 << 18;
 const CONTINUES = 1 << 19;
 const LEVEL_SHIFT = 20;
 const FLAG_SHIFT = 23;
+const STYLED_BIT = STYLED << FLAG_SHIFT;
+/** Bytes that are worth a run of their own. */
+const STRETCH = 16_384;
 
 /** Lines of a stream as they came. */
 export interface Run {
@@ -161,7 +166,7 @@ export class LogStore {
 
   /** Columns the row takes when it is shown, at most WIDTH. */
   width(row: number): number {
-    if (row >= OPEN_ROW) return advance(this.line(row).text, 0);
+    if (row >= OPEN_ROW) return this.streams[row - OPEN_ROW]!.screen.openWidth;
     const cells = this.#live.get(row);
     return cells ? cells.length : this.#meta.get(row) & WIDTH;
   }
@@ -182,10 +187,9 @@ export class LogStore {
   /** The row as it is shown; at most `limit` bytes of it. */
   line(row: number, limit = LINE_LIMIT): ShownLine {
     if (this.isNote(row)) return note(this.#notes[this.#start.get(row)]!);
-    const [bytes, fg, bg] = this.#source(row);
-    const cut = bytes.length > limit ? bytes.length - wholeCharacters(bytes, limit) : 0;
-    const shown = cut ? bytes.subarray(0, bytes.length - cut) : bytes;
-    return { ...parseLine(shown, fg, bg), cut };
+    const { bytes, length, fg, bg } = this.#source(row, limit + 1);
+    const end = length > limit ? wholeCharacters(bytes, limit) : length;
+    return { ...parseLine(bytes.subarray(0, end), fg, bg), cut: length - end };
   }
 
   level(row: number): number {
@@ -204,13 +208,13 @@ export class LogStore {
 
   /**
    * The bytes of one run of the stream's lines from `line` on, with "\n" between them, as they
-   * were printed. At most `limit` bytes, but one line at least.
+   * were printed. At most `limit` bytes, but one line at least, or the beginning of a long one.
    */
   run(name: StreamName, line: number, limit: number): Run {
     const { rows, screen } = this.stream(name);
     const first = rows.get(line);
     if (this.#live.has(first))
-      return { bytes: this.#source(first)[0], lines: 1, flags: STYLED | WIDE_TEXT };
+      return { bytes: this.#source(first, limit).bytes, lines: 1, flags: STYLED | WIDE_TEXT };
     let meta = this.#meta.get(first);
     const redrawn = meta & REDRAWN;
     const start = this.#start.get(first);
@@ -222,11 +226,15 @@ export class LogStore {
       const stop = from + this.#length.get(row);
       const joins = (this.#meta.get(row) & REDRAWN) === redrawn && from > end && from - end <= 2;
       if (!joins || stop - start > limit || this.#live.has(row)) break;
+      // Where styled and plain lines come in stretches, the plain ones are not to be looked through.
+      const changes = ((meta ^ this.#meta.get(row)) & STYLED_BIT) !== 0;
+      if (changes && end - start > STRETCH) break;
       end = stop;
       meta |= this.#meta.get(row);
     }
     const flags = redrawn ? STYLED | WIDE_TEXT : meta >>> FLAG_SHIFT;
     const arena = redrawn ? this.#redrawn : screen.arena;
+    end = Math.min(end, start + RUN_LIMIT);
     return { bytes: arena.slice(start, end), lines: next - line, flags };
   }
 
@@ -272,27 +280,45 @@ export class LogStore {
     this.#meta.set(row, (this.#meta.get(row) & ~WIDTH) | Math.min(cells.length, WIDTH));
   }
 
-  /** Bytes of a row and the style they begin in. */
-  #source(row: number): [Uint8Array, number, number] {
-    if (row >= OPEN_ROW) return this.#openSource(this.streams[row - OPEN_ROW]!);
+  /** The first bytes of a row, its length in bytes, and the style it begins in. */
+  #source(row: number, limit: number): Source {
+    if (row >= OPEN_ROW) return this.#openSource(this.streams[row - OPEN_ROW]!, limit);
     const cells = this.#live.get(row);
-    if (cells) return [utf8.encode(cells.toString()), 0, 0];
+    if (cells) return whole(cells);
     const start = this.#start.get(row);
+    const length = this.#length.get(row);
     const meta = this.#meta.get(row);
     const { arena } = this.streams[meta & STDERR ? 1 : 0].screen;
-    const from = meta & REDRAWN ? this.#redrawn : arena;
-    return [from.slice(start, start + this.#length.get(row)), this.#fg.get(row), this.#bg.get(row)];
+    const bytes = (meta & REDRAWN ? this.#redrawn : arena).slice(
+      start,
+      start + Math.min(length, limit),
+    );
+    return { bytes, length, fg: this.#fg.get(row), bg: this.#bg.get(row) };
   }
 
-  #openSource({ screen }: Stream): [Uint8Array, number, number] {
+  #openSource({ screen }: Stream, limit: number): Source {
     const raw = screen.openLine();
-    if (raw) return [screen.arena.slice(raw.start, raw.end), raw.fg, raw.bg];
-    return [utf8.encode(screen.openCells()?.toString() ?? ""), 0, 0];
+    if (!raw) return whole(screen.openCells());
+    const length = raw.end - raw.start;
+    const bytes = screen.arena.slice(raw.start, raw.start + Math.min(length, limit));
+    return { bytes, length, fg: raw.fg, bg: raw.bg };
   }
 
   #isBlank({ screen }: Stream): boolean {
     return !screen.openLine() && !screen.openCells();
   }
+}
+
+interface Source {
+  bytes: Uint8Array;
+  length: number;
+  fg: number;
+  bg: number;
+}
+
+function whole(cells: Cells | null): Source {
+  const bytes = utf8.encode(cells?.toString() ?? "");
+  return { bytes, length: bytes.length, fg: 0, bg: 0 };
 }
 
 function note(text: string): ShownLine {

@@ -27,7 +27,8 @@ import type { StreamName } from "./store.ts";
 import { textOf } from "./text.ts";
 import { Toolbar } from "./toolbar.ts";
 
-const SEARCH_MS = 12;
+/** Longer than a frame: better half the frames for half a second than all of them for one. */
+const SEARCH_MS = 32;
 const SLOW_MS = 200;
 const WIDE_PX = 760;
 const NARROW_PX = 500;
@@ -187,7 +188,11 @@ export class View {
   }
 
   #search(): boolean {
-    return this.search?.step(SEARCH_MS) ?? true;
+    const { search } = this;
+    if (!search || search.complete) return true;
+    const complete = search.step(SEARCH_MS);
+    if (complete) this.#slowAt = 0;
+    return complete;
   }
 
   /** What a screen reader hears: counts at most every five seconds, the end once. */
@@ -229,7 +234,8 @@ export class View {
     }
     this.search = this.query && new Search(this.session.store, this.query);
     for (const pane of this.panes) pane.find = -1;
-    this.#rebuild();
+    if (this.around === null) this.#redraw();
+    else this.#rebuild();
   }
 
   setAround(around: number | null): void {

@@ -82,6 +82,16 @@ describe("rows", () => {
     expect(store.line(0, 1 << 20).cut).toBe(0);
   });
 
+  test("a line that never ends costs no more to look at than its beginning", () => {
+    const store = log(["stdout", "x".repeat(300_000)]);
+    const [open] = store.openRows();
+
+    expect(store.width(open!)).toBe(300_000);
+    expect(store.line(open!)).toMatchObject({ cut: 300_000 - LINE_LIMIT });
+    store.append("stdout", utf8.encode("\rback"), 2);
+    expect(store.line(open!).text.slice(0, 6)).toBe("backxx");
+  });
+
   test("a redrawn line keeps its colours and links when it is final", () => {
     const store = log([
       "stdout",
