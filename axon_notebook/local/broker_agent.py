@@ -42,6 +42,7 @@ class LineSplitter:
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._limit = limit
+        self._head = min(HEAD, limit)
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -66,7 +67,7 @@ class LineSplitter:
         if self._size <= self._limit:
             self._parts.append(piece)
         else:
-            self._parts = [b"".join(self._parts)[:HEAD] or piece[:HEAD]]
+            self._parts = [b"".join(self._parts)[: self._head] or piece[: self._head]]
 
 
 class AgentProcess:

@@ -223,6 +223,9 @@ class Bridge:
         """Hand over an event that is no turn."""
         if self._dialect.cancels(event) and self._agent is None:
             return  # nothing runs that could be cancelled
+        if self._turn is not None and self._dialect.cancels(event):
+            # Before it is told: an agent that does not read is given up all the same.
+            self._spawn(self._give_up_later(self._turn))
         await self._wake()
         await self._tell(event, in_turn=False)
 
@@ -238,8 +241,6 @@ class Bridge:
         except Unspeakable as error:
             await self._refuse(event, str(error), in_turn=in_turn)
             return
-        if self._turn is not None and self._dialect.cancels(event):
-            self._spawn(self._give_up_later(self._turn))
         await self._publish_unasked()
         await self._until_taken(agent)
 
