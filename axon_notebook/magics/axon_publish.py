@@ -82,6 +82,8 @@ def run_axon_publish(
     """Run the magic; return the DataFrame of what was published."""
     parsed = scan(line, OPTIONS, "%axon_publish")
     event_type, _, rest = parsed.rest.strip().partition(" ")
+    if "=" in event_type:
+        raise ParameterError(f"an event needs a type first: %axon_publish TYPE {event_type} …")
     # Options may follow the type as well.
     more = scan(rest, OPTIONS, "%axon_publish")
     parsed = Parsed({**parsed.values, **more.values}, parsed.name or more.name, more.rest)
@@ -118,6 +120,17 @@ def _run(
             magics.namespace[name] = frame
     status.done(publishing.summary())
     return None if given.get("quiet") or parsed.name else frame
+
+
+def publish_values(magics: AxonMagics, axon: Axon, values: list[dict[str, Any]]) -> Any:
+    """Publish whole events, given as mappings, with a status line; return the DataFrame."""
+    source, origin = magics.publish_source, _origin(magics.publish_origin)
+    events = [_event(value, "", source, origin, place) for place, value in enumerate(values)]
+    status = StatusLine(magics.shell, quiet=not magics.feedback)
+    publishing = _Publishing(axon, events, 0)
+    publishing.run(status)
+    status.done(publishing.summary())
+    return publishing.frame()
 
 
 class DryRun:

@@ -12,6 +12,7 @@ from .axon import COMMANDS, Call, Command, help_text, register
 from .cards import Text, status_card
 from .loading import load_table
 from .options import Option, describe, meant
+from .recordings import is_recording, read_recording
 from .session import label
 from .status import StatusLine, beside
 
@@ -174,11 +175,16 @@ def _load(call: Call) -> Any:
 
     code = call.text.strip()
     if not code:
-        raise ParameterError("which DataFrame? %axon load df -t TABLE")
-    value = evaluated(code, call.names, code)
+        raise ParameterError("what? %axon load df -t TABLE, or %axon load events.jsonl")
+    if is_recording(code):
+        values = read_recording(code)
+        if not values:
+            raise ParameterError(f"{code} holds no event")
+        return axon_publish.publish_values(call.magics, call.axon(), values)
     table = call.options.get("table")
     if not table:
         raise ParameterError(f"into which table? %axon load {code} -t TABLE")
+    value = evaluated(code, call.names, code)
     axon = call.axon()
     line = StatusLine(call.magics.shell, quiet=not call.magics.feedback)
     way = "append" if call.options.get("append") else "create"
@@ -238,8 +244,8 @@ def _commands() -> Sequence[Command]:
             (_count("20"), kind, source, origin, after, json, expand, _AXON, _OUT), _events, 0,
         ),
         Command(
-            "load", "DATAFRAME", "store a DataFrame as a table", (table, append, replace, _AXON),
-            _load, 1_000,
+            "load", "DATAFRAME | FILE", "a DataFrame becomes a table, a .jsonl file events",
+            (table, append, replace, _AXON), _load, 1_000,
         ),
         axon_run.RUN,
         axon_run.LOGS,
