@@ -57,6 +57,12 @@ export class Pointing {
     this.#selected();
   }
 
+  /** Keep the active event on the screen when the list became smaller. */
+  reveal(): void {
+    const { list, showing } = this.view;
+    if (this.activeRow()) list.scroll.reveal(showing.rows.indexOf(this.active));
+  }
+
   goToPartner(): void {
     const pair = this.view.session.store.pairAt(this.active);
     if (!pair || pair.open < 0 || pair.close < 0) return;

@@ -16,9 +16,10 @@ export interface Traits {
   /** Of the whole widget, px; the page writes it when its handle is dragged. */
   height: number;
   theme: Theme;
-  /** Both sides write the following three. */
+  /** Both sides write these two. */
   fold: boolean;
   times: Times;
+  /** Whether a view begins at the tail; setting it moves all views of the widget. */
   follow: boolean;
   /** Budget for payloads in the page, in bytes as the kernel counts. */
   max_bytes: number;

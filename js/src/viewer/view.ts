@@ -176,6 +176,7 @@ export class View {
     this.details.element.hidden = false;
     this.details.forget();
     this.#measure();
+    this.pointing.reveal();
   }
 
   closeDetails(): void {
