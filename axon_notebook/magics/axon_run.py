@@ -1,7 +1,7 @@
 """``%axon run``, ``%%axon_run`` and ``%axon logs``: commands in a devbox, from a cell.
 
-A command is followed until it ends.  Interrupting the cell leaves it running and
-says how to come back.
+In a notebook the output is shown live while the kernel stays free.  In a terminal it
+is followed to its end; Ctrl-C leaves the command running and says how to come back.
 """
 
 from __future__ import annotations
@@ -35,15 +35,22 @@ DEVBOX: Final = Option(
 )
 OUTPUT: Final = Option("--out", "-o", "text", "NAME", "assign the execution to a variable")
 
+SHOWING: Final = (
+    Option("--wait", "", "flag", "", "in a notebook, end the cell when the command ends"),
+    Option("--text", "", "flag", "", "in a notebook, print plain text, and wait"),
+)
+
 RUN_OPTIONS: Final = (
     DEVBOX,
     OUTPUT,
-    Option("--bg", "", "flag", "", "start the command and return at once"),
-    Option("--stdin", "", "flag", "", "leave stdin open for send_stdin(); implies --bg"),
+    Option("--stdin", "", "flag", "", "leave stdin open for input; the cell does not wait"),
+    Option("--bg", "", "flag", "", "start the command and show nothing"),
+    *SHOWING,
 )
 LOGS_OPTIONS: Final = (
     DEVBOX,
     OUTPUT,
+    *SHOWING,
     Option("--offset", "", "text", "BYTES", "where to go on: of stdout, or of stdout,stderr"),
 )
 
@@ -63,8 +70,8 @@ Examples::
     print("a script of its own")
 
 With the embedded service a devbox is a directory of this machine and no
-sandbox.  Interrupting the cell leaves the command running and says how to
-come back.
+sandbox.  A notebook shows the output live and the cell ends at once; a terminal
+follows it to its end.  Interrupting leaves the command running.
 
 Options::
 
@@ -113,8 +120,8 @@ def _run(call: Call) -> Execution:
     box = _devbox(call, call.options.get("devbox"))
     execution = _started(box, command, stdin="stdin" in call.options)
     call.magics.session.execution = execution
-    if not call.options.keys() & {"bg", "stdin"}:
-        _follow(call.magics, execution, {})
+    if "bg" not in call.options:
+        _show(call, execution, {})
     return execution
 
 
@@ -127,7 +134,7 @@ def _logs(call: Call) -> Execution:
     offset = _offsets(call.options.get("offset", "0"))
     execution = _execution(call)
     call.magics.session.execution = execution
-    _follow(call.magics, execution, offset)
+    _show(call, execution, offset)
     return execution
 
 
@@ -172,8 +179,34 @@ def _devbox(call: Call, name: str | None) -> Devbox:
     return made
 
 
-def _follow(magics: AxonMagics, execution: Execution, offset: Mapping[Any, int]) -> None:
-    """Print the output as it comes; at the end say how the command ended."""
+def _show(call: Call, execution: Execution, offset: Mapping[Any, int]) -> None:
+    """Show the output: live in a notebook, as text in a terminal.
+
+    A notebook's cell ends at once, so that the log's own buttons reach the kernel.
+    """
+    shell = call.magics.shell
+    if getattr(shell, "kernel", None) is None or "text" in call.options or any(offset.values()):
+        if "stdin" not in call.options:
+            _print_to_the_end(call.magics, execution, offset)
+        return
+    from IPython.display import display
+
+    from ..widgets.execution_log import ExecutionLog
+
+    display(ExecutionLog(execution, stdin="stdin" in call.options))
+    if "wait" in call.options:
+        try:
+            execution.wait()
+        except KeyboardInterrupt:
+            raise LeftRunning(f"left running: {execution!r}; its log goes on") from None
+
+
+def _print_to_the_end(magics: AxonMagics, execution: Execution, offset: Mapping[Any, int]) -> None:
+    """Print the output as it comes; at the end say how the command ended.
+
+    Raises:
+        LeftRunning: If the user pressed stop.
+    """
     started = time.monotonic()
     with execution.follow(offset=offset) as chunks:
         try:

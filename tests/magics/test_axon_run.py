@@ -8,12 +8,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from nbclient import NotebookClient
 
 from axon_notebook.errors import NotFound, ParameterError
 from axon_notebook.execution import Execution
+from axon_notebook.local.launcher import ServiceAddress
 from axon_notebook.magics.axon_run import LeftRunning
+
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 Run = Callable[..., Any]
 
@@ -170,6 +175,33 @@ def test_nothing_to_show_yet_is_said(shell: InteractiveShell, run: Run) -> None:
     session.execution = None
     with pytest.raises(ParameterError, match="no command was run here yet"):
         run("%axon logs")
+
+
+@pytest.mark.kernel
+@pytest.mark.filterwarnings(
+    "ignore"
+)  # nbclient's own: sockets and loops it leaves to the collector
+def test_a_notebook_shows_the_live_log(
+    service: ServiceAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With search, colours and a kill button; text only where it is asked for."""
+    monkeypatch.setenv("AXON_NOTEBOOK_HOME", str(service.home))
+    cells = [
+        "%load_ext axon_notebook",
+        "e = %axon run --wait echo shown",
+        "%axon run --text echo plain",
+        "e.status().exit_status",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    live = [o for o in notebook.cells[1].outputs if VIEW in o.get("data", {})]
+    text = [o.get("text") for o in notebook.cells[2].outputs]
+
+    assert len(live) == 1
+    assert "text/plain" in live[0]["data"]
+    assert "plain\n" in text
+    assert not any(VIEW in o.get("data", {}) for o in notebook.cells[2].outputs)
+    assert notebook.cells[3].outputs[0]["data"]["text/plain"] == "0"
 
 
 def test_help_tells_how(run: Run) -> None:
