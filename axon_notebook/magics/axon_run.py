@@ -228,7 +228,9 @@ def _started(box: Devbox, command: str, *, stdin: bool) -> Execution:
         raise ParameterError("a #! script is sent as stdin itself: run it without --stdin")
     program = shlex.join(shlex.split(command.split("\n", 1)[0].removeprefix("#!")))
     keep = 'f=$(mktemp) || exit; trap \'rm -f "$f"\' EXIT; cat > "$f"'
-    return box.run(f'{keep}; {program} "$f" < /dev/null', stdin=command)
+    execution = box.run(f'{keep}; {program} "$f" < /dev/null', stdin=command)
+    execution.command = f"{program} …"  # what the user wrote, not how it got there
+    return execution
 
 
 def _print_all(chunks: OutputSubscription) -> None:
