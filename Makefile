@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench style types js-check js-test clean
+.PHONY: demo test bench style types js-check js-test widgets clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
 
-test: $(STAMP) style types js-check js-test  ## everything CI runs
+test: $(STAMP) style types js-check js-test widgets  ## everything CI runs
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 bench: $(STAMP)  ## each benchmark beside its peers, one table
@@ -37,6 +37,9 @@ js-check: js/node_modules/.installed  ## tsc and biome
 
 js-test: js/node_modules/.installed  ## vitest
 	$(BIN)/python hatch_build.py npm run --silent test
+
+widgets: $(STAMP)  ## bring axon_notebook/static up to date with js/src
+	$(BIN)/python hatch_build.py
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache axon_notebook/static

