@@ -91,6 +91,13 @@ class Recorder:
         )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "setup" and report.passed:
+            self.update(
+                "tool_call_update",
+                toolCallId=report.nodeid,
+                status="in_progress",
+                rawOutput={"phase": "setup", "duration_ms": round(report.duration * 1000, 3)},
+            )
         if report.when == "call" or (report.when == "setup" and report.failed):
             self._finish(report)
         elif report.when == "teardown" and report.failed:
