@@ -186,7 +186,7 @@ def test_sql_arrives_byte_for_byte(run: Run, sql: str, way: str) -> None:
 @pytest.mark.parametrize("sql", ["->> 'x'", "-1", "- o", "->'a'", "--1\n+"])
 def test_what_looks_like_an_option_is_sql(run: Run, sql: str) -> None:
     """SQLite judges it, not the scan of options."""
-    with pytest.raises(SqlError, match="syntax error|incomplete input"):
+    with pytest.raises(SqlError, match=r"syntax error|incomplete input"):
         run(f"%%axonsql\n{sql}" if "\n" in sql else f"%axonsql {sql}")
 
 
