@@ -46,15 +46,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+class ExamplesFirst(argparse.ArgumentParser):
+    """A parser whose help begins with examples."""
+
+    def format_help(self) -> str:
+        """Return the examples, then what argparse has to say."""
+        return EXAMPLES + super().format_help()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = ExamplesFirst(
         prog="axon-notebook",
         usage="axon-notebook COMMAND [--home DIR]",
-        description=EXAMPLES + "The embedded service: Runloop's axons on this machine.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="The embedded service: Runloop's axons on this machine.",
     )
     parser.add_argument("--version", action="version", version=f"axon-notebook {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands",
+        metavar="COMMAND",
+        required=True,
+        prog="axon-notebook",
+        parser_class=argparse.ArgumentParser,
+    )
     home = argparse.ArgumentParser(add_help=False)
     home.add_argument(
         "--home", metavar="DIR", help="whose data (default: AXON_NOTEBOOK_HOME, or your user data)"
