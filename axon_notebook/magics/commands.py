@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ParameterError
 from ..sql.shaping import Shape, shaped
-from . import axon_publish, axon_run, axonsql
+from . import axon_publish, axon_run, axon_watch, axonsql
 from .axon import COMMANDS, Call, Command, help_text, register
 from .cards import Text, status_card
 from .loading import load_table
@@ -247,6 +247,7 @@ def _commands() -> Sequence[Command]:
             "load", "DATAFRAME | FILE", "a DataFrame becomes a table, a .jsonl file events",
             (table, append, replace, _AXON), _load, 1_000,
         ),
+        axon_watch.WATCH,
         axon_run.RUN,
         axon_run.LOGS,
         Command("status", "", "current axon, connection, settings", (), _status, 0),
