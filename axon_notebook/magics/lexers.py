@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final
 
 __all__ = ["install", "remove"]
@@ -26,8 +27,6 @@ def remove() -> None:
 
 
 def _table() -> dict[str, Any]:
-    try:
-        from IPython.terminal import ptutils
-    except ImportError:  # no prompt_toolkit, no prompt
-        return {}
+    # Only a terminal's shell has loaded it; a kernel must not pay for its imports.
+    ptutils = sys.modules.get("IPython.terminal.ptutils")
     return getattr(ptutils, "_MAGIC_LEXER_CLASSES", {})
