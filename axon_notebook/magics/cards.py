@@ -6,6 +6,7 @@ import html
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from .shell import AxonMagics
 
 __all__ = ["Card", "Text", "greeting", "status_card"]
@@ -42,13 +43,13 @@ class Card:
 def status_card(magics: AxonMagics) -> Card:
     """Return where the magics stand; asks no server and starts none."""
     session = magics.session
-    settings = session.client.settings
+    settings = session.settings
     current = session.current
     rows = [("axon", f"{current.name or 'unnamed'} ({current.id})" if current else "none chosen")]
     if session.aliases:
         names = [f"{alias} = {axon.name or axon.id}" for alias, axon in session.aliases.items()]
         rows.append(("aliases", ", ".join(names)))
-    rows.append(("connected to", session.client.where))
+    rows.append(("connected to", _place(settings)))
     rows.append(("key", f"from {settings.key_source}" if settings.key_source else "none needed"))
     if session.milliseconds is not None:
         rows.append(("last request", f"{session.milliseconds:.0f} ms"))
@@ -62,13 +63,14 @@ def status_card(magics: AxonMagics) -> Card:
     return Card(rows)
 
 
+def _place(settings: Settings) -> str:
+    if settings.base_url is None:
+        return f"the embedded service, data in {settings.home}"
+    return settings.base_url
+
+
 def greeting(magics: AxonMagics) -> str:
     """Return the one line that ``%load_ext`` says; nothing is started for it."""
-    from ..config import Settings
-
-    settings = Settings.resolve()
-    if settings.local:
-        place = f"the embedded service, data in {settings.home}"
-    else:
-        place = f"{settings.base_url}, key from {settings.key_source}"
-    return f"Axons of {place} · %axon help"
+    settings = magics.session.settings
+    key = f", key from {settings.key_source}" if settings.key_source else ""
+    return f"Axons of {_place(settings)}{key} · %axon help"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..config import Settings
 from ..errors import AxonError, NotFound, ParameterError
 from .options import meant
 from .status import Task
@@ -77,6 +78,11 @@ class Session:
 
             self._client = connect()
         return self._client
+
+    @property
+    def settings(self) -> Settings:
+        """Where it connects, or would; connects nothing."""
+        return self._client.settings if self._client else Settings.resolve()
 
     def close(self) -> None:
         """Close the connection; idempotent."""

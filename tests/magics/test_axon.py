@@ -25,7 +25,7 @@ def test_alone_it_is_a_card(run: Run) -> None:
     card = run("%axon")
 
     assert repr(card).startswith("axon          test (axn_")
-    assert "the embedded service in" in repr(card)
+    assert "the embedded service, data in" in repr(card)
     assert "<th" in card._repr_html_()
 
 
