@@ -55,12 +55,15 @@ class ExecutionLog(LiveWidget):
 
     Args:
         execution: The command; its connection is borrowed.
+        title: For the headline, in place of the command.
         height: In pixels.
         max_bytes: Of output to keep in the kernel; the oldest goes first, and the
             log says how much.
         snapshot: ``False`` saves no output with the notebook.
         stdin: Whether the command was run with ``stdin=True`` and may be written to.
         keep: Do not close the log that the same cell made before.
+        traits: How it looks at first: ``streams`` (``"both"``, ``"stdout"``, ``"stderr"``
+            or ``"apart"``), ``follow``, ``wrap``, ``times``, ``numbers``, ``fold``, ``theme``.
     """
 
     _esm = STATIC / "execution-log.js"
@@ -81,6 +84,7 @@ class ExecutionLog(LiveWidget):
         self,
         execution: Execution,
         *,
+        title: str = "",
         height: int = 480,
         max_bytes: int = DEFAULT_BYTES,
         snapshot: bool = True,
@@ -92,7 +96,7 @@ class ExecutionLog(LiveWidget):
             raise ParameterError(f"max_bytes is {max_bytes}: give at least 1")
         super().__init__(
             keep=keep,
-            title=execution.command or execution.id,
+            title=title or execution.command or execution.id,
             execution_id=execution.id,
             height=height,
             stdin=stdin,

@@ -82,7 +82,11 @@ export class Footer {
 
   #key(event: KeyboardEvent): void {
     const by = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
-    if (by !== 0 && this.#history.length > 0) {
+    if (event.key === "Enter" && !event.isComposing) {
+      // Notebooks keep the browser from submitting forms.
+      event.preventDefault();
+      this.#send();
+    } else if (by !== 0 && this.#history.length > 0) {
       this.#at = Math.min(this.#history.length, Math.max(0, this.#at + by));
       this.#input.value = this.#history[this.#at] ?? "";
       event.preventDefault();
