@@ -1,7 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Pure modules run in plain Node; a file that touches the DOM says so itself
-// with `// @vitest-environment happy-dom` in its first line.
+// The modules under test are pure; what needs a DOM is tested in a real browser.
 export default defineConfig({
   test: { include: ["tests/**/*.test.ts"], environment: "node", watch: false },
 });

@@ -15,8 +15,6 @@ import {
 
 type Listener = (content: unknown, buffers: DataView[]) => void;
 
-const ORIGIN_MS = Date.now();
-
 export class SimulatedKernel {
   epoch = `epoch-${Math.random().toString(36).slice(2)}`;
   batch = 0;
@@ -243,5 +241,3 @@ export class SimulatedModel {
     this.#listeners.get(name)?.delete(listener);
   }
 }
-
-export { ORIGIN_MS };

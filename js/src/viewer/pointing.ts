@@ -132,7 +132,7 @@ export class Pointing {
 
   selectAll(): void {
     const { showing, session } = this.view;
-    this.selection.ranges = [[0, Math.min(showing.limit, session.store.newest)]];
+    this.selection.ranges = [[session.start, Math.min(showing.limit, session.store.newest)]];
     this.#selected();
     this.view.say(`${plural(showing.rows.hits, "event")} selected`);
   }

@@ -1,7 +1,7 @@
 // Finding without hiding: which shown events hold a text, in slices, oldest to newest on demand.
 
 import { escapeExpression, textExpression } from "./filter.ts";
-import { type Pattern, pattern } from "./pattern.ts";
+import { type Pattern, pattern, shapeOf } from "./pattern.ts";
 import { lowerBound, type RowIndex } from "./rows.ts";
 import { CHUNK, type Store } from "./store.ts";
 
@@ -11,13 +11,14 @@ export interface SearchOptions {
   matchCase: boolean;
 }
 
-/** What marks the found text in a row. */
+/**
+ * What marks the found text in a row; null where marking could block the page: a pattern with
+ * more than two open repetitions is only tested, with care, and its rows are marked whole.
+ */
 export function highlighter({ text, regex, matchCase }: SearchOptions): RegExp | null {
   if (text === "") return null;
-  const flags = matchCase ? "g" : "gi";
-  return regex
-    ? pattern(text, matchCase ? "" : "i").expression
-    : new RegExp(escapeExpression(text), flags);
+  if (!regex) return new RegExp(escapeExpression(text), matchCase ? "g" : "gi");
+  return shapeOf(text).open > 2 ? null : pattern(text, matchCase ? "" : "i").expression;
 }
 
 export class Search {

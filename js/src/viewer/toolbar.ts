@@ -4,7 +4,7 @@ import { h, on, setAttribute, setText } from "../dom.ts";
 import { count } from "./status.ts";
 import type { View } from "./view.ts";
 
-const FILTER_AFTER_MS = 120;
+const FILTER_AFTER_MS = 60;
 const HINT =
   'word  "two words"  -leave out  /regex/i  type:tool.*  source:  origin:agent  seq:100..200  after:10:02  usage.in>1000';
 

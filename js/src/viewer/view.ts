@@ -31,7 +31,7 @@ import css from "./viewer.css";
 const SLICE_MS = 8;
 const SEARCH_MS = 4;
 const SLOW_MS = 250;
-const CHART_MS = 100;
+const CHART_MS = 200;
 const WIDE_PX = 720;
 const NARROW_PX = 480;
 const ROW_PX = { dense: 24, roomy: 30 } as const;
@@ -222,7 +222,10 @@ export class View {
     const { rows, revision } = this.showing;
     rows.setFrame(session.start, session.marks);
     const anchor = this.following ? null : list.anchor();
+    const wasComplete = rows.complete;
     const changed = rows.update(SLICE_MS);
+    // The count of a filter that has just seen everything is worth an early word.
+    if (rows.complete && !wasComplete) this.#slowAt = 0;
     const { search } = pointing;
     if (search.active) search.update(rows, session.reordered + revision, SEARCH_MS);
     list.scroll.rows = rows.length;

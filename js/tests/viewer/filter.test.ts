@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { EventRecord } from "../../src/protocol.ts";
 import { compileFilter, FilterError, split } from "../../src/viewer/filter.ts";
 import { pattern, shapeOf } from "../../src/viewer/pattern.ts";
+import { highlighter } from "../../src/viewer/search.ts";
 import { facetState, setFacet, withTerm } from "../../src/viewer/terms.ts";
 import { storeOf } from "./make.ts";
 
@@ -88,6 +89,21 @@ describe("patterns", () => {
 
     expect(passes(`begin ${"word ".repeat(300)}middle ${"word ".repeat(300)}end`)).toBe(true);
     expect(passes(`begin ${"word ".repeat(300)}middle end of nothing`)).toBe(false);
+  });
+});
+
+describe("marking what was found", () => {
+  const options = { text: "a.b", regex: false, matchCase: false };
+
+  test("text is taken literally, a pattern as a pattern", () => {
+    expect("xA.Bx".match(highlighter(options)!)).toEqual(["A.B"]);
+    expect("a-b".match(highlighter(options)!)).toBeNull();
+    expect("a-b".match(highlighter({ ...options, regex: true })!)).toEqual(["a-b"]);
+  });
+
+  // Marking runs on every drawn row and cannot be stopped half way.
+  test("a pattern that could be slow on a row marks nothing", () => {
+    expect(highlighter({ ...options, regex: true, text: ".*.*.*x" })).toBeNull();
   });
 });
 
