@@ -12,6 +12,8 @@ export class Cells {
   readonly #fg: number[] = [];
   readonly #bg: number[] = [];
   #links: string[] | null = null;
+  /** Grows whenever something is written or erased. */
+  version = 0;
 
   static from(line: Line): Cells {
     const cells = new Cells();
@@ -28,6 +30,7 @@ export class Cells {
   /** Writes over what is there; returns the column after the text. */
   write(text: string, column: number, fg: number, bg: number, link = ""): number {
     let at = column;
+    this.version++;
     for (const character of text) {
       if (character === "\t") {
         const stop = at + TAB - (at % TAB);
@@ -48,6 +51,7 @@ export class Cells {
 
   /** Blanks the columns from … to, both ends within the line. */
   erase(from: number, to: number, bg = 0): void {
+    this.version++;
     if (to >= this.length && bg === 0) {
       this.#truncate(from);
       return;

@@ -4,7 +4,6 @@ import { colourOf, DIM, flagsOf, HIDDEN, INVERSE, RGB } from "./ansi.ts";
 
 /** WCAG AA for text. */
 const CONTRAST = 4.5;
-const DIM_CONTRAST = 3;
 
 // Text colours 0 … 15; each has at least 4.5:1 on the theme's background.
 const LIGHT_TEXT = [
@@ -62,7 +61,7 @@ export class Paints {
     const plain = !inverse && !bg;
     if (plain && !fg && !(flags & DIM)) return { color: "", background: "" };
     const dimmed = flags & DIM ? mix(ink, paper, 0.4) : ink;
-    const color = readable(dimmed, paper, flags & DIM ? DIM_CONTRAST : CONTRAST);
+    const color = readable(dimmed, paper);
     return { color: css(color), background: plain ? "" : css(paper) };
   }
 
@@ -92,12 +91,12 @@ export function contrast(a: number, b: number): number {
 }
 
 /** The colour, moved towards white or black until it can be read on `paper`. */
-export function readable(ink: number, paper: number, least = CONTRAST): number {
-  if (contrast(ink, paper) >= least) return ink;
+export function readable(ink: number, paper: number): number {
+  if (contrast(ink, paper) >= CONTRAST) return ink;
   const goal = contrast(0xffffff, paper) >= contrast(0, paper) ? 0xffffff : 0;
   for (let share = 0.1; share < 1; share += 0.1) {
     const moved = mix(ink, goal, share);
-    if (contrast(moved, paper) >= least) return moved;
+    if (contrast(moved, paper) >= CONTRAST) return moved;
   }
   return goal;
 }

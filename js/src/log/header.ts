@@ -168,7 +168,7 @@ export class Header {
       ),
       entry(
         "select everything",
-        act(() => view.pane.selectAll()),
+        act(() => view.pane.pointer.selectAll()),
       ),
       heading("Save"),
       entry(

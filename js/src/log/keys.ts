@@ -29,7 +29,7 @@ function act(view: View, event: KeyboardEvent): boolean {
 }
 
 function withControl(view: View, { key }: KeyboardEvent): boolean {
-  if (key === "a") view.pane.selectAll();
+  if (key === "a") view.pane.pointer.selectAll();
   else if (key === "Home") view.pane.toStart();
   else if (key === "End") view.pane.toEnd();
   else return false;
@@ -56,8 +56,8 @@ function switches(view: View, { key }: KeyboardEvent): boolean {
   else if (key === "f") view.toggleFollow();
   else if (key === "w") view.toggle("wrap");
   else if (key === "t") view.toggle("times");
-  else if (key === "Escape" && !view.pane.selection.empty) {
-    view.pane.selection.clear();
+  else if (key === "Escape" && !view.pane.pointer.selection.empty) {
+    view.pane.pointer.selection.clear();
     view.pane.redraw();
   } else return false;
   return true;

@@ -7,10 +7,11 @@ import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
 import { clock, count } from "../format.ts";
 import { type FollowInput, type FollowState, follow } from "../viewer/follow.ts";
 import { ScrollMap } from "../viewer/scroll.ts";
+import type { Bits } from "./arena.ts";
 import { LineElement } from "./line.ts";
-import { columnOf, indexOf, wordAt } from "./pieces.ts";
+import { PanePointer } from "./pane-pointer.ts";
+import { columnOf } from "./pieces.ts";
 import { type RowFilter, Rows } from "./rows.ts";
-import { END, type Point, Selection } from "./selection.ts";
 import { LINE_LIMIT, OPEN_ROW, type ShownLine, type StreamName } from "./store.ts";
 import type { View } from "./view.ts";
 
@@ -23,7 +24,7 @@ export class Pane {
   readonly element: HTMLElement;
   readonly box: HTMLElement;
   readonly scroll = new ScrollMap();
-  readonly selection = new Selection();
+  readonly pointer: PanePointer;
   rows: Rows;
   state: FollowState = "following";
   /** Row of the search's current find, -1 for none. */
@@ -35,9 +36,10 @@ export class Pane {
   readonly #empty = h("div", { class: "empty" });
   readonly #ticks = h("canvas", { class: "ticks", "aria-hidden": "true" });
   readonly #pool: LineElement[] = [];
-  readonly #cache = new Map<number, ShownLine>();
-  #width = 0;
-  #height = 0;
+  readonly #cache = new Map<number, { version: number; line: ShownLine }>();
+  width = 0;
+  /** Of the visible part, px. */
+  height = 0;
   #set = -1;
   #complete = false;
   #seen = 0;
@@ -61,6 +63,7 @@ export class Pane {
     const frame = h("div", { class: "pane-frame" }, this.element, this.#empty, this.#ticks);
     frame.append(this.#pill);
     this.box.append(frame);
+    this.pointer = new PanePointer(this, view);
     this.rows = this.#newRows();
     this.scroll.rowHeight = view.lineHeight;
     on(this.#pill, "click", () => this.toEnd(), view.signal);
@@ -76,7 +79,7 @@ export class Pane {
   /** What is shown is chosen anew; the line at the top stays where it is. */
   rebuild(): void {
     this.#anchor ??= this.#topRow();
-    this.selection.clear();
+    this.pointer.selection.clear();
     this.rows = this.#newRows();
     this.#ticksKey = "";
     this.redraw();
@@ -97,8 +100,8 @@ export class Pane {
     const { clientWidth, clientHeight } = this.element;
     if (clientHeight === 0) return;
     const columns = this.rows.options.columns;
-    this.#width = clientWidth;
-    this.#height = clientHeight;
+    this.width = clientWidth;
+    this.height = clientHeight;
     // Whole lines only: what is left over stays empty below the last one.
     this.scroll.view =
       Math.max(1, Math.floor(clientHeight / this.view.lineHeight)) * this.view.lineHeight;
@@ -122,7 +125,7 @@ export class Pane {
     if (this.following) scroll.moveTo(scroll.bottom);
     scroll.moveTo(scroll.top);
     this.#syncScrollBar();
-    if (this.#height > 0) this.#drawLines();
+    if (this.height > 0) this.#drawLines();
     this.#drawPill();
     return this.#complete;
   }
@@ -135,15 +138,15 @@ export class Pane {
     this.#drawTicks();
   }
 
-  /** The row as it is shown, parsed once while it cannot change. */
+  /** The row as it is shown, parsed once while it does not change. */
   line(row: number): ShownLine {
     const { store } = this.view.session;
-    if (store.isLive(row)) return store.line(row);
+    const version = store.version(row);
     const known = this.#cache.get(row);
-    if (known) return known;
+    if (known?.version === version) return known.line;
     const line = store.line(row);
     if (this.#cache.size > CACHE) this.#cache.clear();
-    this.#cache.set(row, line);
+    this.#cache.set(row, { version, line });
     return line;
   }
 
@@ -161,17 +164,17 @@ export class Pane {
 
   /** Columns of a wrapped line; 0 while lines are not wrapped or nothing has a size. */
   #columns(): number {
-    if (!this.view.wrap || this.#width === 0) return 0;
+    if (!this.view.wrap || this.width === 0) return 0;
     return Math.max(10, this.#textColumns());
   }
 
   #textColumns(): number {
-    return Math.floor((this.#width - this.view.gutter - 14) / this.view.charWidth);
+    return Math.floor((this.width - this.view.gutter - 14) / this.view.charWidth);
   }
 
   #drawLines(): void {
     const { scroll, rows, view } = this;
-    const size = Math.ceil(this.#height / scroll.rowHeight) + 1;
+    const size = Math.ceil(this.height / scroll.rowHeight) + 1;
     while (this.#pool.length < size) {
       const line = new LineElement();
       this.#pool.push(line);
@@ -194,15 +197,17 @@ export class Pane {
     const { rows, view } = this;
     const { store } = view.session;
     const { row, part } = rows.at(place);
-    const index = view.fold || this.selection.range ? rows.indexOf(row) : -1;
+    const index = view.fold || this.pointer.selection.range ? rows.indexOf(row) : -1;
     const { columns } = rows.options;
     const from = columns > 0 ? part * columns : Math.floor(left / view.charWidth);
     const to = from + (columns > 0 ? columns : this.#textColumns() + 2);
-    const selected = this.selection.columns(index);
-    const live = store.isLive(row);
+    const selected = this.pointer.selection.columns(index);
     const hidden = part === 0 ? rows.folded(row) : 0;
-    const key = `${row} ${part} ${from} ${to} ${left} ${selected} ${row === this.find} ${hidden} ${view.drawKey}`;
-    if (!live && key === element.key) return;
+    const version = store.version(row);
+    const level = row < OPEN_ROW ? store.level(row) : 0;
+    const where = `${row} ${version} ${part} ${from} ${to} ${left}`;
+    const key = `${where} ${selected} ${row === this.find} ${hidden} ${level} ${view.drawKey}`;
+    if (key === element.key) return;
     element.key = key;
     const line = this.line(row);
     const isNote = store.isNote(row);
@@ -213,7 +218,7 @@ export class Pane {
       tagged: part === 0 && this.streams === "both",
       kind: isNote ? "note" : row === this.find ? "find" : "",
       gap: this.#isGap(place, row, part),
-      level: row < OPEN_ROW ? store.level(row) : 0,
+      level,
       fold: hidden === 0 ? "" : view.unfolded.has(row) ? "▾" : "▸",
       hidden: hidden > 0 && !view.unfolded.has(row) ? hidden : 0,
       spans: line.spans,
@@ -256,23 +261,32 @@ export class Pane {
     const { search, session } = this.view;
     const { errors } = session.classifier;
     const found = search?.rows ?? null;
-    const key = `${found?.size} ${errors.size} ${this.rows.count} ${this.#height} ${this.find}`;
+    const key = `${found?.size} ${errors.size} ${this.rows.count} ${this.height} ${this.find}`;
     if (key === this.#ticksKey) return;
     this.#ticksKey = key;
     const canvas = this.#ticks;
     canvas.width = 6;
-    canvas.height = Math.max(1, this.#height);
+    canvas.height = Math.max(1, this.height);
     const context = canvas.getContext("2d");
     if (!context || this.rows.count === 0) return;
     const style = getComputedStyle(canvas);
-    const height = Math.min(this.#height, this.rows.places * this.scroll.rowHeight);
+    const height = Math.min(this.height, this.rows.places * this.scroll.rowHeight);
     for (let y = 0; y < height; y += 2) {
       const [from, to] = this.#rowsAt(y, height);
-      const isFound = found && !found.between(from, to).next().done;
-      if (!isFound && errors.between(from, to).next().done) continue;
+      const isFound = found !== null && this.#anyOf(found, from, to);
+      if (!isFound && !this.#anyOf(errors, from, to)) continue;
       context.fillStyle = isFound ? style.color : style.borderTopColor;
       context.fillRect(isFound ? 0 : 3, y, isFound ? 6 : 3, 2);
     }
+  }
+
+  #anyOf(rows: Bits, from: number, to: number): boolean {
+    for (const row of rows.between(from, to)) if (this.#isOurs(row)) return true;
+    return false;
+  }
+
+  #isOurs(row: number): boolean {
+    return this.streams === "both" || this.view.session.store.streamOf(row) === this.streams;
   }
 
   /** Store rows that two pixels of the scroll bar stand for. */
@@ -316,7 +330,7 @@ export class Pane {
   }
 
   get pageLines(): number {
-    return Math.max(1, Math.floor(this.#height / this.scroll.rowHeight) - 1);
+    return Math.max(1, Math.floor(this.height / this.scroll.rowHeight) - 1);
   }
 
   scrollColumns(columns: number): void {
@@ -367,10 +381,10 @@ export class Pane {
     if (this.#spacer.style.height !== height) this.#spacer.style.height = height;
     const columns = view.wrap ? 0 : Math.min(view.session.store.widest, WIDEST);
     const width = view.wrap ? 0 : view.gutter + columns * view.charWidth + 24;
-    const shown = width > this.#width ? `${Math.ceil(width)}px` : "0px";
+    const shown = width > this.width ? `${Math.ceil(width)}px` : "0px";
     if (this.#spacer.style.width !== shown) this.#spacer.style.width = shown;
     const physical = Math.round(scroll.physical);
-    if (this.#height <= 0 || Math.abs(this.element.scrollTop - physical) < 1) return;
+    if (this.height <= 0 || Math.abs(this.element.scrollTop - physical) < 1) return;
     this.element.scrollTop = physical;
     this.#set = this.element.scrollTop;
   }
@@ -378,7 +392,7 @@ export class Pane {
   #moved(): void {
     const { scroll } = this;
     const distance = scroll.bottom - scroll.top;
-    this.feed({ type: "scrolled", distance, height: this.#height, byUser: true });
+    this.feed({ type: "scrolled", distance, height: this.height, byUser: true });
   }
 
   #scrolled(): void {
@@ -405,8 +419,6 @@ export class Pane {
     this.view.invalidate();
   }
 
-  // ---- pointer ----------------------------------------------------------------------------
-
   #listen(): void {
     const { element } = this;
     const { signal } = this.view;
@@ -418,117 +430,11 @@ export class Pane {
     const begin = (event: TouchEvent) => {
       touchY = touch(event);
     };
+    const move = (event: TouchEvent) => {
+      if (touch(event) > touchY) this.feed({ type: "up" });
+      touchY = touch(event);
+    };
     on(element, "touchstart", begin, signal, passive);
-    on(
-      element,
-      "touchmove",
-      (event) => {
-        if (touch(event) > touchY) this.feed({ type: "up" });
-        touchY = touch(event);
-      },
-      signal,
-      passive,
-    );
-    on(element, "mousedown", (event) => this.#press(event), signal);
-    on(element, "click", (event) => this.#click(event), signal);
-  }
-
-  #click(event: MouseEvent): void {
-    const target = event.target as Element;
-    const point = this.#pointAt(event);
-    if (target.closest(".cut-more")) this.view.showLine(this.rows.rowAt(point.index));
-    else if (target.closest(".fold, .fold-more"))
-      this.view.toggleEntry(this.rows.rowAt(point.index));
-  }
-
-  #press(event: MouseEvent): void {
-    const target = event.target as Element;
-    if (event.button !== 0 || target.closest("a, button") || event.offsetX > this.#width) return;
-    if (event.clientY > this.element.getBoundingClientRect().top + this.#height) return;
-    if (this.rows.count === 0 || target.closest(".fold, .fold-more, .cut-more")) return;
-    const point = this.#pointAt(event);
-    if (event.shiftKey) this.selection.extend(point);
-    else this.selection.start(point);
-    if (event.detail === 2) this.#selectWord(point);
-    if (event.detail === 3) this.#selectLine(point.index);
-    this.redraw();
-    if (event.detail === 1) this.#drag(event);
-  }
-
-  #drag(down: MouseEvent): void {
-    const ended = new AbortController();
-    const { signal } = ended;
-    let last = down;
-    // Beyond the edge the pane scrolls under a resting pointer.
-    const timer = setInterval(() => this.#autoscroll(last), 50);
-    const end = () => {
-      clearInterval(timer);
-      ended.abort();
-    };
-    const move = (event: MouseEvent) => {
-      last = event;
-      // A button let go outside the window is seen only now.
-      if (event.buttons === 0) end();
-      else this.selection.extend(this.#pointAt(event));
-      this.redraw();
-    };
-    on(window, "mousemove", move, signal);
-    on(window, "mouseup", end, signal);
-    this.view.signal.addEventListener("abort", end, { signal });
-  }
-
-  #autoscroll(event: MouseEvent): void {
-    const { top } = this.element.getBoundingClientRect();
-    const over = Math.max(0, event.clientY - top - this.#height) + Math.min(0, event.clientY - top);
-    if (over === 0) return;
-    this.scrollBy(Math.sign(over) * Math.min(20, 1 + Math.floor(Math.abs(over) / 12)));
-    this.selection.extend(this.#pointAt(event));
-    this.redraw();
-  }
-
-  #pointAt(event: MouseEvent): Point {
-    const { rows, scroll, view } = this;
-    const box = this.element.getBoundingClientRect();
-    const y = Math.min(Math.max(0, event.clientY - box.top), this.#height - 1);
-    const place = Math.min(rows.places - 1, Math.floor((y + scroll.top) / scroll.rowHeight));
-    const { row, part } = rows.at(Math.max(0, place));
-    const { columns } = rows.options;
-    const x = event.clientX - box.left - view.gutter;
-    const first = columns > 0 ? part * columns : this.element.scrollLeft / view.charWidth;
-    const column = Math.max(0, Math.round(first + x / view.charWidth));
-    return { index: rows.indexOf(row), column };
-  }
-
-  #selectWord({ index, column }: Point): void {
-    const { text } = this.line(this.rows.rowAt(index));
-    const [from, to] = wordAt(text, indexOf(text, column));
-    const point = (at: number): Point => ({ index, column: columnOf(text, at) });
-    this.selection.set(point(from), point(to));
-  }
-
-  #selectLine(index: number): void {
-    this.selection.set({ index, column: 0 }, { index, column: END });
-  }
-
-  selectAll(): void {
-    const last = { index: this.rows.count - 1, column: END };
-    if (this.rows.count > 0) this.selection.set({ index: 0, column: 0 }, last);
-    this.redraw();
-  }
-
-  /** The selected text from the store: lines outside the view included. */
-  selectedText(limit: number): { text: string; lines: number; cut: boolean } {
-    const { range } = this.selection;
-    if (!range) return { text: "", lines: 0, cut: false };
-    const [from, to] = range;
-    const last = Math.min(to.index, from.index + limit - 1);
-    const lines: string[] = [];
-    for (let index = from.index; index <= last; index++) {
-      const { text } = this.line(this.rows.rowAt(index));
-      const [first, end] = this.selection.columns(index) ?? [0, 0];
-      lines.push(text.slice(indexOf(text, first), end === END ? undefined : indexOf(text, end)));
-    }
-    const open = to.column === END ? "\n" : "";
-    return { text: lines.join("\n") + open, lines: lines.length, cut: last < to.index };
+    on(element, "touchmove", move, signal, passive);
   }
 }

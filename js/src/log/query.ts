@@ -9,8 +9,9 @@ export interface QueryOptions {
 
 /** A line is looked at up to here; a pattern sees less of it, the more it could make of it. */
 const CHARS = 1_048_576;
-/** A pattern marks places in this much of a line. */
+/** A pattern marks places in this much of a line: less of it where many repetitions multiply. */
 const PLACE_CHARS = 2048;
+const FEW_PLACE_CHARS = 200;
 /** Places marked within one line. */
 const MARKS = 500;
 
@@ -36,10 +37,15 @@ export class Query {
     return (this.options.matchCase ? text : text.toLowerCase()).includes(this.needle);
   }
 
+  get #room(): number {
+    const repetitions = this.text.match(/[*+}]/g)?.length ?? 0;
+    return repetitions > 2 ? FEW_PLACE_CHARS : PLACE_CHARS;
+  }
+
   /** Where it is found in a line: pairs of start and end, not empty. */
   places(line: string): [number, number][] {
     const { expression } = this.#pattern;
-    const text = line.slice(0, this.needle === null ? PLACE_CHARS : CHARS);
+    const text = line.slice(0, this.needle === null ? this.#room : CHARS);
     const found: [number, number][] = [];
     expression.lastIndex = 0;
     for (let match = expression.exec(text); match; match = expression.exec(text)) {

@@ -126,6 +126,14 @@ export class Screen implements TokenSink {
     return cells && !cells.isBlank() ? cells : null;
   }
 
+  /** The same number as before: the open line's first `limit` bytes are what they were. */
+  openVersion(limit: number): number {
+    const cells = this.#cells.get(this.count);
+    if (cells) return cells.version * 2 + 1;
+    const end = this.#closed ? this.#open.end : this.arena.length;
+    return Math.min(end - this.#open.start, limit) * 2;
+  }
+
   /** Columns of the open line. */
   get openWidth(): number {
     return this.#cells.get(this.count)?.length ?? this.#open.width;

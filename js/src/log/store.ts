@@ -192,6 +192,13 @@ export class LogStore {
     return { ...parseLine(bytes.subarray(0, end), fg, bg), cut: length - end };
   }
 
+  /** The same number as before: the row is shown as it was. Never changes for a final row. */
+  version(row: number): number {
+    if (row < OPEN_ROW) return this.#live.get(row)?.version ?? -1;
+    const { screen } = this.streams[row - OPEN_ROW]!;
+    return screen.count * 2 ** 22 + screen.openVersion(LINE_LIMIT + 1);
+  }
+
   level(row: number): number {
     return (this.#meta.get(row) >>> LEVEL_SHIFT) & 7;
   }

@@ -5,7 +5,7 @@ import { count } from "../format.ts";
 import { LEVELS } from "./entries.ts";
 import type { View } from "./view.ts";
 
-const LETTERS = ["", "✗", "▲", "ℹ", "·"] as const;
+const LETTERS = ["", "✗", "▲", "●", "·"] as const;
 const AROUND = [0, 1, 2, 5, 10, 50];
 
 export class Toolbar {
@@ -63,7 +63,7 @@ export class Toolbar {
       chip.hidden = number === 0;
       setText(this.#amounts[level]!, count(number));
       setAttribute(chip, "aria-pressed", String(view.level === level));
-      setAttribute(chip, "aria-label", `only ${LEVELS[level]} lines, ${number}`);
+      setAttribute(chip, "aria-label", `${count(number)} ${LEVELS[level]} lines, show only these`);
     }
   }
 
@@ -127,7 +127,8 @@ export class Toolbar {
 
 function switched(text: string, title: string): HTMLButtonElement {
   const props = { type: "button", class: "toggle", "aria-pressed": "false", title, text };
-  return h("button", { ...props, "aria-label": title });
+  // What is said begins with what is seen, so that it can be called by that.
+  return h("button", { ...props, "aria-label": `${text}: ${title}` });
 }
 
 function pressed(button: HTMLElement): boolean {

@@ -22,6 +22,7 @@ import type { RowFilter } from "./rows.ts";
 import { Search } from "./search.ts";
 import type { LogSession } from "./session.ts";
 import { assign, type Model, observe, type Streams } from "./settings.ts";
+import { Speech } from "./speech.ts";
 import { type Status, statusOf } from "./status.ts";
 import type { StreamName } from "./store.ts";
 import { textOf } from "./text.ts";
@@ -33,7 +34,6 @@ const SLOW_MS = 200;
 const WIDE_PX = 760;
 const NARROW_PX = 500;
 const COPY_LINES = 200_000;
-const SPOKEN_MS = 5000;
 
 export class View {
   readonly root: HTMLElement;
@@ -61,14 +61,11 @@ export class View {
   readonly #sheet: LineSheet;
   readonly #main = h("div", { class: "main" });
   readonly #ruler = h("span", { class: "ruler", "aria-hidden": "true", text: "0".repeat(100) });
-  readonly #spoken = h("div", { class: "axon-hidden", role: "status", "aria-live": "polite" });
+  readonly #speech = new Speech();
   readonly #handle: HeightHandle;
   #frame = 0;
   #slowAt = 0;
   #generation: number;
-  #spokenAt = 0;
-  #spokenRows = 0;
-  #spokenEnd = "";
 
   constructor(
     readonly session: LogSession,
@@ -88,7 +85,7 @@ export class View {
     this.#handle = new HeightHandle(root, (height) => assign(model, "height", height), signal);
     const parts = [this.#header.element, this.#header.line, this.#toolbar.element, this.#main];
     root.append(...parts, this.#footer.element, this.#sheet.element);
-    root.append(this.#handle.element, this.#spoken, this.#ruler);
+    root.append(this.#handle.element, this.#speech.element, this.#ruler);
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", `Output of ${this.title}`);
     this.#makePanes();
@@ -179,7 +176,7 @@ export class View {
     this.#measureGutter();
     const shown = this.session.store.rows === 0 ? this.status.empty : this.#nothingShown();
     for (const pane of this.panes) pane.drawSlow(shown);
-    this.#speak(now);
+    this.#speech.update(this.status, this.session.store.rows, this.following, now);
   }
 
   #nothingShown(): string {
@@ -195,26 +192,9 @@ export class View {
     return complete;
   }
 
-  /** What a screen reader hears: counts at most every five seconds, the end once. */
-  #speak(now: number): void {
-    const { sign, word, line } = this.status;
-    const end = sign === "done" || sign === "bad" ? [word, line].filter(Boolean).join(": ") : "";
-    if (end && end !== this.#spokenEnd) {
-      this.#spokenEnd = end;
-      this.#spoken.textContent = end;
-      return;
-    }
-    const { rows } = this.session.store;
-    const fresh = rows - this.#spokenRows;
-    if (fresh <= 0 || now - this.#spokenAt < SPOKEN_MS) return;
-    this.#spokenAt = now;
-    this.#spokenRows = rows;
-    this.#spoken.textContent = `${plural(fresh, "new line")}${this.following ? ", following" : ""}`;
-  }
-
   /** A word for the eye and for the ear: "3 lines copied". */
   say(text: string): void {
-    this.#spoken.textContent = text;
+    this.#speech.say(text);
     this.root.dataset.said = text;
     setTimeout(() => {
       if (this.root.dataset.said === text) delete this.root.dataset.said;
@@ -308,14 +288,14 @@ export class View {
   }
 
   copySelection(): void {
-    const { text, lines, cut } = this.pane.selectedText(COPY_LINES);
+    const { text, lines, cut } = this.pane.pointer.selectedText(COPY_LINES);
     if (text === "") return;
     copyText(text, this.root).then((copied) => this.#saidCopied(copied, lines, cut));
   }
 
   /** The browser asks for what was copied: works in every host, without permission. */
   fillClipboard(event: ClipboardEvent): void {
-    const { text, lines, cut } = this.pane.selectedText(COPY_LINES);
+    const { text, lines, cut } = this.pane.pointer.selectedText(COPY_LINES);
     if (text === "" || !event.clipboardData) return;
     event.preventDefault();
     event.clipboardData.setData("text/plain", text);
