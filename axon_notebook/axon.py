@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from .errors import AxonError, ParameterError, PublishError, SqlError
+from .errors import AxonError, ParameterError, PublishError, SqlError, TransportError
 from .models import (
     ORIGINS,
     PUBLISH_ORIGINS,
@@ -93,9 +93,14 @@ class Axon:
                 f"the payload has {size:,} bytes, more than the {MAX_PAYLOAD_BYTES:,} an event "
                 "can carry: publish a reference to it instead"
             )
-        return self.api.publish(
-            self.id, source=source, event_type=event_type, origin=origin, payload=text
-        )
+        try:
+            return self.api.publish(
+                self.id, source=source, event_type=event_type, origin=origin, payload=text
+            )
+        except TransportError as error:
+            if getattr(error, "sent", True):
+                error.detail = ("it may have been stored all the same: axon.events(1) shows",)
+            raise
 
     def publish_many(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,9 +25,10 @@ from axon_notebook.errors import (
     ParameterError,
     PublishError,
     SqlError,
+    TransportError,
 )
 from axon_notebook.local.launcher import ServiceAddress, ensure_service, find_service
-from axon_notebook.models import AxonEvent
+from axon_notebook.models import AxonEvent, AxonInfo
 
 
 @pytest.fixture
@@ -203,6 +205,27 @@ def test_publishing_many_stops_at_the_first_failure_and_says_where(axon: an.Axon
 
     assert (caught.value.index, [r.sequence for r in caught.value.published]) == (2, [1, 2])
     assert axon.events()["event_type"].tolist() == ["a", "b"]
+
+
+def test_an_answer_that_never_came_does_not_hide_that_the_event_may_be_stored() -> None:
+    """Publishing again by reflex would store it twice; the message says where to look."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        def hang_up() -> None:
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with an.connect(url, api_key="key") as client:
+            axon = an.Axon(client._api, AxonInfo("axn_1", 0, "x"))
+            with pytest.raises(TransportError) as caught:
+                axon.publish("t")
+        thread.join()
+
+    assert "may have been stored" in "".join(caught.value._render_traceback_())
 
 
 # -- SQL
