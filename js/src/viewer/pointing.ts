@@ -132,7 +132,7 @@ export class Pointing {
 
   selectAll(): void {
     const { showing, session } = this.view;
-    this.selection.ranges = [[session.start, Math.min(showing.limit, session.store.newest)]];
+    this.selection.ranges = [[0, Math.min(showing.limit, session.store.newest)]];
     this.#selected();
     this.view.say(`${plural(showing.rows.hits, "event")} selected`);
   }
@@ -219,8 +219,8 @@ export class Pointing {
 
   /** Python's `viewer.selected`. */
   #tell(): void {
-    const { store, conn } = this.view.session;
-    const low = store.epochStart;
+    const { store, conn, stat } = this.view.session;
+    const low = stat ? store.position(stat.start) : store.epochStart;
     const ranges = this.selection.ranges
       .filter(([, to]) => to >= low)
       .map(([from, to]): [number, number] => [

@@ -92,9 +92,9 @@ export class Session implements Receiver {
     return this.#conn;
   }
 
-  /** First position that the viewer was asked to show. */
+  /** First position that the viewer was asked to show; beyond all until the kernel has said it. */
   get start(): number {
-    return this.store.position(this.stat?.start ?? 1);
+    return this.stat ? this.store.position(this.stat.start) : Number.MAX_SAFE_INTEGER;
   }
 
   /** The kernel's clock, as far as messages tell. */
@@ -132,7 +132,7 @@ export class Session implements Receiver {
 
   get counts(): Counts {
     const { store, stat } = this;
-    if (store.newest < 0 || this.snapshotTaken !== null) {
+    if (!stat || store.newest < 0 || this.snapshotTaken !== null) {
       return { total: store.size, lost: stat?.lost ?? 0, notKept: 0, recovering: 0 };
     }
     const lost = stat?.lost ?? 0;

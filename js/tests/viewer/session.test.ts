@@ -107,6 +107,21 @@ describe("what the page has", () => {
     expect(session.counts.notKept).toBe(0);
   });
 
+  // A page that comes late may see an event before the first heartbeat.
+  test("until the kernel has said where the stream begins, nothing is called missing", () => {
+    publish(500);
+    vi.advanceTimersByTime(60);
+    kernel.deaf = true;
+    session = join();
+    publish(1);
+    vi.advanceTimersByTime(60);
+
+    expect(session.counts).toEqual({ total: 1, lost: 0, notKept: 0, recovering: 0 });
+    expect(session.start).toBeGreaterThan(session.store.newest);
+    vi.advanceTimersByTime(5000);
+    expect(session.counts).toMatchObject({ total: 501, recovering: 500 });
+  });
+
   test("what the kernel let go is not kept, and not asked for again and again", () => {
     publish(1000);
     vi.advanceTimersByTime(200);
