@@ -265,6 +265,8 @@ def _summary(cell: Cell, answer: Answer, wish: _Wish, axon: Axon, value: Any) ->
         first = f"✓ {len(cell.sent)} statements, one transaction · {took} · {label(axon)}"
         return "\n".join([first, *_table(cell, answer), *_notes(value)])
     result = answer.results[0]
+    if wish.has("explain"):
+        return f"✓ plan · {took} · {label(axon)}"
     if not result.columns:
         return f"✓ {_effect(cell.statements[0].verb, result)} · {took} · {label(axon)}"
     name = f"{wish.name}: " if wish.name else ""

@@ -32,7 +32,7 @@ def identifier_fragment(value: Any) -> Fragment:
 def list_fragment(values: list[Any], bracketed: bool) -> tuple[Fragment, str]:
     """Return what stands for *values* after ``IN``, and how they travel."""
     fragments = [scalar(value) for value in values]
-    count = f"{len(values)} values"
+    count = f"{len(values)} value{'' if len(values) == 1 else 's'}"
     if len(values) > LIST_AS_JSON and all(_survives_json(f) for f in fragments):
         array = json_text([f.params[0] for f in fragments])
         select = "SELECT value FROM json_each(?)"
