@@ -6,12 +6,17 @@ import { charWidth, TAB } from "./width.ts";
 /** Columns of a line that is being rewritten; what is printed beyond lands in the last one. */
 export const MAX_CELLS = 65_536;
 
+const ASCII = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+const utf8 = new TextDecoder();
+
 export class Cells {
   /** A character with what combines with it; "" is the second half of a wide one. */
   readonly #text: string[] = [];
   readonly #fg: number[] = [];
   readonly #bg: number[] = [];
   #links: string[] | null = null;
+  /** There are wide characters or links, so that one cell is not like another. */
+  #special = false;
   /** Grows whenever something is written or erased. */
   version = 0;
 
@@ -45,6 +50,22 @@ export class Cells {
         if (width === 2) this.#put(at + 1, "", fg, bg, link, true);
         at += width;
       }
+    }
+    return at;
+  }
+
+  /** The same for ASCII without controls, as progress bars print it by the megabyte. */
+  writeAscii(bytes: Uint8Array, column: number, fg: number, bg: number): number {
+    if (this.#special || column + bytes.length > MAX_CELLS)
+      return this.write(utf8.decode(bytes), column, fg, bg);
+    this.version++;
+    while (this.#text.length < column) this.#fill();
+    let at = column;
+    for (const byte of bytes) {
+      this.#text[at] = ASCII[byte]!;
+      this.#fg[at] = fg;
+      this.#bg[at] = bg;
+      at++;
     }
     return at;
   }
@@ -88,12 +109,18 @@ export class Cells {
 
   #put(at: number, text: string, fg: number, bg: number, link: string, tail = false): void {
     while (this.#text.length < at) this.#fill();
-    if (!tail && this.#text[at] === "" && at > 0) this.#text[at - 1] = " ";
-    if (this.#text[at + 1] === "") this.#text[at + 1] = " ";
+    if (tail || link) this.#special = true;
+    if (this.#special) this.#beside(at, tail);
     this.#text[at] = text;
     this.#fg[at] = fg;
     this.#bg[at] = bg;
     if (link || this.#links) this.#link(at, link);
+  }
+
+  /** What is written over half of a wide character blanks the other half. */
+  #beside(at: number, tail: boolean): void {
+    if (!tail && this.#text[at] === "" && at > 0) this.#text[at - 1] = " ";
+    if (this.#text[at + 1] === "") this.#text[at + 1] = " ";
   }
 
   #fill(): void {

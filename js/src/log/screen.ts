@@ -155,7 +155,8 @@ export class Screen implements TokenSink {
       this.column = this.#open.width;
     } else {
       this.#at = from;
-      this.#overwrite(visible(utf8.decode(bytes)));
+      if (ascii && this.#link === "") this.#overwriteAscii(bytes);
+      else this.#overwrite(visible(utf8.decode(bytes)));
     }
     this.#at = to;
   }
@@ -284,6 +285,11 @@ export class Screen implements TokenSink {
   #carriageReturn(): void {
     if (this.row === this.count && this.#open.width > 0) this.#closeOpen();
     this.column = 0;
+  }
+
+  #overwriteAscii(bytes: Uint8Array): void {
+    this.#closeOpen();
+    this.column = this.#editable().writeAscii(bytes, this.column, this.#pen.fg, this.#pen.bg);
   }
 
   /** What follows in the stream is not the rest of the open line. */

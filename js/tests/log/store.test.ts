@@ -92,6 +92,18 @@ describe("rows", () => {
     expect(store.line(open!).text.slice(0, 6)).toBe("backxx");
   });
 
+  test("a row's version changes when the row is redrawn, and only then", () => {
+    const store = log(["stdout", "50%\nopen"]);
+    const before = [store.version(0), store.version(OPEN_ROW)];
+    store.append("stderr", utf8.encode("elsewhere\n"), 2);
+    expect([store.version(0), store.version(OPEN_ROW)]).toEqual(before);
+    store.append("stdout", utf8.encode("\x1b[A\r60%"), 3);
+    const redrawn = store.version(0);
+    store.append("stdout", utf8.encode("\r70%"), 4);
+
+    expect(new Set([before[0], redrawn, store.version(0)]).size).toBe(3);
+  });
+
   test("a redrawn line keeps its colours and links when it is final", () => {
     const store = log([
       "stdout",
