@@ -71,7 +71,7 @@ class RateServer(LoopThread):
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (request := await _read_request(reader)) is not None:
             if request.name == "subscribe/sse":
-                await self._stream(request, writer)
+                await self._stream(request, reader, writer)
                 return
             status, body = self._answer(request)
             await _send_json(writer, status, body)
@@ -85,12 +85,14 @@ class RateServer(LoopThread):
             return 200, {"id": AXON, "name": "rates", "created_at_ms": 1}
         return 404, {"code": "404", "message": "No such endpoint."}
 
-    async def _stream(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _stream(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
         sent = request.after_sequence
         self.streams += 1
         try:
-            while not writer.is_closing():
+            while not (writer.is_closing() or reader.at_eof()):
                 if (head := min(self.head, sent + CHUNK_EVENTS)) > sent:
                     writer.write(b"".join(map(self._frame, range(sent + 1, head + 1))))
                     sent = head
