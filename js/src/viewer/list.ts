@@ -239,7 +239,11 @@ export class List {
     return dividerText(row.divider as Divider, {
       quietMs: previous ? event.timestamp_ms - previous.timestamp_ms : 0,
       missing: this.#missing(row),
-      recoverable: session.isRecoverable(row.position - 1),
+      why: session.isLost(row.position - 1)
+        ? "lost"
+        : session.isRecoverable(row.position - 1)
+          ? "recovering"
+          : "not kept",
       label:
         row.divider === Divider.Epoch
           ? (epoch?.label ?? "")

@@ -142,15 +142,20 @@ const DIVIDER_KINDS = new Map<number, string>([
 /** The words on a divider. */
 export function dividerText(
   divider: Divider,
-  facts: { quietMs: number; missing: number; recoverable: boolean; label: string },
+  facts: {
+    quietMs: number;
+    missing: number;
+    why: "lost" | "recovering" | "not kept";
+    label: string;
+  },
 ): string {
   switch (divider) {
     case Divider.Pause:
       return `${duration(facts.quietMs)} later`;
     case Divider.Missing:
-      return facts.recoverable
+      return facts.why === "recovering"
         ? `recovering ${plural(facts.missing, "event")} …`
-        : `${plural(facts.missing, "event")} not kept`;
+        : `${plural(facts.missing, "event")} ${facts.why}`;
     case Divider.Mark:
       return visibleLine(facts.label);
     case Divider.Epoch:

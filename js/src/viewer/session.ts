@@ -147,7 +147,16 @@ export class Session implements Receiver {
     return { total: store.size + absent, lost, notKept: absent - recovering, recovering };
   }
 
-  /** Why the events before `position` are not here. */
+  /** The server could not deliver the event at a position. */
+  isLost(position: number): boolean {
+    const sequence = this.store.sequence(position);
+    return (
+      !this.store.isOld(position) &&
+      (this.stat?.gaps ?? []).some(([from, to]) => sequence >= from && sequence <= to)
+    );
+  }
+
+  /** The kernel has the event at a position and will send it. */
   isRecoverable(position: number): boolean {
     const [low, high] = this.#askable();
     if (position < low || position > high) return false;

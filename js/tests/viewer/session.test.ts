@@ -146,6 +146,8 @@ describe("what the page has", () => {
 
     expect(session.counts).toMatchObject({ lost: 40, notKept: 0, recovering: 0 });
     expect(session.isRecoverable(30)).toBe(false);
+    expect(session.isLost(30)).toBe(true);
+    expect(session.isLost(51)).toBe(false);
   });
 
   test("a kernel that begins anew starts a second stream behind the first", () => {
