@@ -21,6 +21,7 @@ from .version import __version__ as __version__
 
 # name → module; imported at first use, so that `import axon_notebook` stays quick.
 _HOMES = {
+    "AgentSession": "agents.session",
     "Axon": "axon",
     "AxonError": "errors",
     "AxonEvent": "models",
@@ -34,6 +35,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AgentSession",
     "Axon",
     "AxonError",
     "AxonEvent",
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .agents.session import AgentSession
     from .axon import Axon
     from .client import Client, connect
     from .devbox import Devbox

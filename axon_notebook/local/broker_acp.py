@@ -81,6 +81,7 @@ class AcpDialect:
         self._ids = count(1)
         self._asked: dict[bytes, str] = {}  # id of our request → method
         self._turn: bytes | None = None
+        self._session: object = None
         self._given_up: set[bytes] = set()
         self._questions: dict[str, deque[Question]] = defaultdict(deque)
 
@@ -108,7 +109,7 @@ class AcpDialect:
         number = str(next(self._ids)).encode()
         self._asked[number] = event.event_type
         if event.event_type == PROMPT:
-            self._turn = number
+            self._turn, self._session = number, _session(payload)
         return [_line(id=number, method=event.event_type, params=payload)]
 
     def refusal(self, event_type: str, payload: str, why: str) -> list[tuple[str, str]]:
@@ -118,8 +119,8 @@ class AcpDialect:
         return [(event_type, _text(code=-32603, message=why))]
 
     def cancels(self, event: AxonEvent) -> bool:
-        """Whether this is ``session/cancel``."""
-        return event.event_type == CANCEL
+        """Whether this is ``session/cancel`` for the session of the running turn."""
+        return event.event_type == CANCEL and _session(event.payload) == self._session
 
     def hear(self, line: bytes) -> Heard:
         """Take a request, a notification or an answer of the agent."""
@@ -242,6 +243,14 @@ def _payload(part: msgspec.Raw) -> str:
 def _is_error(payload: str) -> bool:
     value = msgspec.json.decode(payload)
     return isinstance(value.get("code"), int) and isinstance(value.get("message"), str)
+
+
+def _session(payload: str) -> object:
+    try:
+        value = msgspec.json.decode(payload)
+    except ValueError:
+        return None
+    return value.get("sessionId") if isinstance(value, dict) else None
 
 
 def _names_another(question: str, answer: str) -> bool:
