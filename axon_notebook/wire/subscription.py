@@ -206,16 +206,15 @@ class Subscription:
             )
 
     def __iter__(self) -> Iterator[AxonEvent]:
-        return self
+        # A loop that is left in the middle of a batch leaves the rest in `_current`.
+        while True:
+            yield from self._current
+            if (batch := self.next_batch()) is None:
+                return
+            self._current = iter(batch.events)
 
     def __next__(self) -> AxonEvent:
-        for event in self._current:
-            return event
-        while (batch := self.next_batch()) is not None:
-            self._current = iter(batch.events)
-            for event in self._current:
-                return event
-        raise StopIteration
+        return next(iter(self))
 
     def next_batch(self, timeout: float | None = None) -> EventBatch | None:
         """Wait for the next batch; ``None`` when closed, or after *timeout* seconds.
