@@ -29,6 +29,7 @@ DEFAULT_BYTES: Final = 256 * 1024 * 1024
 SAVED_BYTES: Final = 100_000  # of the newest output stay in a saved notebook
 SAVED_LINES: Final = 400
 TEXT_LINES: Final = 10
+PRE: Final = "font-family: monospace; font-size: 12px; line-height: 1.3; overflow: auto;"
 LINE_CHARS: Final = 2000
 YOUNG_MS: Final = 1000  # a command that is over, but no older, has ended about now
 
@@ -154,7 +155,7 @@ class ExecutionLog(LiveWidget):
         """Return the newest output as plain, escaped text."""
         head = f"<b>{html.escape(shown(self.title))}</b> · {html.escape(shown(self._status()))}"
         body = html.escape("\n".join(self._plain_lines()))
-        shown_lines = f'<pre style="overflow: auto;">{body}</pre>' if body else ""
+        shown_lines = f'<pre style="{PRE}">{body}</pre>' if body else ""
         return f'<div style="font-family: system-ui, sans-serif;">{head}</div>{shown_lines}'
 
     def static_text(self) -> str:

@@ -10,7 +10,7 @@ const FOCUSABLE = new Set(["button", "input", "select", "textarea", "a", "summar
  * they say, other keys are attributes (`true` is the empty attribute, `false` leaves it out).
  *
  * Whatever can have the focus keeps its keys: notebooks look for `data-lm-suppress-shortcuts` on
- * the focused element itself, not on its ancestors.
+ * the focused element itself, not on its ancestors (see `shadow` for the other half).
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -86,6 +86,8 @@ export function download(name: string, type: string, parts: BlobPart[], near: HT
 /** A shadow root with this style sheet in it: the host's rules for tables and buttons stay out. */
 export function shadow(host: HTMLElement, css: string): { root: HTMLElement; remove(): void } {
   const holder = h("div");
+  // Outside of the root, the holder is what keys are pressed in and what is focused.
+  keepKeys(holder);
   host.append(holder);
   const style = document.createElement("style");
   style.textContent = css;

@@ -22,7 +22,7 @@ import axon_notebook as an
 from axon_notebook.devbox import Devbox
 from axon_notebook.errors import ParameterError
 from axon_notebook.local.launcher import ServiceAddress, ensure_service
-from axon_notebook.widgets.execution_log import LINE_CHARS, SAVED_BYTES, SAVED_LINES
+from axon_notebook.widgets.execution_log import LINE_CHARS, PRE, SAVED_BYTES, SAVED_LINES
 
 from .comms import Comms
 from .hostile_texts import HOSTILE
@@ -37,7 +37,7 @@ CONTROLS = (
     "\x1b]8",
 )
 CONTROL_CHARACTERS = {chr(c) for c in (*range(10), *range(11, 32), *range(127, 160))}
-STYLES = {"style=font-family: system-ui, sans-serif;", "style=overflow: auto;"}
+STYLES = {"style=font-family: system-ui, sans-serif;", f"style={PRE}"}
 
 
 @pytest.fixture
