@@ -23,7 +23,7 @@ from axon_notebook.widgets import live
 from axon_notebook.wire.cursor import EventBatch
 
 from ..faults.reading import client_of
-from ..faults.scripted_server import HOLD, Answer, ScriptedServer, events_up_to, frames
+from ..faults.scripted_server import HOLD, Answer, ScriptedServer, Wait, events_up_to, frames
 from .comms import Comms
 
 
@@ -300,6 +300,43 @@ def test_the_saved_state_holds_no_payload_and_no_key(
         text = str({k: v for k, v in data.items() if k != "state"})
         assert service.token.reveal() not in text, kind
     assert service.token.reveal() not in state + shown + str(viewer._repr_mimebundle_())
+
+
+@pytest.fixture
+def displays(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """What a notebook would be given to show and to save, in order."""
+    shown: list[dict[str, str]] = []
+    for name in ("display", "update_display"):
+        monkeypatch.setattr(f"IPython.display.{name}", lambda data, **options: shown.append(data))
+    return shown
+
+
+def test_what_is_displayed_holds_the_history(
+    comms: Comms, axon: an.Axon, displays: list[dict[str, str]]
+) -> None:
+    """A notebook that is saved while the viewer is live must not say "0 events"."""
+    with an.EventViewer(axon) as viewer:
+        viewer._ipython_display_()
+
+        assert "order.paid" in displays[0]["text/html"]
+        assert "3 events" in displays[0]["text/plain"]
+        assert "application/vnd.jupyter.widget-view+json" in displays[0]
+
+    assert "application/vnd.jupyter.widget-view+json" not in displays[-1]
+
+
+def test_a_slow_history_is_put_into_the_notebook_when_it_is_there(
+    comms: Comms, displays: list[dict[str, str]]
+) -> None:
+    """The display does not wait for it, what is saved does."""
+    slow = Answer(steps=[Wait(1.5), frames(events_up_to(3)), HOLD])
+    with scripted(comms, slow) as axon, an.EventViewer(axon) as viewer:
+        viewer._ipython_display_()
+        assert "0 events" in displays[0]["text/plain"]
+
+        wait_for(lambda: len(displays) == 2)
+
+        assert "3 events" in displays[1]["text/plain"]
 
 
 def packed(viewer: an.EventViewer) -> str:
