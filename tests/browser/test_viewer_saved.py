@@ -1,0 +1,67 @@
+"""The notebook is saved, mailed and opened by somebody else: it still shows what was seen."""
+
+from __future__ import annotations
+
+import nbconvert
+import nbformat
+from playwright.sync_api import expect
+
+from ..faults.scripted_server import ScriptedServer, events_up_to
+from .viewer_page import CONNECT, Viewer
+
+CELLS = ["viewer = an.EventViewer(axon)\nviewer", "closed = an.EventViewer(axon)\nclosed"]
+
+
+def test_a_saved_notebook_shows_the_events_wherever_it_is_opened(open_notebook, jupyter, tmp_path):
+    """Without a kernel, without trust, without a network: the snapshot is there."""
+    with ScriptedServer(events_up_to(30)) as server:
+        notebook = open_notebook([CONNECT.format(url=server.base_url), *CELLS])
+        notebook.run_all()
+        Viewer(notebook).has(30)
+        Viewer(notebook, 1).has(30)
+        notebook.execute("closed.close()")
+        expect(notebook.output(2).locator("details")).to_have_count(1)
+        saved = notebook.save()
+    book = nbformat.read(saved, as_version=4)
+    live, frozen = (book.cells[i].outputs[0]["data"] for i in (1, 2))
+
+    for data in (live, frozen):
+        assert "{&quot;n&quot;:30}" in data["text/html"]
+        assert '{"n":30}' in data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in live
+    assert "application/vnd.jupyter.widget-view+json" not in frozen
+    assert '"n' not in str(book.metadata.get("widgets", ""))
+
+    # Opened by the same person, in a new kernel: trusted, what was closed is HTML.
+    jupyter.end_kernels()
+    again = open_notebook(saved)
+    # What was still live when it was saved asks for its model, which went with its kernel.
+    again.expected_errors.append("widget model not found")
+    expect(again.output(2).locator("details summary")).to_contain_text("events")
+    again.output(2).locator("details summary").click()
+    expect(again.output(2).locator("td", has_text='{"n":30}')).to_be_visible()
+
+    again.screenshot("viewer-reopened-trusted")
+
+    # Opened by somebody else: not trusted, both are HTML, cleaned by the notebook.
+    book.cells[0].source += "\n# changed by mail"
+    mailed = tmp_path / "mailed.ipynb"
+    nbformat.write(book, mailed)
+    other = open_notebook(mailed, theme="dark")
+    for index in (1, 2):
+        expect(other.output(index).locator("details summary")).to_contain_text("events")
+        other.output(index).locator("details summary").click()
+        expect(other.output(index).locator("td", has_text='{"n":30}')).to_be_visible()
+        expect(other.output(index).locator("img")).to_be_visible()
+    other.screenshot("viewer-snapshot-untrusted")
+
+    # Exported, opened without a network.
+    exported = tmp_path / "saved.html"
+    exported.write_text(nbconvert.HTMLExporter().from_notebook_node(book)[0], "utf-8")
+    other.expected_errors.append("ERR_FAILED|requirejs|MathJax|cdnjs|jsdelivr|is not defined")
+    other.page.route("https://**", lambda route: route.abort())
+    other.page.goto(exported.as_uri(), wait_until="domcontentloaded")
+    expect(other.page.locator("details summary", has_text="events")).to_have_count(2)
+    other.page.locator("details summary").first.click()
+    expect(other.page.locator("td", has_text='{"n":30}').first).to_be_visible()
+    other.screenshot("viewer-snapshot-nbconvert")
