@@ -356,6 +356,7 @@ class Timeline:
             self._queue = [e for e in self._queue if e.sequence > prompt.sequence]
             prompt.status, prompt.turn_id = "running", update.turn_id
             changed.append(_touched(prompt, update))
+        self._talk.clear()
         self._plans.clear()
         self.turn = self._last_turn = self._add("turn", update, status="running")
         self.turn.turn_id = update.turn_id
