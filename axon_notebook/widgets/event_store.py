@@ -197,6 +197,7 @@ class EventStore:
         now = int(time.time() * 1000)
         at = self._sequences[-1] + 1 if self._sequences else self.start + 1
         self._marks.append({"sequence": at, "label": label, "at_ms": now})
+        del self._marks[:-NOTES]
 
     def _range(self, first: int, last: int) -> Iterator[Outgoing]:
         """Chunks of the kept events from *first* to *last*, with the holes between them."""

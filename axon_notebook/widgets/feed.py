@@ -28,6 +28,7 @@ DEFLATE_ABOVE: Final = 2 * 1024 * 1024  # unacknowledged; above it buffers are d
 DEFLATE_BYTES: Final = 16 * 1024  # smaller buffers are not worth it
 SILENT_SECONDS: Final = 15.0  # a page that did not acknowledge for so long is gone
 PATIENCE_SECONDS: Final = 1.0  # between messages while pages do not keep up
+SIZES_KEPT: Final = 8192  # batches whose acknowledgement still counts: seven minutes' worth
 ANSWER_BYTES: Final = BATCH_BYTES_BEHIND  # of answers per tick, so that new events get through
 
 
@@ -87,7 +88,8 @@ class Feed:
         self._unsent = self._stat_due = False
         self._batch = 0
         self._sent_bytes = self._last_acked = 0
-        self._sizes: list[int] = [0]  # sent bytes after each batch, by its number
+        self._sizes: list[int] = [0]  # sent bytes after each batch, from this number on:
+        self._sizes_from = 0
         self._acked_at = time.monotonic()
         self._closing: str | None = None
         # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
@@ -155,8 +157,9 @@ class Feed:
         return page
 
     def _acknowledge(self, page: _Page, batch: object) -> None:
-        if isinstance(batch, int) and 0 <= batch < len(self._sizes):
-            page.acked_bytes = max(page.acked_bytes, self._sizes[batch])
+        at = batch - self._sizes_from if isinstance(batch, int) else -1
+        if 0 <= at < len(self._sizes):
+            page.acked_bytes = max(page.acked_bytes, self._sizes[at])
             self._acked_at = time.monotonic()
 
     def _ask(self, message: Mapping[str, Any]) -> None:
@@ -241,6 +244,9 @@ class Feed:
             self._batch += 1
             self._sent_bytes += len(buffer)
             self._sizes.append(self._sent_bytes)
+            if len(self._sizes) > 2 * SIZES_KEPT:
+                del self._sizes[:SIZES_KEPT]
+                self._sizes_from += SIZES_KEPT
         self._out({**fields, "deflated": deflated}, buffer)
 
     def _all_answers(self, questions: list[tuple[str, list[Range]]]) -> Iterator[Outgoing]:

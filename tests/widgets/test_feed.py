@@ -178,6 +178,28 @@ def test_an_acknowledgement_lets_the_rest_through(
     assert page.sequences() == list(range(1, 3001))
 
 
+def test_a_feed_that_runs_for_weeks_forgets_old_batches_and_still_counts(
+    store: EventStore, feed: Feed, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One number per batch, twenty a second, would be fifty megabytes in a week."""
+    monkeypatch.setattr(feed_module, "SIZES_KEPT", 4)
+    monkeypatch.setattr(feed_module, "TICK_MS", 1)
+    for sequence in range(1, 31):
+        append(store, feed, batch(sequence, sequence))
+        page.wait(lambda last=sequence: page.sequences() == list(range(1, last + 1)))
+
+    say(feed, "ack", batch=1, bytes=0)
+    assert feed.stats()["unacked_bytes"] == 0  # a page that is new owes nothing
+    append(store, feed, batch(31, 31))
+    page.wait(lambda: len(page.sequences()) == 31)
+    assert feed.stats()["unacked_bytes"] > 0
+
+    say(feed, "ack", batch=page.kinds("ev")[-1]["batch"], bytes=0)
+
+    assert feed.stats()["unacked_bytes"] == 0
+    assert len(feed._sizes) <= 9
+
+
 def test_buffers_are_deflated_when_a_page_falls_behind(
     store: EventStore, feed: Feed, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
