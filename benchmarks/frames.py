@@ -1,7 +1,6 @@
 """A result of 200,000 × 5 as a DataFrame: ours beside ``pandas.DataFrame(rows)``.
 
-    python benchmarks/frames.py            # the frame alone
-    python benchmarks/frames.py --call     # the whole call, beside Runloop's SDK
+The second half measures the whole call, from SQL to frame, beside Runloop's SDK.
 
 Ratios are of medians, each pair measured in turns in one run.
 """
@@ -9,7 +8,6 @@ Ratios are of medians, each pair measured in turns in one run.
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -106,8 +104,8 @@ def whole_call() -> list[tuple[str, float, float, str]]:
 
 
 def main() -> None:
-    measured = whole_call() if "--call" in sys.argv else frame_alone()
-    for name, ours, theirs, remark in measured:
+    print(f"{'':28} {'ours':>11}  {'theirs':>11}  ratio")
+    for name, ours, theirs, remark in [*frame_alone(), *whole_call()]:
         ratio = theirs / ours
         print(f"{name:28} {ours * 1e3:8.1f} ms  {theirs * 1e3:8.1f} ms  {ratio:5.2f}×  {remark}")
 

@@ -21,20 +21,32 @@ from __future__ import annotations
 import math
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import chain, count
 from types import NoneType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from ..models import SqlColumn, SqlResult
 
-__all__ = ["Column", "Kind", "columns_of", "kind_of", "rows_of", "unified", "unique_names"]
+__all__ = [
+    "INFINITIES",
+    "Column",
+    "Kind",
+    "affinity",
+    "columns_of",
+    "kind_of",
+    "rows_of",
+    "unified",
+    "unique_names",
+]
 
 Kind = Literal["integer", "real", "text", "blob", "boolean", "mixed", "unknown"]
 
 #: Integers up to here are exact as a 64-bit float.
 EXACT_FLOAT = 2**53
 
-_INFINITIES: Mapping[str, float] = {"Infinity": math.inf, "-Infinity": -math.inf}
+#: How an infinity is sent.
+INFINITIES: Final[Mapping[str, float]] = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 _BY_TYPE: Mapping[type, Kind] = {
     int: "integer",
@@ -45,40 +57,70 @@ _BY_TYPE: Mapping[type, Kind] = {
 }
 
 
-class Column(NamedTuple):
+class Column:
     """One column of a result.
 
-    Attributes:
+    Args:
         name: Unique within its result.
         declared: The declared type as the server gave it; empty for expressions.
-        kind: What the values are, NULLs aside; ``mixed`` if they differ,
-            ``unknown`` if nothing tells.
-        nullable: Whether a NULL was seen.
         values: In row order.
+        wire: Whether *values* are as JSON carried them; they are read back
+            when they are first asked for.
     """
 
-    name: str
-    declared: str
-    kind: Kind
-    nullable: bool
-    values: list[Any]
+    def __init__(self, name: str, declared: str, values: list[Any], *, wire: bool = False) -> None:
+        self.name = name
+        self.declared = declared
+        self.raw = values
+        self._wire = wire
+        self._settled: tuple[Kind, bool] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What the values are, NULLs aside; ``mixed`` if they differ, ``unknown`` if all are."""
+        return self._kind[0]
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a NULL was seen."""
+        return self._kind[1]
+
+    @property
+    def _kind(self) -> tuple[Kind, bool]:
+        if self._settled is None:
+            self._settled = kind_of(self.values, self.declared)
+        return self._settled
+
+    @cached_property
+    def values(self) -> list[Any]:
+        """The values as SQLite has them."""
+        return _read_back(self.raw, self.declared) if self._wire else self.raw
+
+    @property
+    def may_be_encoded(self) -> bool:
+        """Whether a text among the values may stand for bytes or an infinity."""
+        claim = affinity(self.declared)
+        return self._wire and (claim == "blob" or claim in ("real", "unknown"))
+
+    def settle(self, kind: Kind, nullable: bool) -> None:
+        """Tell what the values are, by whoever found out on the way."""
+        self._settled = kind, nullable
+
+    def renamed(self, name: str) -> Column:
+        """Return the same column under another name."""
+        return Column(name, self.declared, self.raw, wire=self._wire)
 
 
 def columns_of(result: SqlResult) -> list[Column]:
-    """Return the columns of *result*, ready to become arrays."""
+    """Return the columns of *result*."""
     width = len(result.columns)
     # One flat list and strides through it: `zip(*rows)` makes one argument per row.
     flat = list(chain.from_iterable(rows_of(result)))
-    columns = []
-    for place, name in enumerate(unique_names(c.name for c in result.columns)):
-        declared = result.columns[place].type
-        values = flat[place::width]
-        kind, nullable = kind_of(values, declared)
-        if kind in ("text", "mixed") and (read := _read_back(values, declared)) is not values:
-            values = read
-            kind, nullable = kind_of(values, declared)
-        columns.append(Column(name, declared, kind, nullable, values))
-    return columns
+    names = unique_names(column.name for column in result.columns)
+    return [
+        Column(name, result.columns[place].type, flat[place::width], wire=True)
+        for place, name in enumerate(names)
+    ]
 
 
 def unified(results: Sequence[SqlResult]) -> list[SqlResult]:
@@ -114,7 +156,7 @@ def _with_blobs(result: SqlResult, blobs: set[int]) -> SqlResult:
 def _read_back(values: list[Any], declared: str) -> list[Any]:
     if declared.upper() == "BLOB":
         return _bytes_of(values)
-    if _affinity(declared) == "real" or not declared:
+    if affinity(declared) == "real" or not declared:
         return _infinities_of(values, declared)
     return values
 
@@ -127,9 +169,9 @@ def _bytes_of(values: list[Any]) -> list[Any]:
 
 
 def _infinities_of(values: list[Any], declared: str) -> list[Any]:
-    if not any(v in _INFINITIES for v in values if type(v) is str):
+    if not any(v in INFINITIES for v in values if type(v) is str):
         return values
-    found = [_INFINITIES.get(v, v) if type(v) is str else v for v in values]
+    found = [INFINITIES.get(v, v) if type(v) is str else v for v in values]
     # Without a declared type, a column of such words alone may just as well be text.
     numbers = sum(type(v) in (int, float) for v in values)
     texts = sum(type(v) is str for v in found)
@@ -173,7 +215,7 @@ def kind_of(values: Sequence[Any], declared: str) -> tuple[Kind, bool]:
     found = set(map(type, values))
     nullable = NoneType in found
     found.discard(NoneType)
-    claim = _affinity(declared)
+    claim = affinity(declared)
     if not found:
         return claim, nullable
     if claim == "boolean" and found == {int} and set(values) <= {0, 1, None}:
@@ -192,7 +234,7 @@ def _fit_floats(values: Sequence[Any]) -> bool:
     return all(abs(v) <= EXACT_FLOAT for v in values if type(v) is int)
 
 
-def _affinity(declared: str) -> Kind:
+def affinity(declared: str) -> Kind:
     """What the declared type promises, in SQLite's order of rules."""
     name = declared.upper()
     if "BOOL" in name:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from ..errors import ParameterError
 from ..models import AxonEvent, AxonInfo, PublishResult, SqlResult
-from .columns import Column, Kind, columns_of, kind_of, unique_names
+from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_names
 
 __all__ = [
     "axons_frame",
@@ -120,11 +120,8 @@ def publish_frame(event_types: Iterable[str], results: Sequence[PublishResult]) 
 
 def rows_frame(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pd.DataFrame:
     """Return *rows* of Python values as a DataFrame with exact columns."""
-    columns = [[row[place] for row in rows] for place in range(len(names))]
-    kinds = [kind_of(values, "") for values in columns]
-    return columns_frame(
-        [Column(n, "", *k, v) for n, k, v in zip(names, kinds, columns, strict=True)], len(rows)
-    )
+    columns = [Column(n, "", [row[place] for row in rows]) for place, n in enumerate(names)]
+    return columns_frame(columns, len(rows))
 
 
 def columns_frame(columns: Sequence[Column], length: int) -> pd.DataFrame:
@@ -150,7 +147,48 @@ def _origin_of(
 
 
 def _array(column: Column) -> Any:
-    return _BUILDERS[column.kind](column.values, column.nullable)
+    found = _inferred(column) if _ARROW else None
+    return _BUILDERS[column.kind](column.values, column.nullable) if found is None else found
+
+
+def _inferred(column: Column) -> Any:
+    """Let Arrow look and convert in one pass, where what it finds is what is there.
+
+    It refuses mixtures and numbers that do not fit; ``None`` says that the
+    column needs a closer look.
+    """
+    import pyarrow as pa
+
+    if affinity(column.declared) in ("blob", "boolean"):
+        return None
+    try:
+        array = pa.array(column.raw)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    kind = _ARROW_KINDS.get(str(array.type))
+    whole = kind == "integer" and affinity(column.declared) == "real"
+    words = kind == "text" and column.may_be_encoded and not _INFINITE.isdisjoint(column.raw)
+    if kind is None or whole or words:
+        return None
+    column.settle(kind, array.null_count > 0)
+    if kind == "text":
+        return _arrow_text(array)
+    if kind == "integer" and array.null_count:
+        dtype: Any = pd.Int64Dtype()
+        return dtype.__from_arrow__(array)
+    # Copied: a view of Arrow's memory is read-only.
+    return np.array(array.to_numpy(zero_copy_only=False))
+
+
+_INFINITE: Final = frozenset(INFINITIES)
+_ARROW_KINDS: Final[dict[str, Kind]] = {"int64": "integer", "double": "real", "string": "text"}
+
+
+def _arrow_text(array: Any) -> Any:
+    if not _STR_DTYPE:
+        return _objects(array.to_pylist())
+    dtype: Any = pd.StringDtype(na_value=np.nan)
+    return dtype.__from_arrow__(array)
 
 
 def _integers(values: list[Any], nullable: bool) -> Any:
@@ -190,8 +228,7 @@ def _text(values: list[Any], nullable: bool = False) -> Any:
         if _ARROW:
             import pyarrow as pa
 
-            dtype: Any = pd.StringDtype(na_value=np.nan)
-            return dtype.__from_arrow__(pa.array(values, pa.large_string()))
+            return _arrow_text(pa.array(values, pa.large_string()))
         return pd.array(values, dtype="str")
     except UnicodeEncodeError:
         # A lone surrogate is no UTF-8, and Arrow stores nothing else.

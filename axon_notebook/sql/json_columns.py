@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import ParameterError
-from .columns import Column, kind_of, unique_names
+from .columns import Column, unique_names
 
 __all__ = ["decoded", "expanded"]
 
@@ -26,7 +26,7 @@ def decoded(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     """
     wanted = {_found(columns, name).name for name in names}
     return [
-        _column(column.name, [_decoded(value)[0] for value in column.values])
+        Column(column.name, "", [_decoded(value)[0] for value in column.values])
         if column.name in wanted
         else column
         for column in columns
@@ -56,12 +56,12 @@ def expanded(columns: Sequence[Column], name: str) -> list[Column]:
             f"{name} has {len(keys)} different keys, more than {MOST_KEYS} columns: "
             f"pick some with {name} ->> '$.key'"
         )
-    spread = [_column(key, [row.get(key) for row in rows]) for key in keys]
-    kept = [column._replace(values=rest)] if any(v is not None for v in rest) else []
+    spread = [Column(key, "", [row.get(key) for row in rows]) for key in keys]
+    kept = [Column(name, column.declared, rest)] if any(v is not None for v in rest) else []
     place = columns.index(column)
     all_columns = [*columns[:place], *spread, *kept, *columns[place + 1 :]]
     names = unique_names(c.name for c in all_columns)
-    return [c._replace(name=unique) for c, unique in zip(all_columns, names, strict=True)]
+    return [c.renamed(unique) for c, unique in zip(all_columns, names, strict=True)]
 
 
 def _found(columns: Sequence[Column], name: str) -> Column:
@@ -70,11 +70,6 @@ def _found(columns: Sequence[Column], name: str) -> Column:
             return column
     names = ", ".join(column.name for column in columns)
     raise ParameterError(f"no column {name} to read JSON from: there are {names or 'none'}")
-
-
-def _column(name: str, values: list[Any]) -> Column:
-    kind, nullable = kind_of(values, "")
-    return Column(name, "", kind, nullable, values)
 
 
 def _decoded(value: Any) -> tuple[Any, bool]:

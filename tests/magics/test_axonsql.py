@@ -344,6 +344,15 @@ def test_truncation_is_loud_and_all_fetches_the_rest(run: Run, messages: Callabl
     assert not whole.attrs["axon"]["truncated"]
 
 
+def test_all_also_fetches_what_is_cut_by_its_size(run: Run) -> None:
+    """The server's limit is 8 MiB too; pages become smaller until they fit."""
+    wide = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
+    frame = run(f"%axonsql --all {wide} SELECT i, hex(zeroblob(200000)) AS wide FROM n")
+
+    assert frame["i"].tolist() == list(range(1, 61))
+    assert set(frame["wide"].str.len()) == {400_000}
+
+
 def test_all_refuses_what_pages_cannot_repeat(run: Run) -> None:
     """Each page would answer differently."""
     with pytest.raises(SqlError, match=r"random\(\) answers differently on each"):

@@ -123,7 +123,7 @@ def test_a_failing_cell_stops_the_notebook_with_our_message(kernel: Kernel) -> N
     assert "did you mean SELECT?" in str(caught.value)
 
 
-PRESSING = f"""
+PRESSING = """
 import os, signal, threading, time
 pressed = []
 def press():
@@ -132,7 +132,7 @@ def press():
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=press).start()
 try:
-    get_ipython().run_line_magic("axonsql", "{ENDLESS}")
+    get_ipython().run_line_magic({magic!r}, {line!r})
 finally:
     took = time.perf_counter() - pressed[0]
 """
@@ -141,7 +141,9 @@ finally:
 def test_the_stop_button_stops(kernel: Kernel) -> None:
     """While the request is still running, as a KeyboardInterrupt, in one line."""
     _, interrupted, after = kernel.run(
-        "%axon create stop", PRESSING, "print(took < 2)\n%axonsql --to scalar SELECT 1"
+        "%axon create stop",
+        PRESSING.format(magic="axonsql", line=ENDLESS),
+        "print(took < 2)\n%axonsql --to scalar SELECT 1",
     )
     error = interrupted.outputs[-1]
 
@@ -150,6 +152,25 @@ def test_the_stop_button_stops(kernel: Kernel) -> None:
     assert error.evalue.startswith("abandoned after 1.")
     # The server alone would have ended it after 5 seconds.
     assert texts(after).startswith("True\n")
+
+
+def test_publishing_many_can_be_stopped_and_continued(kernel: Kernel) -> None:
+    """It says how many there are already, keeps them, and names the way on."""
+    publish = PRESSING.format(magic="axon_publish", line="--yes -o done --from events")
+    stopped, count = kernel.run(
+        "%axon create stop-publish\n"
+        "events = [{'event_type': 'n', 'payload': i} for i in range(100_000)]",
+        publish,
+        "count = %axonsql -q -o stored --to scalar SELECT count(*) FROM events\n"
+        "print(len(done) == stored > 0, len(done))",
+    )[1:]
+    error = stopped.outputs[-1]
+    kept, published = texts(count).split()
+
+    assert error.ename == "PublishStopped"
+    assert f"{int(published):,} published (#1 to #{published})" in error.evalue
+    assert f"go on with --skip {published}" in error.evalue
+    assert kept == "True"
 
 
 def test_a_background_query_shows_how_it_stands(kernel: Kernel) -> None:
