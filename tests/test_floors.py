@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,7 @@ LOCAL_STANDS_ON = ("errors", "models", "config", "version", "wire.sse", "local")
 # Threads, sleeps and waits live here and nowhere else.
 WAITING = {
     "wire.retry",
+    "wire.wake",
     "wire.stream",
     "wire.subscription",
     "wire.log_stream",  # two streams merged in the order of arrival need two readers
@@ -41,6 +43,7 @@ WAITING = {
 ONE_HOME = {"httpx": {"wire.client"}, "httpx_sse": {"wire.client"}, "pandas": {"sql.frames"}}
 
 
+@functools.cache  # asked once per import
 def modules() -> dict[str, Path]:
     """Dotted name inside the package → file; a package stands for its ``__init__``."""
     found = {}

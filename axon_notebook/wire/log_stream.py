@@ -14,7 +14,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +30,7 @@ from .output_merge import OutputMerge
 from .reception import frame_error, is_final
 from .sse import EventDecoder, ServerSentEvent
 from .stream import StreamState
+from .wake import watching
 
 __all__ = ["LogStream", "OutputSubscription"]
 
@@ -91,6 +92,12 @@ class LogStream:
         self._interrupt = Interrupt()
 
     def __iter__(self) -> Generator[OutputChunk, None, None]:
+        with watching(self.reconnect):
+            yield from self._connections()
+        self._change(StreamState("ended"))
+
+    def _connections(self) -> Iterator[OutputChunk]:
+        """One connection after the other."""
         while not self._closed.is_set():
             error: AxonError | None = None
             try:
@@ -105,7 +112,6 @@ class LogStream:
                 error = caught
             if not self._closed.is_set() and (error is not None or not self._completed):
                 self._pause(error)
-        self._change(StreamState("ended"))
 
     @property
     def closed(self) -> bool:

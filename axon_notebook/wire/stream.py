@@ -1,7 +1,8 @@
 """A stream of an axon's events that resumes by itself.
 
-It reconnects for ever after a clean end, a cut, 408, 429 and 5xx, and after 45
-seconds of silence; it stops with a typed error where trying again cannot help.
+It reconnects for ever after a clean end, a cut, 408, 429 and 5xx, after 45 seconds
+of silence, and at once when the machine wakes up.  It stops with a typed error
+where trying again cannot help.
 Every event of the server is delivered once, in order, or declared missing.
 """
 
@@ -31,6 +32,7 @@ from .backoff import Backoff
 from .client import ByteStream, Endpoint, Interrupt
 from .cursor import EventBatch
 from .reception import Reception
+from .wake import watching
 
 __all__ = ["EventStream", "StreamState"]
 
@@ -106,16 +108,17 @@ class EventStream:
         self._endpoint: Endpoint | None = None
 
     def __iter__(self) -> Iterator[EventBatch]:
-        while not self._closed.is_set():
-            error: AxonError | None = None
-            try:
-                yield from self._connection()
-            except AxonError as caught:
-                if self._closed.is_set():
-                    break  # the socket was shut down by close()
-                error = caught
-            if not self._closed.is_set():
-                self._pause(error)
+        with watching(self.reconnect):
+            while not self._closed.is_set():
+                error: AxonError | None = None
+                try:
+                    yield from self._connection()
+                except AxonError as caught:
+                    if self._closed.is_set():
+                        break  # the socket was shut down by close()
+                    error = caught
+                if not self._closed.is_set():
+                    self._pause(error)
         self._change(StreamState("ended", head=self.state.head))
 
     @property

@@ -50,6 +50,28 @@ class SubscriptionStats(NamedTuple):
     state: str
 
 
+class _Entry:
+    """A batch in the queue.
+
+    It leaves the queue after its last event was taken, so that an interrupt at any
+    point loses none: the next loop finds the rest.
+    """
+
+    def __init__(self, batch: EventBatch, events_to: int, bytes_to: int) -> None:
+        self.batch = batch
+        self.events = iter(batch.events)
+        self.events_to = events_to  # read from the server up to and with this batch
+        self.bytes_to = bytes_to
+        self.announced = False
+
+    def rest(self) -> EventBatch:
+        """Return what was not taken yet."""
+        events = list(self.events)
+        if len(events) == len(self.batch.events):
+            return self.batch
+        return EventBatch(events, self.batch.raws[len(self.batch.raws) - len(events) :])
+
+
 class _Reader:
     """The thread and its queue.
 
@@ -66,9 +88,9 @@ class _Reader:
         self.sink = sink
         self.on_end = on_end
         self.changed = threading.Condition()  # guards everything below
-        self.queue: deque[EventBatch] = deque()
-        self.queued_events = self.queued_bytes = 0
-        self.events = self.bytes = self.unreadable = 0
+        self.queue: deque[_Entry] = deque()
+        self.events = self.bytes = self.unreadable = 0  # read from the server
+        self.taken_events = self.taken_bytes = 0
         self.lagging = False
         self.ended = False
         self.error: BaseException | None = None
@@ -99,28 +121,26 @@ class _Reader:
             self.bytes += size
             self.unreadable += len(batch.unreadable)
             if self.sink is None:
-                self._enqueue(batch, size)
+                self._enqueue(batch)
         if self.sink is not None:
             self.sink(batch)
 
-    def _enqueue(self, batch: EventBatch, size: int) -> None:
+    def _enqueue(self, batch: EventBatch) -> None:
         """Wait for room (the lock is held); while it waits, TCP holds the server back."""
         while self.queue and (
-            self.queued_events + len(batch.events) > QUEUE_EVENTS
-            or self.queued_bytes + size > QUEUE_BYTES
+            self.events - self.taken_events > QUEUE_EVENTS
+            or self.bytes - self.taken_bytes > QUEUE_BYTES
         ):
             if self.stream.closed:
                 return
             self.lagging = True
             self.changed.wait(1.0)
         self.lagging = False
-        self.queue.append(batch)
-        self.queued_events += len(batch.events)
-        self.queued_bytes += size
+        self.queue.append(_Entry(batch, self.events, self.bytes))
         self.changed.notify_all()
 
-    def take(self, timeout: float | None) -> EventBatch | None:
-        """Wait for a batch; ``None`` at the end or after *timeout* seconds."""
+    def first(self, timeout: float | None) -> _Entry | None:
+        """Wait for a batch, and leave it in the queue; ``None`` at the end or in time."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self.changed:
             while not self.queue:
@@ -128,11 +148,15 @@ class _Reader:
                 if self.ended or left <= 0:
                     return None
                 self.changed.wait(min(left, LOOK_UP_SECONDS))
-            batch = self.queue.popleft()
-            self.queued_events -= len(batch.events)
-            self.queued_bytes -= sum(map(len, batch.raws))
+            return self.queue[0]
+
+    def done(self, entry: _Entry) -> None:
+        """Let go of a batch; doing it again changes nothing."""
+        with self.changed:
+            self.taken_events, self.taken_bytes = entry.events_to, entry.bytes_to
+            if self.queue and self.queue[0] is entry:
+                self.queue.popleft()
             self.changed.notify_all()
-            return batch
 
 
 class Subscription:
@@ -165,7 +189,6 @@ class Subscription:
         on_end: Callable[[AxonError | None], None] | None = None,
     ) -> None:
         self._reader = _Reader(stream, sink, on_end)
-        self._current: Iterator[AxonEvent] = iter(())
         # Daemon: a forgotten subscription must not keep the interpreter from exiting.
         self._thread = threading.Thread(
             target=self._reader.run, name=f"axon-reader {stream.axon_id}", daemon=True
@@ -206,12 +229,9 @@ class Subscription:
             )
 
     def __iter__(self) -> Iterator[AxonEvent]:
-        # A loop that is left in the middle of a batch leaves the rest in `_current`.
-        while True:
-            yield from self._current
-            if (batch := self.next_batch()) is None:
-                return
-            self._current = iter(batch.events)
+        while (entry := self._first(None)) is not None:
+            yield from entry.events
+            self._reader.done(entry)
 
     def __next__(self) -> AxonEvent:
         return next(iter(self))
@@ -222,15 +242,24 @@ class Subscription:
         Raises:
             AxonError: What stopped the stream, after the last batch before it.
         """
+        entry = self._first(timeout)
+        if entry is None:
+            return None
+        batch = entry.rest()
+        self._reader.done(entry)
+        return batch
+
+    def _first(self, timeout: float | None) -> _Entry | None:
         if self._reader.sink is not None:
             raise ClosedError("this subscription feeds a sink: make another one to iterate")
-        batch = self._reader.take(timeout)
-        if batch is None and self._reader.ended and self._reader.error is not None:
+        entry = self._reader.first(timeout)
+        if entry is None and self._reader.ended and self._reader.error is not None:
             error, self._reader.error = self._reader.error, None
             raise error
-        if batch is not None:
-            warn_of_missing(batch)
-        return batch
+        if entry is not None and not entry.announced:
+            entry.announced = True
+            warn_of_missing(entry.batch)
+        return entry
 
     def reconnect(self) -> None:
         """Connect now instead of waiting for the next attempt; from any thread."""
