@@ -12,6 +12,7 @@ import axon_notebook as an
 from axon_notebook.agents.session import AgentSession
 from axon_notebook.errors import AgentError, NotFound, TurnFailed
 from axon_notebook.models import AxonEvent
+from axon_notebook.wire.cursor import EventBatch
 
 from ..faults.scripted_server import Answer, Wait, frames
 from .agent_server import AgentServer
@@ -240,3 +241,17 @@ def test_requests_for_files_are_refused_in_a_turn_of_ones_own() -> None:
             refused = [payload for kind, payload in server.published if kind.startswith("fs/")]
 
     assert refused == [{"code": -32601, "message": "this client does not offer fs/read_text_file"}]
+
+
+def test_an_event_that_comes_too_late_changes_nothing() -> None:
+    """It fills a hole that was given up; applied now it would turn the order around."""
+    with AgentServer() as server:
+        server.on_prompt = turn(lambda s: s.says("in order"))
+        client, session = session_with(server)
+        with client, session:
+            session.prompt("hello").result(WAIT)
+            before = [repr(entry) for entry in session.entries]
+            late = Script().says("too late")
+            session._conversation.receive(EventBatch([late], [b""], late=True))
+
+            assert [repr(entry) for entry in session.entries] == before
