@@ -6,7 +6,8 @@
 
 A server in this process makes the events, so that no disk is the limit; kernel, Jupyter
 server and Chromium run beside it.  *Lost* counts what the page does not have at the end.
-The peer is what people do without a viewer: one ``print`` per event, in the same run.
+The peers, in the same run: one ``print`` per event, which is what people do without a
+viewer, and Perspective's widget, if perspective-python is installed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,24 @@ with axon.subscribe() as events:
         print(event.sequence, event.event_type, event.payload)
         if event.sequence == {count}:
             break
+"""
+
+# A table of Perspective, fed in batches by a thread; its widget follows the table.
+PERSPECTIVE = """\
+import threading
+import perspective
+from perspective.widget import PerspectiveWidget
+
+names = ("sequence", "event_type", "source", "payload")
+table = perspective.table({{"sequence": "integer", **{{n: "string" for n in names[1:]}}}})
+subscription = axon.subscribe()
+
+def feed():
+    while (batch := subscription.next_batch()) is not None:
+        table.update([{{n: getattr(event, n) for n in names}} for event in batch.events])
+
+threading.Thread(target=feed, daemon=True).start()
+PerspectiveWidget(table)
 """
 
 # The store of the viewer is its own; what a person sees is the header.
@@ -151,6 +170,29 @@ def print_run(opened: Any, rate: int, seconds: float) -> str:
                 f"{rate:>8,}  {frames.per_second:>7.1f}  {percentile(times, 0.5):>7.1f}  "
                 f"{percentile(times, 0.95):>7.1f}  {frames.longest:>7.1f}  {'':>10}  "
                 f"{max(0, count - arrived):>6,}"
+            )
+
+
+def perspective_run(opened: Any, rate: int, seconds: float) -> str:
+    """The same events into the widget of Perspective; *lost* is what its table lacks."""
+    with RateServer() as server:
+        count = int(rate * seconds)
+        with opened([CONNECT.format(url=server.base_url), PERSPECTIVE.format()]) as notebook:
+            notebook.run_all()
+            notebook.page.wait_for_selector("perspective-viewer", timeout=60_000)
+            server.run(rate, count)
+            frames = notebook.frames(seconds)
+            arrived = int(notebook.execute("print(table.size())"))
+            deadline = time.monotonic() + 30
+            while (size := int(notebook.execute("print(table.size())"))) < count:
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(0.2)
+            times = list(frames.times)
+            return (
+                f"{rate:>8,}  {frames.per_second:>7.1f}  {percentile(times, 0.5):>7.1f}  "
+                f"{percentile(times, 0.95):>7.1f}  {frames.longest:>7.1f}  "
+                f"{arrived / seconds:>10,.0f}  {count - size:>6,}"
             )
 
 
@@ -277,7 +319,11 @@ def main() -> None:
         print(f"\none print per event\n{head}")
         print(print_run(opened, min(options.rates), options.seconds), flush=True)
         if find_spec("perspective") is None:
-            print("Perspective's widget is not installed: pip install perspective-python")
+            print("\nPerspective's widget is not installed: pip install perspective-python")
+        else:
+            print(f"\nPerspective's widget\n{head}")
+            for rate in options.rates[:4]:
+                print(perspective_run(opened, rate, options.seconds), flush=True)
         print(f"\nevent to pixel: {latency_run(opened, 100, options.seconds)}")
 
 
