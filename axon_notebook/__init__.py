@@ -21,6 +21,7 @@ from .version import __version__ as __version__
 
 # name → module; imported at first use, so that `import axon_notebook` stays quick.
 _HOMES = {
+    "AgentChat": "widgets.agent_chat",
     "AgentSession": "agents.session",
     "Axon": "axon",
     "AxonError": "errors",
@@ -35,6 +36,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AgentChat",
     "AgentSession",
     "Axon",
     "AxonError",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from .errors import AxonError
     from .execution import Execution
     from .models import AxonEvent
+    from .widgets.agent_chat import AgentChat
     from .widgets.event_viewer import EventViewer
     from .widgets.execution_log import ExecutionLog
     from .wire.subscription import Subscription

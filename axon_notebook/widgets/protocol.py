@@ -33,6 +33,7 @@ __all__ = [
     "TICK_MS",
     "AckMessage",
     "ByeMessage",
+    "ChatStatMessage",
     "CommandMessage",
     "ConnectionState",
     "EventRecord",
@@ -49,6 +50,7 @@ __all__ = [
     "NeedMessage",
     "PageMessage",
     "Range",
+    "Refusal",
     "SelectMessage",
     "SnapMessage",
     "Snapshot",
@@ -196,6 +198,21 @@ class StatMessage(Header):
     max_bytes: int
 
 
+class Refusal(TypedDict):
+    """A button of a page that the kernel could not carry out."""
+
+    #: What the page called it: the ``id`` in the command's value.
+    id: str
+    reason: str
+
+
+class ChatStatMessage(StatMessage):
+    """The heartbeat of an agent's chat: the same, and what failed."""
+
+    #: The newest 20.
+    refusals: list[Refusal]
+
+
 class LogStatMessage(Header):
     """The heartbeat of an execution log."""
 
@@ -278,8 +295,9 @@ class CommandMessage(TypedDict):
 
     kind: Literal["cmd"]
     page: str
-    name: Literal["retry", "close", "kill", "stdin", "stdin_eof"]
-    #: stdin: the text to write.
+    name: Literal["retry", "close", "kill", "stdin", "stdin_eof", "prompt", "cancel", "permit"]
+    #: stdin: the text to write. prompt, cancel, permit: JSON with an ``id`` of the page's choice,
+    #: and ``text``, or the ``request`` that is answered and the chosen ``option``.
     value: str
 
 

@@ -147,6 +147,19 @@ export interface StatMessage extends Header {
   max_bytes: number;
 }
 
+/** A button of a page that the kernel could not carry out. */
+export interface Refusal {
+  /** What the page called it: the `id` in the command's value. */
+  id: string;
+  reason: string;
+}
+
+/** The heartbeat of an agent's chat: the same, and what failed. */
+export interface ChatStatMessage extends StatMessage {
+  /** The newest 20. */
+  refusals: Refusal[];
+}
+
 /** The heartbeat of an execution log. */
 export interface LogStatMessage extends Header {
   kind: "logstat";
@@ -226,8 +239,11 @@ export interface NeedMessage {
 export interface CommandMessage {
   kind: "cmd";
   page: string;
-  name: "retry" | "close" | "kill" | "stdin" | "stdin_eof";
-  /** stdin: the text to write. */
+  name: "retry" | "close" | "kill" | "stdin" | "stdin_eof" | "prompt" | "cancel" | "permit";
+  /**
+   * stdin: the text to write. prompt, cancel, permit: JSON with an `id` of the page's choice, and
+   * `text`, or the `request` that is answered and the chosen `option`.
+   */
   value: string;
 }
 

@@ -9,6 +9,7 @@ import frame from "../frame.css";
 import { deltaText } from "../summary.ts";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
+import tree from "../tree.css";
 import { Chart } from "./chart.ts";
 import { Details } from "./details.ts";
 import { Facets } from "./facets.ts";
@@ -82,7 +83,7 @@ export class View {
     host: HTMLElement,
     readonly signal: AbortSignal,
   ) {
-    const { root, remove } = shadow(host, theme + frame + css);
+    const { root, remove } = shadow(host, theme + frame + tree + css);
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.times = model.get("times") ?? "absolute";

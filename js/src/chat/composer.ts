@@ -1,0 +1,153 @@
+// Where one writes: Enter sends, Shift+Enter is a new line, the button stops what runs.
+
+import { h, on, setAttribute, setText } from "../dom.ts";
+import { visible, visibleLine } from "../visible.ts";
+import type { Sent, Talk } from "./talk.ts";
+
+/** What was sent and is not among the events after this time is waited for: say so. */
+const PATIENCE_MS = 1500;
+const MOST_HEIGHT = 180;
+
+export class Composer {
+  readonly element: HTMLElement;
+  readonly box = h("textarea", {
+    class: "box",
+    rows: 1,
+    "aria-label": "Prompt",
+    spellcheck: "false",
+    dir: "auto",
+  });
+  readonly #send = h("button", { type: "submit", class: "send", title: "send (Enter)" }, "Send");
+  readonly #stop = h("button", { type: "button", class: "stop", title: "stop this turn" }, "Stop");
+  readonly #sent = h("div", { class: "sent-list" });
+  readonly #trouble = h("div", { class: "trouble", role: "alert", hidden: true });
+  #sentDrawn = "";
+
+  constructor(
+    private readonly talk: Talk,
+    private readonly changed: () => void,
+    signal: AbortSignal,
+  ) {
+    const form = h("form", { class: "composer" }, this.box, this.#stop, this.#send);
+    this.element = h("div", { class: "lower" }, this.#trouble, this.#sent, form);
+    this.box.value = talk.draft;
+    on(
+      form,
+      "submit",
+      (event) => {
+        event.preventDefault();
+        this.#submit();
+      },
+      signal,
+    );
+    on(this.box, "input", () => this.#typed(), signal);
+    on(this.box, "keydown", (event) => this.#key(event), signal);
+    on(
+      this.#stop,
+      "click",
+      () => {
+        talk.stop();
+        changed();
+      },
+      signal,
+    );
+  }
+
+  draw(now: number): void {
+    const { talk } = this;
+    const { running, gone, turns } = talk.conversation;
+    const open = this.#open;
+    if (this.box.disabled === open) this.box.disabled = !open;
+    this.box.placeholder = placeholder(open, gone !== "", turns.length > 0);
+    this.#send.disabled = !open || this.box.value.trim() === "";
+    const stopping = running !== null && talk.stopping === running.sequence;
+    this.#stop.hidden = running === null;
+    this.#stop.disabled = !open || stopping;
+    setText(this.#stop, stopping ? "Stopping …" : "Stop");
+    this.#trouble.hidden = talk.trouble === "";
+    setText(this.#trouble, visibleLine(talk.trouble));
+    this.#drawSent(now);
+  }
+
+  /** Put a text into the box, as if it were typed. */
+  write(text: string): void {
+    this.box.value = text;
+    this.#typed();
+    this.box.focus();
+  }
+
+  /** As high as its text. */
+  fit(): void {
+    this.box.style.height = "auto";
+    this.box.style.height = `${Math.min(MOST_HEIGHT, this.box.scrollHeight + 2)}px`;
+  }
+
+  /** Somebody can hear, and somebody can answer. */
+  get #open(): boolean {
+    return this.talk.canSend && this.talk.conversation.gone === "";
+  }
+
+  #typed(): void {
+    this.talk.draft = this.box.value;
+    this.fit();
+    this.changed();
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      this.#submit();
+    } else if (event.key === "ArrowUp" && this.box.value === "") {
+      const last = this.talk.conversation.turns.findLast(({ prompt }) => prompt !== null);
+      if (!last) return;
+      event.preventDefault();
+      this.write(last.prompt ?? "");
+    }
+  }
+
+  #submit(): void {
+    const text = this.box.value.trim();
+    if (text === "" || !this.#open) return;
+    this.talk.prompt(text);
+    this.write("");
+    this.changed();
+  }
+
+  #drawSent(now: number): void {
+    const { sent } = this.talk;
+    const rows = sent.map((one) => ({ one, word: word(one, now) }));
+    const key = rows.map(({ one, word }) => `${one.id} ${word}`).join("\n");
+    if (key === this.#sentDrawn) return;
+    this.#sentDrawn = key;
+    this.#sent.replaceChildren(...rows.map(({ one, word }) => this.#sentElement(one, word)));
+  }
+
+  #sentElement(one: Sent, word: string): HTMLElement {
+    const again = h("button", { type: "button", class: "again", text: "edit" });
+    again.addEventListener("click", () => {
+      this.talk.forget(one);
+      this.write(one.text);
+    });
+    const element = h("div", { class: "sent" });
+    element.append(
+      h("span", { class: "sent-text", dir: "auto", text: visible(one.text.slice(0, 500)) }),
+      h("span", { class: "sent-word", text: visibleLine(word) }),
+    );
+    if (one.error) element.append(again);
+    setAttribute(element, "data-bad", String(one.error !== ""));
+    return element;
+  }
+}
+
+function word({ error, at }: Sent, now: number): string {
+  if (error) return `not sent: ${error}`;
+  return now - at < PATIENCE_MS
+    ? "sending …"
+    : "waiting for the kernel; it may be busy with a cell";
+}
+
+function placeholder(open: boolean, gone: boolean, later: boolean): string {
+  if (gone) return "The agent is gone.";
+  if (!open) return "Nobody listens. Run the cell to talk.";
+  return later ? "Reply …" : "Ask the agent …  (Enter sends, Shift+Enter is a new line)";
+}
