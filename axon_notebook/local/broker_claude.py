@@ -119,7 +119,8 @@ class ClaudeDialect:
         if self._interrupted:
             return TurnEnd(stop_reason="cancelled")
         if result.get("is_error") or subtype.startswith("error"):
-            return TurnEnd(subtype or None, str(result.get("result") or subtype or "error"))
+            reason = subtype if subtype.startswith("error") else None
+            return TurnEnd(reason, str(result.get("result") or subtype or "error"))
         stop = result.get("stop_reason")
         return TurnEnd(stop_reason=stop if isinstance(stop, str) else "end_turn")
 
