@@ -50,16 +50,37 @@ class Kernel:
         return found
 
 
-@pytest.fixture(scope="module")
-def kernel(service: ServiceAddress) -> Iterator[Kernel]:
-    """Starting one takes seconds, so these tests share it."""
+OLDER = "6.29.5"
+
+
+@pytest.fixture(scope="module", params=["installed", OLDER])
+def kernel(
+    request: pytest.FixtureRequest,
+    service: ServiceAddress,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Kernel]:
+    """A kernel of the installed ipykernel, and one of the generation before.
+
+    Starting one takes seconds, so these tests share it.
+    """
     with pytest.MonkeyPatch.context() as patch:
+        if request.param == OLDER:
+            patch.setenv("PYTHONPATH", str(older_ipykernel(tmp_path_factory)))
         patch.setenv("AXON_NOTEBOOK_HOME", str(service.home))
         patch.delenv("RUNLOOP_API_KEY", raising=False)
         patch.delenv("RUNLOOP_BASE_URL", raising=False)
         client = NotebookClient(nbformat.v4.new_notebook(), timeout=60, kernel_name="python3")
         with client.setup_kernel():
             yield Kernel(client)
+
+
+def older_ipykernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install another ipykernel into a folder of its own, in front of the installed one."""
+    folder = tmp_path_factory.mktemp("ipykernel")
+    wanted = [f"ipykernel=={OLDER}", "nest-asyncio"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*command, str(folder), *wanted], check=True, capture_output=True, timeout=120)
+    return folder
 
 
 def texts(cell: Any) -> str:
@@ -73,6 +94,14 @@ def texts(cell: Any) -> str:
         else:
             shown.append(output.data["text/plain"])
     return "\n".join(shown)
+
+
+def test_the_kernels_are_of_two_generations(kernel: Kernel, request: pytest.FixtureRequest) -> None:
+    """What is proven here holds for both, or this file proves nothing about the older."""
+    (cell,) = kernel.run("import ipykernel; print(ipykernel.__version__)")
+
+    older = request.node.callspec.params["kernel"] == OLDER
+    assert texts(cell).startswith("6." if older else "7.")
 
 
 def test_cells_show_what_they_should(kernel: Kernel) -> None:
