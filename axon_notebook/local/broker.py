@@ -21,8 +21,8 @@ from ..models import AxonEvent
 from ..wire.sse import EventDecoder
 from .answers import Refusal
 from .broker_acp import AcpDialect
-from .broker_agent import DEMO_AGENT, find_binary
-from .broker_bridge import AgentPlan, Bridge, Patience
+from .broker_agent import DEMO_AGENT, AgentPlan, find_binary
+from .broker_bridge import Bridge, Patience
 from .broker_claude import ARGUMENTS, ClaudeDialect
 from .broker_dialect import Dialect, Unspeakable
 from .broker_turns import Turn, TurnFile

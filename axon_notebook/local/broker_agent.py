@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from .broker_dialect import LINE_LIMIT
 
-__all__ = ["AgentProcess", "DEMO_AGENT", "Line", "LineSplitter", "find_binary"]
+__all__ = ["AgentPlan", "AgentProcess", "DEMO_AGENT", "Line", "LineSplitter", "find_binary"]
 
 #: The command that this package installs.
 DEMO_AGENT: Final = "axon-notebook-demo-agent"
@@ -23,6 +25,20 @@ CHUNK: Final = 64 * 1024
 HEAD: Final = 1024  # bytes kept of a line that is too long
 GRACE: Final = 1.0  # seconds between SIGTERM and SIGKILL
 LINGER: Final = 0.3  # seconds in which a pipe may still bring output after the exit
+
+
+class AgentPlan(msgspec.Struct, frozen=True):
+    """How the agent is started.
+
+    Attributes:
+        name: The source of its events.
+        program: The command, its binary as a full path.
+    """
+
+    name: str
+    program: list[str]
+    directory: Path
+    environment: Mapping[str, str]
 
 
 class Line(NamedTuple):

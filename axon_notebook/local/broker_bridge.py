@@ -18,20 +18,19 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from ..models import AxonEvent
 from .bell import Bell
-from .broker_agent import LINGER, AgentProcess, Line
+from .broker_agent import LINGER, AgentPlan, AgentProcess, Line
 from .broker_dialect import Dialect, Heard, TurnEnd, Unspeakable
 from .broker_turns import Turn, TurnFile, new_turn_id
 from .commit import Draft
 from .limits import Refused
 
-__all__ = ["AgentPlan", "Bridge", "Patience"]
+__all__ = ["Bridge", "Patience"]
 
 #: Origins that a broker reads; its own output has the others, so no loop can arise.
 READ: Final = ("USER_EVENT", "EXTERNAL_EVENT")
@@ -63,20 +62,6 @@ class Patience(msgspec.Struct, frozen=True):
 
     answer: float = 30.0
     cancel: float = 10.0
-
-
-class AgentPlan(msgspec.Struct, frozen=True):
-    """How the agent is started.
-
-    Attributes:
-        name: The source of its events.
-        program: The command, its binary as a full path.
-    """
-
-    name: str
-    program: list[str]
-    directory: Path
-    environment: Mapping[str, str]
 
 
 class Bridge:
@@ -423,10 +408,16 @@ class Bridge:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if _failed(task):
-            # The axon was deleted or the disk is full: nobody could be told.
-            self.over = self.over or f"the broker failed: {task.exception()}"
-            logger.error("the broker of %s stopped", self.devbox_id, exc_info=task.exception())
+        if not _failed(task):
+            return
+        # The axon was deleted or the disk is full: nobody can be told.
+        logger.error("the broker of %s stopped", self.devbox_id, exc_info=task.exception())
+        self.over = self.over or f"the broker failed: {task.exception()}"
+        self._turn = None
+        self._waiting.clear()
+        self._inbox.clear()
+        if self._agent is not None and not self._closed:
+            self._spawn(self._agent.end())
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

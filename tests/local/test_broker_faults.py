@@ -18,8 +18,10 @@ import pytest
 from axon_notebook.local.broker import Patience
 from axon_notebook.local.broker_agent import LineSplitter
 from axon_notebook.local.broker_dialect import LINE_LIMIT
+from axon_notebook.local.commit import Draft
 from axon_notebook.local.devboxes import CreateDevbox
 from axon_notebook.local.launcher import ensure_service
+from axon_notebook.local.limits import Refused
 from axon_notebook.local.processes import marked_processes
 
 from .brokered import AGENTS, PEER, Brokered, brokered, said, text_of, types, value
@@ -238,6 +240,25 @@ async def test_a_devbox_outlives_its_axon_and_ends_as_any_other(home: Path) -> N
         await box.devboxes.shutdown(box.devbox_id)
 
         assert await gone(box.devbox_id)
+        assert not box.brokers.busy
+
+
+@scenario
+async def test_a_full_disk_ends_the_agent(home: Path) -> None:
+    """What it does could not be recorded; and a broker that stopped is not busy."""
+    async with brokered(home) as box:
+        await box.mount()
+        await box.turn("hello")
+        [bridge] = box.brokers._bridges[box.axon_id].values()
+
+        async def full(drafts: list[Draft]) -> list[int]:
+            raise Refused(507, "Storage is full.")
+
+        bridge._store = full
+        await box.prompt("more")
+
+        assert await gone(box.devbox_id)
+        assert "Storage is full" in bridge.over
         assert not box.brokers.busy
 
 
