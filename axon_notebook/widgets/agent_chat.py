@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 import traitlets
 
+from ..agents.session import CODECS
 from ..errors import AgentError, AxonError
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch
@@ -37,6 +38,17 @@ REFUSALS: Final = 20
 Redact = Callable[[AxonEvent], AxonEvent | None]
 
 
+class CanCancel(Protocol):
+    """What a chat needs of a turn."""
+
+    @property
+    def state(self) -> str:
+        """``queued``, ``running``, ``completed`` or ``failed``."""
+
+    def cancel(self) -> None:
+        """Ask the agent to stop."""
+
+
 class Talks(Protocol):
     """What a chat needs of an :class:`~axon_notebook.agents.session.AgentSession`."""
 
@@ -49,14 +61,19 @@ class Talks(Protocol):
         """``acp`` or ``claude``."""
 
     @property
+    def id(self) -> str:
+        """The agent's session."""
+
+    @property
     def questions(self) -> list[PermissionRequest]:
         """Requests for permission that nobody has answered."""
 
     def prompt(self, text: str) -> object:
         """Ask for a turn; return at once."""
 
-    def cancel(self) -> None:
-        """Cancel what runs."""
+    @property
+    def turns(self) -> Sequence[CanCancel]:
+        """The turns asked for through this object."""
 
     def answer(self, request: PermissionRequest, option: Option | str | None) -> None:
         """Answer a request."""
@@ -210,12 +227,22 @@ class AgentChat(LiveWidget):
             if name == "prompt":
                 self.session.prompt(command.get("text", ""))
             elif name == "cancel":
-                self.session.cancel()
+                self._stop()
             else:
                 self._permit(command.get("request", ""), command.get("option", ""))
         except AxonError as error:
             self._store.refuse(command.get("id", ""), str(error).partition("\n")[0])
             self._notify(stat=True)
+
+    def _stop(self) -> None:
+        """Cancel the turn that runs, whoever asked for it; those that wait go on."""
+        own = [turn for turn in self.session.turns if turn.state == "running"]
+        for turn in own:
+            turn.cancel()
+        if not own:  # another client's, or one from before the kernel was restarted
+            codec = CODECS[self.protocol]()
+            event_type, payload = codec.cancel(self.session.id)
+            self.session.axon.publish(event_type, payload, source=codec.source)
 
     def _permit(self, request_id: str, option: str) -> None:
         for request in self.session.questions:

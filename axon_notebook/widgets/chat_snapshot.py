@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from ..agents.acp import AcpCodec
-from ..agents.claude import ClaudeCodec
-from ..agents.timeline import Entry, Timeline
+from ..agents.session import CODECS
+from ..agents.timeline import Diff, Entry, Timeline
 from ..models import AxonEvent
 from .snapshot import shown
 
@@ -31,7 +30,7 @@ STEPS: Final = {"completed": "✓", "in_progress": "◐"}
 
 def entries_of(events: Sequence[AxonEvent], protocol: str) -> list[Entry]:
     """Return the conversation that *events* hold."""
-    codec = ClaudeCodec() if protocol == "claude" else AcpCodec()
+    codec = CODECS[protocol]()
     timeline = Timeline()
     for event in events:
         for update in codec.read(event):
@@ -103,11 +102,10 @@ def _tool(entry: Entry) -> str:
     return _folded(name, "\n".join(parts)) if parts else _line(name, entry.status == "failed")
 
 
-def _diff(diff: object) -> str:
-    path, old, new = (getattr(diff, name) for name in ("path", "old", "new"))
-    lines = [f"- {line}" for line in (old or "").splitlines()]
-    lines += [f"+ {line}" for line in new.splitlines()]
-    return "\n".join([path, *lines])
+def _diff(diff: Diff) -> str:
+    lines = [f"- {line}" for line in (diff.old or "").splitlines()]
+    lines += [f"+ {line}" for line in diff.new.splitlines()]
+    return "\n".join([diff.path, *lines])
 
 
 def _folded(name: str, text: str) -> str:

@@ -21,6 +21,8 @@ __all__ = ["Feed", "Outgoing", "Source"]
 
 #: A message's own fields, and the bytes of its buffer.
 Outgoing = tuple[dict[str, Any], bytes]
+#: A stream, and ranges of it that a page lacks.
+Question = tuple[str, list[Range]]
 
 NORMAL_BYTES: Final = 16 * 1024 * 1024  # unacknowledged; above it only full batches go out
 MOST_BYTES: Final = 64 * 1024 * 1024  # unacknowledged; above it only the newest and the counts
@@ -29,7 +31,16 @@ DEFLATE_BYTES: Final = 16 * 1024  # smaller buffers are not worth it
 SILENT_SECONDS: Final = 15.0  # a page that did not acknowledge for so long is gone
 PATIENCE_SECONDS: Final = 1.0  # between messages while pages do not keep up
 SIZES_KEPT: Final = 8192  # batches whose acknowledgement still counts: seven minutes' worth
+ARRIVAL_SECONDS: Final = 0.7  # what was sent may still be on its way to a page for so long
 ANSWER_BYTES: Final = BATCH_BYTES_BEHIND  # of answers per tick, so that new events get through
+
+#: Between two messages of all feeds together: the server takes 1,030 a second and then loses some.
+SHARED_MS: Final = 10.0
+SENDING_SECONDS: Final = 2.0  # a feed that sent within this time counts
+
+#: When each feed of this kernel last sent.
+_sending: dict[int, float] = {}
+_sending_guard = threading.Lock()
 
 
 class Source(Protocol):
@@ -59,6 +70,27 @@ class _Page:
         self.heard_at = now
 
 
+class _Answering:
+    """What pages asked for, and how far the answer is.
+
+    A page asks again whenever its hole has another shape, which every answer
+    gives it: what is on its way to it must not start anew each time.
+    """
+
+    def __init__(self, questions: list[Question], messages: Iterator[Outgoing]) -> None:
+        self.questions = questions
+        self.messages = messages
+        self.sent_at = 0.0
+
+    def covers(self, question: Question, now: float) -> bool:
+        """Whether the answer to *question* is part of this one, and not long past."""
+        stream, ranges = question
+        known = [r for name, asked in self.questions if name == stream for r in asked]
+        return now - self.sent_at < ARRIVAL_SECONDS and all(
+            any(low <= first and last <= high for low, high in known) for first, last in ranges
+        )
+
+
 class Feed:
     """Owns the pump thread of one widget; lives until :meth:`close`.
 
@@ -84,7 +116,7 @@ class Feed:
         self._on_message = on_message
         self._changed = threading.Condition()  # guards everything below
         self._pages: dict[str, _Page] = {}
-        self._questions: list[tuple[str, list[Range]]] = []
+        self._questions: list[Question] = []
         self._unsent = self._stat_due = False
         self._batch = 0
         self._sent_bytes = self._last_acked = 0
@@ -186,7 +218,7 @@ class Feed:
 
     def _run(self) -> None:
         next_beat = 0.0
-        answers: Iterator[Outgoing] = iter(())
+        answering = _Answering([], iter(()))
         while True:
             with self._changed:
                 self._wait(next_beat)
@@ -195,10 +227,10 @@ class Feed:
                 self._unsent = False
                 questions, self._questions = self._questions, []
             started = time.monotonic()
-            if questions:
-                answers = self._all_answers(questions)
+            if new := [q for q in questions if not answering.covers(q, started)]:
+                answering = _Answering(new, self._all_answers(new))
             self._push(flush=closing is not None)
-            more = self._answer(answers)
+            more = self._answer(answering)
             if stat_due or started >= next_beat or closing:
                 self._beat()
                 next_beat = started + HEARTBEAT_MS / 1000
@@ -219,8 +251,17 @@ class Feed:
 
     def _pause(self, started: float) -> float:
         unacked = self._unacked(time.monotonic())
-        tick = PATIENCE_SECONDS if unacked > NORMAL_BYTES else TICK_MS / 1000
+        tick = PATIENCE_SECONDS if unacked > NORMAL_BYTES else self._tick()
         return max(0.0, started + tick - time.monotonic())
+
+    def _tick(self) -> float:
+        """Seconds between two messages: longer where many feeds share the notebook server."""
+        now = time.monotonic()
+        with _sending_guard:
+            _sending[id(self)] = now
+            for feed in [feed for feed, at in _sending.items() if now - at > SENDING_SECONDS]:
+                del _sending[feed]
+            return max(TICK_MS, SHARED_MS * len(_sending)) / 1000
 
     def _push(self, *, flush: bool) -> None:
         """Send the next numbered message, if the pages keep up."""
@@ -249,16 +290,18 @@ class Feed:
                 self._sizes_from += SIZES_KEPT
         self._out({**fields, "deflated": deflated}, buffer)
 
-    def _all_answers(self, questions: list[tuple[str, list[Range]]]) -> Iterator[Outgoing]:
+    def _all_answers(self, questions: list[Question]) -> Iterator[Outgoing]:
         for stream, ranges in questions:
             yield from self._source.answers(stream, ranges)
 
-    def _answer(self, answers: Iterator[Outgoing]) -> bool:
+    def _answer(self, answering: _Answering) -> bool:
         """Send answers up to a tick's share; return whether more wait."""
         sent = 0
-        for fields, raw in answers:
-            buffer, deflated = self._packed(raw)
+        for fields, raw in answering.messages:
+            # Always deflated: what a page asked for, it may not be there any more to take.
+            buffer, deflated = _deflated(raw)
             self._out({**fields, "deflated": deflated}, buffer)
+            answering.sent_at = time.monotonic()
             sent += len(raw)
             if sent >= ANSWER_BYTES:
                 return True
@@ -275,10 +318,12 @@ class Feed:
     def _packed(self, raw: bytes) -> tuple[bytes, bool]:
         with self._changed:
             worth_it = self._unacked(time.monotonic()) > DEFLATE_ABOVE
-        if worth_it and len(raw) > DEFLATE_BYTES:
-            return zlib.compress(raw, 1), True
-        return raw, False
+        return _deflated(raw) if worth_it else (raw, False)
 
     def _out(self, fields: dict[str, Any], buffer: bytes) -> None:
         header = {"epoch": self.epoch, "batch": self._batch, "sent_ms": int(time.time() * 1000)}
         self._send({**fields, **header}, [buffer] if buffer else [])
+
+
+def _deflated(raw: bytes) -> tuple[bytes, bool]:
+    return (zlib.compress(raw, 1), True) if len(raw) > DEFLATE_BYTES else (raw, False)

@@ -1,0 +1,290 @@
+"""The chat's Python side, with a real agent behind the real service and a page that writes down."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import axon_notebook as an
+from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.models import AxonEvent
+from axon_notebook.widgets.chat_snapshot import chat_html, chat_text, entries_of
+
+from ..agents.conftest import mount
+from .comms import Comms
+from .hostile_texts import HOSTILE
+
+
+@pytest.fixture
+def comms(monkeypatch: pytest.MonkeyPatch) -> Comms:
+    return Comms(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def client(service: ServiceAddress) -> Iterator[an.Client]:
+    with an.connect(home=service.home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def session(client: an.Client) -> Iterator[an.AgentSession]:
+    """A session with the scripted ACP peer of the agents' tests."""
+    with ExitStack() as stack:
+        axon = client.create_axon("chat")
+        mount(client, stack, axon)
+        yield stack.enter_context(an.AgentSession(axon))
+
+
+def wait_for(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < deadline, "it did not come in 20 seconds"
+        time.sleep(0.01)
+
+
+def press(chat: an.AgentChat, name: str, **value: str) -> None:
+    """Do what the page does when somebody presses a button."""
+    message = {
+        "kind": "cmd",
+        "page": "p",
+        "name": name,
+        "value": json.dumps({"id": "p-1", **value}),
+    }
+    chat._take(chat, message, [])
+
+
+def types(chat: an.AgentChat, *wanted: str) -> list[str]:
+    events = chat.frame()["event_type"].astype(str).tolist()
+    return [event_type for event_type in events if event_type in wanted]
+
+
+# -- the page's buttons
+
+
+def test_a_prompt_from_the_page_is_a_turn_of_the_session(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """What is typed in the page and what is asked in Python is one conversation."""
+    with an.AgentChat(session) as chat:
+        press(chat, "prompt", text="hello there")
+        result = session.turns[-1].result(20)
+        wait_for(lambda: types(chat, "turn.completed") != [])
+        sent = comms.events(chat.model_id)
+
+    assert result.text == "hello there"
+    assert {"session/prompt", "turn.started", "session/update"} <= {e["event_type"] for e in sent}
+
+
+def test_a_permission_is_answered_from_the_page(comms: Comms, session: an.AgentSession) -> None:
+    """The agent waits for a person, and the person looks at the page."""
+    with an.AgentChat(session) as chat:
+        press(chat, "prompt", text="ask 2")
+        asked = set()
+        for option in ("no", "yes"):
+            wait_for(lambda: {q.id for q in session.questions} - asked != set())
+            question = next(q for q in session.questions if q.id not in asked)
+            asked.add(question.id)
+            press(chat, "permit", request=question.id, option=option)
+        result = session.turns[-1].result(20)
+
+    assert result.text == "no yes"
+
+
+def test_stop_cancels_what_runs_and_leaves_what_waits(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """Stop is about the turn one sees working."""
+    with an.AgentChat(session) as chat:
+        press(chat, "prompt", text="wait")
+        press(chat, "prompt", text="next")
+        wait_for(lambda: session.turns[0].state == "running" and session.turns[0].text != "")
+        press(chat, "cancel")
+        waiting, following = session.turns
+        ends = [waiting.result(20).stop_reason, following.result(20).stop_reason]
+
+    assert ends == ["cancelled", "end_turn"]
+
+
+def test_stop_reaches_a_turn_that_somebody_else_asked_for(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """After a restart of the kernel the running turn is nobody's, and must not run for ever."""
+    turn = session.prompt("wait")
+    wait_for(lambda: turn.text != "")
+    with an.AgentSession(session.axon) as other, an.AgentChat(other) as chat:
+        press(chat, "cancel")
+
+        assert turn.result(20).stop_reason == "cancelled"
+
+
+def test_a_button_that_fails_says_why_in_the_next_heartbeat(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """A prompt that nobody got must not look sent."""
+    with an.AgentChat(session) as chat:
+        press(chat, "permit", request="77", option="yes")
+        comms.wait(lambda: any(c["refusals"] for c, _ in comms.sent(chat.model_id, "stat")))
+        refusals = comms.sent(chat.model_id, "stat")[-1][0]["refusals"]
+
+    assert [r["id"] for r in refusals] == ["p-1"]
+    assert "nobody waits for this answer" in refusals[0]["reason"]
+
+
+@pytest.mark.parametrize("value", ["", "[]", "{", '{"id": 1}', "null"])
+def test_a_button_of_no_page_of_ours_does_nothing(
+    comms: Comms, session: an.AgentSession, value: str
+) -> None:
+    """Whatever else writes to the comm cannot make the kernel fail."""
+    with an.AgentChat(session) as chat:
+        chat._take(chat, {"kind": "cmd", "page": "x", "name": "prompt", "value": value}, [])
+
+    assert session.turns == []
+
+
+# -- its life
+
+
+def test_closing_the_chat_leaves_the_session_open(comms: Comms, session: an.AgentSession) -> None:
+    """The chat is a window, not the conversation."""
+    before = {t.name for t in threading.enumerate()}
+    chat = an.AgentChat(session)
+    press(chat, "prompt", text="one")
+    session.turns[-1].result(20)
+    wait_for(lambda: "turn.completed" in types(chat, "turn.completed"))
+    chat.close()
+    chat.close()
+
+    assert session.prompt("two").result(20).text == "two"
+    assert {t.name for t in threading.enumerate()} <= before
+    assert comms.open == set()
+    assert "> one" in chat.static_text()
+
+
+def test_a_chat_that_begins_late_shows_what_was_said(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """The axon remembers; the kernel need not."""
+    session.prompt("before").result(20)
+    with an.AgentChat(session) as chat:
+        wait_for(lambda: types(chat, "turn.completed") != [])
+        text = chat.static_text()
+
+    assert "> before" in text
+    assert "\nbefore" in text
+
+
+# -- what is saved
+
+
+def test_the_saved_snapshot_holds_the_events(comms: Comms, session: an.AgentSession) -> None:
+    """A page without a kernel folds them itself, as a live one does."""
+    with an.AgentChat(session) as chat:
+        press(chat, "prompt", text="keep me")
+        wait_for(lambda: types(chat, "turn.completed") != [])
+    saved = json.loads(zlib.decompress(chat._snapshot))
+
+    kept = {event["event_type"] for event in saved["events"]}
+    assert {"session/prompt", "session/update", "turn.completed"} <= kept
+
+
+def test_what_redact_hides_is_saved_nowhere(comms: Comms, session: an.AgentSession) -> None:
+    """A notebook is mailed around; the live view is not."""
+
+    def redact(event: AxonEvent) -> AxonEvent | None:
+        return None if "hunter2" in event.payload else event
+
+    with an.AgentChat(session, redact=redact) as chat:
+        press(chat, "prompt", text="my password is hunter2")
+        wait_for(lambda: types(chat, "turn.completed") != [])
+        shown = chat.static_html() + chat.static_text()
+
+    assert "hunter2" not in shown
+    assert b"hunter2" not in zlib.decompress(chat._snapshot)
+
+
+def test_snapshot_false_saves_no_word(comms: Comms, session: an.AgentSession) -> None:
+    """Some conversations are nobody's business."""
+    with an.AgentChat(session, snapshot=False) as chat:
+        press(chat, "prompt", text="hunter2")
+        wait_for(lambda: types(chat, "turn.completed") != [])
+
+    assert "hunter2" not in chat.static_html() + chat.static_text()
+    assert json.loads(zlib.decompress(chat._snapshot))["events"] == []
+
+
+class Tags(html.parser.HTMLParser):
+    """Every element and attribute that a parser sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen |= {tag, *(f"{tag} {name}" for name, _ in attrs)}
+
+
+def hostile_conversation(text: str) -> list[AxonEvent]:
+    """*text* everywhere an agent or a client can put one."""
+    block = {"type": "text", "text": text}
+    diff = {"type": "diff", "path": text, "oldText": text, "newText": f"{text}!"}
+    tool = {
+        "toolCallId": text,
+        "title": text,
+        "kind": text,
+        "status": text,
+        "rawInput": {text: text},
+    }
+    option = {"optionId": text, "name": text, "kind": text}
+    updates: list[dict[str, Any]] = [
+        {"sessionUpdate": "agent_message_chunk", "content": block},
+        {"sessionUpdate": "agent_thought_chunk", "content": block},
+        {"sessionUpdate": "tool_call", **tool, "content": [diff]},
+        {"sessionUpdate": "plan", "entries": [{"content": text, "status": text}]},
+    ]
+    drafts: list[tuple[str, str, Any]] = [
+        ("USER_EVENT", "session/prompt", {"sessionId": text, "prompt": [block]}),
+        ("SYSTEM_EVENT", "turn.started", {"turn_id": text}),
+        *(("AGENT_EVENT", "session/update", {"sessionId": text, "update": u}) for u in updates),
+        ("AGENT_EVENT", "session/request_permission", {"toolCall": tool, "options": [option]}),
+        ("USER_EVENT", "session/request_permission", {"outcome": {"optionId": text}}),
+        ("SYSTEM_EVENT", "turn.failed", {"turn_id": text, "error": text}),
+        ("SYSTEM_EVENT", "broker.error", {"message": text}),
+    ]
+    return [
+        AxonEvent(n, "axn_1", 1000 * n, origin, text, kind, json.dumps(payload))
+        for n, (origin, kind, payload) in enumerate(drafts, 1)
+    ]
+
+
+def test_no_text_of_a_conversation_becomes_markup() -> None:
+    """Saved HTML of a trusted notebook runs with the rights of its reader."""
+    tags = Tags()
+    for text in HOSTILE:
+        entries = entries_of(hostile_conversation(text), "acp")
+        tags.feed(chat_html(text, text, entries))
+        chat_text(text, text, entries)
+
+    assert tags.seen <= {"div", "div style", "b", "details", "summary", "summary style"}
+
+
+def test_a_long_conversation_is_saved_as_its_end() -> None:
+    """A notebook stays mailable however long one talked."""
+    events = [
+        AxonEvent(n, "axn_1", n, "USER_EVENT", "me", "session/prompt", json.dumps(prompt))
+        for n in range(1, 400)
+        for prompt in [{"prompt": [{"type": "text", "text": f"number {n} " + "x" * 2000}]}]
+    ]
+    page = chat_html("t", "live", entries_of(events, "acp"))
+
+    assert len(page.encode()) < 160 * 1024
+    assert "number 399" in page
+    assert "number 1 " not in page
+    assert "earlier parts are not saved" in page
