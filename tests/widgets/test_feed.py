@@ -141,6 +141,37 @@ def test_what_a_page_asks_for_comes_again_and_what_is_gone_is_named(page: Page) 
     assert page.sequences("snap")[-3:] == [kept_from, kept_from + 1, kept_from + 2]
 
 
+def test_a_page_that_asks_again_while_it_is_answered_gets_everything_once(
+    store: EventStore, feed: Feed, page: Page
+) -> None:
+    """Its hole shrinks with each answer, and each new shape is asked for anew."""
+    append(store, feed, batch(1, 20_000, size=400))
+    page.wait(lambda: len(page.sequences()) == 20_000)
+    page.messages.clear()
+
+    for first in range(1, 15_000, 1000):
+        say(feed, "need", stream="", ranges=[[first, 20_000]])
+        time.sleep(0.02)
+    page.wait(lambda: len(page.sequences("snap")) >= 20_000)
+    time.sleep(0.2)
+
+    assert page.sequences("snap") == list(range(1, 20_001))
+    assert all(m["deflated"] for m in page.kinds("snap"))
+
+
+def test_what_got_lost_again_is_sent_again(store: EventStore, feed: Feed, page: Page) -> None:
+    """The same question, later, is not an echo."""
+    append(store, feed, batch(1, 10))
+    say(feed, "need", stream="", ranges=[[3, 4]])
+    page.wait(lambda: page.sequences("snap")[-2:] == [3, 4])
+    count = len(page.kinds("snap"))
+    time.sleep(feed_module.ARRIVAL_SECONDS)
+
+    say(feed, "need", stream="", ranges=[[3, 4]])
+
+    page.wait(lambda: len(page.kinds("snap")) > count)
+
+
 def test_a_closed_tab_gets_no_more_than_the_budget(
     store: EventStore, feed: Feed, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
