@@ -311,7 +311,7 @@ class Bridge:
             why = f"the agent was ended, because its output cannot be stored: {broken}"
         async with self._saying:
             self._agent = None
-            self.over = f"{why}: create a new devbox to go on"
+            self.over = self.over or f"{why}: create a new devbox to go on"
             drafts = self._turn_ended(TurnEnd(error=why))
             await self._publish([*drafts, self._fatal(self.over)])
             self._note(awake=False)
