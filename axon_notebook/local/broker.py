@@ -84,6 +84,7 @@ class Brokers:
         self._devboxes = devboxes
         self._home = home
         self._patience = patience
+        self._closed = False
         self._starts: dict[str, list[int]] = {}
         self._bridges: dict[str, dict[str, Bridge]] = {}  # axon → devbox → bridge
         devboxes.check_mounts = self.check
@@ -133,6 +134,8 @@ class Brokers:
             Refusal: An agent cannot be started; its axon was told why.
         """
         starts = self._starts.pop(record.id, None)
+        if self._closed:
+            raise Refusal(503, "The service is stopping.")
         for index, mount in enumerate(msgspec.convert(mounts, list[Mount])):
             bridge = self._bridge(record, mount, index)
             if starts is None:
@@ -173,6 +176,7 @@ class Brokers:
 
     async def close(self) -> None:
         """End every agent; idempotent."""
+        self._closed = True
         await self._close("suspended", "the service ended")
 
     async def _close(self, state: str, why: str, *, only: str | None = None) -> None:

@@ -118,7 +118,8 @@ class Bridge:
 
     def open(self) -> None:
         """Begin to read; the agent starts with the first event that is for it."""
-        self._spawn(self._listen())
+        if not self._closed:
+            self._spawn(self._listen())
 
     async def start(self) -> None:
         """Start the agent now.
@@ -282,6 +283,9 @@ class Bridge:
             await self._publish(
                 [self._about_devbox("failed", self.over), self._fatal(self.over)],
             )
+            return
+        if self._closed:  # while the process was starting
+            await agent.end()
             return
         self._agent, self._dialect = agent, self._new_dialect()
         self._spawn(self._attend(agent))

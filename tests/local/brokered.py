@@ -87,7 +87,8 @@ class Brokered:
 async def brokered(
     home: Path, *, axon_id: str | None = None, patience: Patience | None = None
 ) -> AsyncIterator[Brokered]:
-    """Open everything in *home*; close it in the service's order."""
+    """Open everything in *home*; close it in the service's order, and find no task left."""
+    before = asyncio.all_tasks()
     async with contextlib.AsyncExitStack() as stack:
         store = Store(home)
         stack.push_async_callback(store.close)
@@ -100,6 +101,7 @@ async def brokered(
         await devboxes.remount()
         axon_id = axon_id or (await store.create_axon("brokered", {})).id
         yield Brokered(store, devboxes, brokers, axon_id)
+    assert asyncio.all_tasks() - before == set()
 
 
 def said(events: list[AxonEvent], event_type: str) -> list[AxonEvent]:

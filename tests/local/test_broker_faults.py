@@ -262,6 +262,24 @@ async def test_a_full_disk_ends_the_agent(home: Path) -> None:
         assert not box.brokers.busy
 
 
+@pytest.mark.parametrize("rounds", [0, 1, 5, 50])
+@scenario
+async def test_a_devbox_can_be_shut_down_while_its_agent_starts(home: Path, rounds: int) -> None:
+    """At whatever moment: no process and no task is left."""
+    async with brokered(home) as box:
+        creating = asyncio.create_task(box.mount())
+        while not box.devbox_id:
+            await asyncio.sleep(0)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        await box.devboxes.shutdown(box.devbox_id)
+        creating.cancel()
+        await asyncio.gather(creating, return_exceptions=True)
+
+        assert await gone(box.devbox_id)
+        assert not box.brokers.busy
+
+
 @pytest.mark.parametrize("end", ["shutdown", "close"])
 @scenario
 async def test_no_process_is_left(home: Path, end: str) -> None:
