@@ -31,7 +31,7 @@ def test_tab_offers_tables_columns_and_variables(open_notebook: OpenNotebook) ->
         for _ in range(text.index(after) + len(after)):
             notebook.page.keyboard.press("ArrowRight")
         notebook.page.keyboard.press("Tab")
-        matches = notebook.page.locator(".jp-Completer-match")
+        matches = notebook.page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-match")
         content = notebook.cell(cell).locator(".cm-content")
         for _ in range(100):
             if matches.count() or content.inner_text() != text:
@@ -39,6 +39,7 @@ def test_tab_offers_tables_columns_and_variables(open_notebook: OpenNotebook) ->
             notebook.page.wait_for_timeout(100)
         items = matches.all_inner_texts()
         notebook.page.keyboard.press("Escape")
+        expect(matches).to_have_count(0)
         return [*items, notebook.cell(cell).locator(".cm-content").inner_text()]
 
     assert "finished_at" in " ".join(offered(4, "d.fin"))
