@@ -7,6 +7,7 @@ python notebooks/demo.py --headless   # no browser: run all cells, print their r
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def open_lab() -> int:
 
     print(NEXT.format(notebook=QUICKSTART.name, home=home_directory()))
     command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(HERE)]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # a container, where there is nobody else
     try:
         return subprocess.call([*command, f"--LabApp.default_url=/lab/tree/{QUICKSTART.name}"])
     except KeyboardInterrupt:
