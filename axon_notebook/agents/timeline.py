@@ -215,7 +215,7 @@ class Entry(msgspec.Struct, kw_only=True):
     turn_id: str = ""
     id: str = ""
     title: str = ""
-    text: str = ""
+    parts: list[str] = msgspec.field(default_factory=list)
     status: str = ""
     tool_kind: str = ""
     input: Any = None
@@ -229,6 +229,11 @@ class Entry(msgspec.Struct, kw_only=True):
     usage: dict[str, Any] = msgspec.field(default_factory=dict)
     cost_usd: float | None = None
     request: PermissionRequest | None = None
+
+    @property
+    def text(self) -> str:
+        """What it says; ``parts`` are the pieces in which that came."""
+        return "".join(self.parts)
 
 
 class Timeline:
@@ -258,7 +263,7 @@ class Timeline:
             case Tool():
                 return [self._use(update)]
             case Prompt():
-                entry = self._add("prompt", update, text=update.text, status="queued")
+                entry = self._add("prompt", update, parts=[update.text], status="queued")
                 self._queue.append(entry)
                 return [entry]
             case Plan():
@@ -274,7 +279,7 @@ class Timeline:
             case Usage():
                 return self._use_up(update)
             case Notice():
-                entry = self._add("notice", update, title=update.kind, text=update.text)
+                entry = self._add("notice", update, title=update.kind, parts=[update.text])
                 return [entry, *(self._lose() if update.fatal else [])]
         return []
 
@@ -300,7 +305,7 @@ class Timeline:
         entry = self._talk.get(update.session)
         if entry is None or entry.kind != kind:
             entry = self._talk[update.session] = self._add(kind, update)
-        entry.text += update.text
+        entry.parts.append(update.text)
         return _touched(entry, update)
 
     def _use(self, update: Tool) -> Entry:
@@ -309,9 +314,11 @@ class Timeline:
         if entry is None:
             entry = self._tools[key] = self._add("tool", update, id=update.id, status="pending")
         self._talk.pop(update.session, None)
-        for name in ("title", "status", "input", "output", "text", "diffs", "paths"):
+        for name in ("title", "status", "input", "output", "diffs", "paths"):
             if (value := getattr(update, name)) is not None:
                 setattr(entry, name, value)
+        if update.text is not None:
+            entry.parts = [update.text]
         entry.tool_kind = update.kind or entry.tool_kind
         return _touched(entry, update)
 
