@@ -6,6 +6,7 @@ next one can close the turn in the history.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import msgspec
 
 __all__ = ["Turn", "TurnFile", "new_turn_id"]
+
+logger = logging.getLogger(__name__)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -47,6 +50,10 @@ class TurnFile:
         try:
             self._memory = msgspec.json.decode(path.read_bytes(), type=Memory)
         except FileNotFoundError:
+            self._memory = Memory()
+        except msgspec.DecodeError as error:
+            # A power cut can do this; what it said is in the history, more or less.
+            logger.warning("the note %s cannot be read: %s", path.name, error)
             self._memory = Memory()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from itertools import chain
 from pathlib import Path
 
@@ -289,3 +290,33 @@ async def test_a_mount_that_cannot_work_is_refused_with_the_field(home: Path) ->
 
 def _answer(option: str) -> dict[str, object]:
     return {"outcome": {"outcome": "selected", "optionId": option}}
+
+
+@scenario
+async def test_a_turn_that_has_its_end_gets_no_second_one_after_a_kill(home: Path) -> None:
+    """Killed after the end was stored and before that was noted beside the devbox."""
+    async with brokered(home) as box:
+        await box.mount()
+        ended = value((await box.turn("hello"))[-1])
+        notes = box.devboxes.directory(box.devbox_id).parent / "broker-0.json"
+        axon_id = box.axon_id
+    turn = {"turn_id": ended["turn_id"], "event_sequence": ended["event_sequence"]}
+    notes.write_text(json.dumps({"awake": False, "turn": turn}))
+    async with brokered(home, axon_id=axon_id) as box:
+        events = await box.until(lambda _: json.loads(notes.read_text())["turn"] is None)
+
+    assert said(events, "turn.failed") == []
+
+
+@scenario
+async def test_a_damaged_note_beside_the_devbox_is_no_obstacle(home: Path) -> None:
+    """At worst a turn stays open in the history; the agent must be reachable all the same."""
+    async with brokered(home) as box:
+        await box.mount()
+        notes = box.devboxes.directory(box.devbox_id).parent / "broker-0.json"
+        axon_id = box.axon_id
+    notes.write_text("{broken")
+    async with brokered(home, axon_id=axon_id) as box:
+        events = await box.turn("hello")
+
+    assert text_of(events) == "hello"
