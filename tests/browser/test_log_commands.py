@@ -18,9 +18,11 @@ echo '$ pytest -q'
 printf '\033[1m==== test session starts ====\033[0m\n'
 printf 'tests/test_a.py \033[32m.....\033[0m\033[31mF\033[0m\n'
 printf '\033[38;5;208morange\033[0m \033[48;2;40;80;160m blue ground \033[0m \033[3mitalic\033[0m\n'
+sleep 0.3
 printf 'WARNING slow disk\n' >&2
 printf 'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\n' >&2
 printf 'ERROR: it broke: 日本語 and é\n' >&2
+sleep 0.3
 for i in $(seq 40); do echo "step $i of 40 is done"; done
 printf '\033[31m1 failed\033[0m, \033[32m5 passed\033[0m in 0.42s\n'
 """

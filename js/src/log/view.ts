@@ -12,6 +12,7 @@ import { HeightHandle, USUAL_HEIGHT } from "../viewer/height.ts";
 import { Bits } from "./arena.ts";
 import { Paints, parseColour } from "./colour.ts";
 import { Footer } from "./footer.ts";
+import { Frames } from "./frames.ts";
 import { Header } from "./header.ts";
 import { listenKeys } from "./keys.ts";
 import { LineSheet } from "./line-sheet.ts";
@@ -63,7 +64,7 @@ export class View {
   readonly #ruler = h("span", { class: "ruler", "aria-hidden": "true", text: "0".repeat(100) });
   readonly #speech = new Speech();
   readonly #handle: HeightHandle;
-  #frame = 0;
+  readonly #frames: Frames;
   #slowAt = 0;
   #generation: number;
 
@@ -76,6 +77,7 @@ export class View {
     const { root, remove } = shadow(host, theme + frame + css);
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
+    this.#frames = new Frames(root, () => this.#draw(performance.now()), signal);
     this.status = statusOf(session.facts);
     this.#generation = session.intake.generation;
     this.#header = new Header(this);
@@ -145,11 +147,7 @@ export class View {
   }
 
   invalidate(): void {
-    if (this.#frame !== 0 || this.signal.aborted) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      if (!this.signal.aborted) this.#draw(performance.now());
-    });
+    this.#frames.request();
   }
 
   // ---- drawing ----------------------------------------------------------------------------
@@ -383,7 +381,6 @@ export class View {
     const end = () => {
       this.#sizes.disconnect();
       clearInterval(timer);
-      cancelAnimationFrame(this.#frame);
     };
     signal.addEventListener("abort", end, { once: true });
   }
