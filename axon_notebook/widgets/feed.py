@@ -31,7 +31,8 @@ DEFLATE_BYTES: Final = 16 * 1024  # smaller buffers are not worth it
 SILENT_SECONDS: Final = 15.0  # a page that did not acknowledge for so long is gone
 PATIENCE_SECONDS: Final = 1.0  # between messages while pages do not keep up
 SIZES_KEPT: Final = 8192  # batches whose acknowledgement still counts: seven minutes' worth
-ARRIVAL_SECONDS: Final = 0.7  # what was sent may still be on its way to a page for so long
+WINDOW_BYTES: Final = 4 * 1024 * 1024  # of answers, until the page has taken them
+ARRIVAL_SECONDS: Final = 1.5  # an answer of which nothing more arrives for so long is lost
 ANSWER_BYTES: Final = BATCH_BYTES_BEHIND  # of answers per tick, so that new events get through
 
 #: Between two messages of all feeds together: the server takes 1,030 a second and then loses some.
@@ -71,24 +72,35 @@ class _Page:
 
 
 class _Answering:
-    """What pages asked for, and how far the answer is.
+    """The part of an answer that goes out at once, and whether it has arrived.
 
-    A page asks again whenever its hole has another shape, which every answer
-    gives it: what is on its way to it must not start anew each time.
+    A page asks again whenever its hole has another shape, which every message of
+    the answer gives it; its hole also tells what it has taken.  What is still on
+    its way is not sent anew, and a page that takes little is not flooded.
     """
 
-    def __init__(self, questions: list[Question], messages: Iterator[Outgoing]) -> None:
-        self.questions = questions
-        self.messages = messages
-        self.sent_at = 0.0
+    def __init__(self, questions: list[Question], messages: Iterator[Outgoing], now: float) -> None:
+        self._messages = messages
+        self._left = WINDOW_BYTES
+        self._last = -1  # the last event that was sent
+        self._asked = questions
+        self._news_at = now
 
-    def covers(self, question: Question, now: float) -> bool:
-        """Whether the answer to *question* is part of this one, and not long past."""
-        stream, ranges = question
-        known = [r for name, asked in self.questions if name == stream for r in asked]
-        return now - self.sent_at < ARRIVAL_SECONDS and all(
-            any(low <= first and last <= high for low, high in known) for first, last in ranges
-        )
+    def __iter__(self) -> Iterator[Outgoing]:
+        for fields, raw in self._messages:
+            if "first" in fields:
+                self._last = max(self._last, fields["first"] + fields["count"] - 1)
+            self._left -= len(raw)
+            yield fields, raw
+            if self._left <= 0:
+                return
+
+    def is_on_its_way(self, questions: list[Question], now: float) -> bool:
+        """Whether *questions* ask for what was sent, and the page is still taking it."""
+        if questions != self._asked:
+            self._asked, self._news_at = questions, now
+        lacks_last = any(a <= self._last <= b for _, ranges in questions for a, b in ranges)
+        return lacks_last and now - self._news_at < ARRIVAL_SECONDS
 
 
 class Feed:
@@ -116,7 +128,7 @@ class Feed:
         self._on_message = on_message
         self._changed = threading.Condition()  # guards everything below
         self._pages: dict[str, _Page] = {}
-        self._questions: list[Question] = []
+        self._questions: dict[tuple[str, str], Question] = {}  # the last one per page and stream
         self._unsent = self._stat_due = False
         self._batch = 0
         self._sent_bytes = self._last_acked = 0
@@ -143,7 +155,7 @@ class Feed:
     def resend(self, ranges: list[Range], stream: str = "") -> None:
         """Send these out of turn, as if a page had asked for them.  From any thread."""
         with self._changed:
-            self._questions.append((stream, ranges))
+            self._questions[f"resend {ranges}", stream] = (stream, ranges)
             self._changed.notify()
 
     def take(self, message: Mapping[str, Any]) -> None:
@@ -200,9 +212,9 @@ class Feed:
             for first, last in message.get("ranges", ())
             if isinstance(first, int) and isinstance(last, int) and 0 <= first <= last
         ]
-        question = (str(message.get("stream", "")), ranges[:64])
-        if ranges and question not in self._questions:
-            self._questions.append(question)
+        stream = str(message.get("stream", ""))
+        if ranges:
+            self._questions[str(message.get("page", "")), stream] = (stream, ranges[:64])
 
     def _unacked(self, now: float) -> int:
         """Bytes on their way to the slowest living page, or to nobody."""
@@ -218,19 +230,22 @@ class Feed:
 
     def _run(self) -> None:
         next_beat = 0.0
-        answering = _Answering([], iter(()))
+        answering = _Answering([], iter(()), 0.0)
+        answers = iter(answering)
         while True:
             with self._changed:
                 self._wait(next_beat)
                 closing = self._closing
                 stat_due, self._stat_due = self._stat_due, False
                 self._unsent = False
-                questions, self._questions = self._questions, []
+                questions = list(self._questions.values())
+                self._questions.clear()
             started = time.monotonic()
-            if new := [q for q in questions if not answering.covers(q, started)]:
-                answering = _Answering(new, self._all_answers(new))
+            if questions and not answering.is_on_its_way(questions, started):
+                answering = _Answering(questions, self._all_answers(questions), started)
+                answers = iter(answering)
             self._push(flush=closing is not None)
-            more = self._answer(answering)
+            more = self._answer(answers)
             if stat_due or started >= next_beat or closing:
                 self._beat()
                 next_beat = started + HEARTBEAT_MS / 1000
@@ -294,14 +309,13 @@ class Feed:
         for stream, ranges in questions:
             yield from self._source.answers(stream, ranges)
 
-    def _answer(self, answering: _Answering) -> bool:
+    def _answer(self, answers: Iterator[Outgoing]) -> bool:
         """Send answers up to a tick's share; return whether more wait."""
         sent = 0
-        for fields, raw in answering.messages:
-            # Always deflated: what a page asked for, it may not be there any more to take.
+        for fields, raw in answers:
+            # Always deflated: a page that asked may not be there any more to take it.
             buffer, deflated = _deflated(raw)
             self._out({**fields, "deflated": deflated}, buffer)
-            answering.sent_at = time.monotonic()
             sent += len(raw)
             if sent >= ANSWER_BYTES:
                 return True
