@@ -82,6 +82,7 @@ class AcpDialect:
         self._asked: dict[bytes, str] = {}  # id of our request → method
         self._turn: bytes | None = None
         self._session: object = None
+        self._cancelled = False
         self._given_up: set[bytes] = set()
         self._questions: dict[str, deque[Question]] = defaultdict(deque)
 
@@ -105,11 +106,11 @@ class AcpDialect:
             return self._answer(event, payload, questions)
         if event.event_type in NOTIFICATIONS:
             lines = [_line(method=event.event_type, params=payload)]
-            return [*lines, *self._cancelled()] if event.event_type == CANCEL else lines
+            return [*lines, *self._cancel(payload)] if event.event_type == CANCEL else lines
         number = str(next(self._ids)).encode()
         self._asked[number] = event.event_type
         if event.event_type == PROMPT:
-            self._turn, self._session = number, _session(payload)
+            self._turn, self._session, self._cancelled = number, _session(payload), False
         return [_line(id=number, method=event.event_type, params=payload)]
 
     def refusal(self, event_type: str, payload: str, why: str) -> list[tuple[str, str]]:
@@ -172,6 +173,9 @@ class AcpDialect:
             self._turn = None
 
     def _asks(self, method: str, question: Question) -> Heard:
+        if self._cancelled and method == PERMISSION and _session(question.params) == self._session:
+            # It was on its way when the turn was cancelled.
+            return Heard(replies=[_line(id=question.id, result=CANCELLED)])
         questions = self._questions[method]
         questions.append(question)
         return Heard(events=[(method, question.params)] if len(questions) == 1 else [])
@@ -191,10 +195,15 @@ class AcpDialect:
         waiting = [(m, q[0]) for m, q in self._questions.items() if q and q[0].sequence is None]
         return [(method, question.params) for method, question in waiting]
 
-    def _cancelled(self) -> list[bytes]:
-        """Answer what waits for permission: nobody will, once the turn is cancelled."""
-        questions = self._questions.pop(PERMISSION, ())
-        return [_line(id=question.id, result=CANCELLED) for question in questions]
+    def _cancel(self, payload: str) -> list[bytes]:
+        """Answer what the session waits for permission for: nobody will any more."""
+        session = _session(payload)
+        self._cancelled = self._cancelled or (self._turn is not None and session == self._session)
+        questions = self._questions.get(PERMISSION, deque())
+        mine = [question for question in questions if _session(question.params) == session]
+        for question in mine:
+            questions.remove(question)
+        return [_line(id=question.id, result=CANCELLED) for question in mine]
 
     def _end(self, number: bytes, payload: str, failed: bool) -> TurnEnd | None:
         if number != self._turn:

@@ -29,11 +29,15 @@ class Brokered:
         self.axon_id = axon_id
         self.devbox_id = ""
 
-    async def mount(self, *flags: str, status: str = "running", **mount: Any) -> str:
-        """Create a devbox with the scripted peer; return its id."""
+    async def mount(
+        self, *flags: str, status: str = "running", launch: list[str] | None = None, **mount: Any
+    ) -> str:
+        """Create a devbox with the scripted peer, after *launch* commands; return its id."""
         defaults = {"agent_binary": sys.executable, "launch_args": [PEER, *flags]}
         wanted = {"type": "broker_mount", "axon_id": self.axon_id, **defaults, **mount}
-        record = await self.devboxes.create(CreateDevbox(mounts=[wanted]))
+        record = await self.devboxes.create(
+            CreateDevbox(mounts=[wanted], launch_parameters={"launch_commands": launch or []})
+        )
         self.devbox_id = record.id
         found = await self.devboxes.wait(record.id, statuses=["running", "failure"], hold=20)
         assert found is not None

@@ -230,7 +230,7 @@ async def test_only_events_after_the_mount_are_heard(home: Path) -> None:
 async def test_events_published_while_the_agent_starts_are_heard(home: Path) -> None:
     """The devbox answers at once; its agent may need a while."""
     async with brokered(home) as box:
-        creating = asyncio.create_task(box.mount())
+        creating = asyncio.create_task(box.mount(launch=["sleep 0.3"]))
         await asyncio.sleep(0)
         while not box.devbox_id:
             await asyncio.sleep(0)

@@ -119,6 +119,27 @@ def test_only_the_running_turns_own_session_can_cancel_it() -> None:
     assert not dialect.cancels(event(4, "session/cancel", "{broken"))
 
 
+def test_a_question_that_was_on_its_way_at_the_cancel_is_answered_at_once() -> None:
+    """Whichever side of the cancel it arrives on; another session's stays open."""
+    dialect = AcpDialect()
+
+    def asks(number: int, session: str) -> bytes:
+        return line(id=number, method="session/request_permission", params={"sessionId": session})
+
+    dialect.lines(event(1, "session/prompt", {"sessionId": "a", "prompt": []}))
+    dialect.hear(asks(1, "a"))
+    dialect.hear(asks(2, "b"))
+    dialect.said([("session/request_permission", 2)])
+    _, before = dialect.lines(event(3, "session/cancel", {"sessionId": "a"}))
+    after = dialect.hear(asks(3, "a"))
+
+    cancelled = {"outcome": {"outcome": "cancelled"}}
+    assert json.loads(before) == {"jsonrpc": "2.0", "id": 1, "result": cancelled}
+    assert json.loads(after.replies[0]) == {"jsonrpc": "2.0", "id": 3, "result": cancelled}
+    assert after.events == []
+    assert dialect.unasked() == [("session/request_permission", '{"sessionId": "b"}')]
+
+
 def test_an_oversized_question_is_answered_in_the_clients_place() -> None:
     """The agent must not wait for what nobody could see."""
     dialect = AcpDialect()
