@@ -117,3 +117,12 @@ def test_running_the_cell_again_and_again_leaves_one_viewer(open_notebook):
         viewer.has(1000)
         assert viewer.exported() == list(range(1, 1001))
         assert server.streams == 1
+
+        # A page that comes late gets the whole history, though it was sent before.
+        server.run(10**9, 20_000)
+        viewer.has(21_000)
+        notebook.save()
+        notebook.reload()
+        late = Viewer(notebook)
+        late.has(21_000)
+        assert late.exported() == list(range(1, 21_001))
