@@ -9,7 +9,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from axon_notebook.widgets.chat_snapshot import chat_html, chat_text, entries_of
 
 from ..agents.conftest import mount
 from .comms import Comms
+from .hostile_chat import hostile_conversation
 from .hostile_texts import HOSTILE
 
 
@@ -229,39 +229,6 @@ class Tags(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen |= {tag, *(f"{tag} {name}" for name, _ in attrs)}
-
-
-def hostile_conversation(text: str) -> list[AxonEvent]:
-    """*text* everywhere an agent or a client can put one."""
-    block = {"type": "text", "text": text}
-    diff = {"type": "diff", "path": text, "oldText": text, "newText": f"{text}!"}
-    tool = {
-        "toolCallId": text,
-        "title": text,
-        "kind": text,
-        "status": text,
-        "rawInput": {text: text},
-    }
-    option = {"optionId": text, "name": text, "kind": text}
-    updates: list[dict[str, Any]] = [
-        {"sessionUpdate": "agent_message_chunk", "content": block},
-        {"sessionUpdate": "agent_thought_chunk", "content": block},
-        {"sessionUpdate": "tool_call", **tool, "content": [diff]},
-        {"sessionUpdate": "plan", "entries": [{"content": text, "status": text}]},
-    ]
-    drafts: list[tuple[str, str, Any]] = [
-        ("USER_EVENT", "session/prompt", {"sessionId": text, "prompt": [block]}),
-        ("SYSTEM_EVENT", "turn.started", {"turn_id": text}),
-        *(("AGENT_EVENT", "session/update", {"sessionId": text, "update": u}) for u in updates),
-        ("AGENT_EVENT", "session/request_permission", {"toolCall": tool, "options": [option]}),
-        ("USER_EVENT", "session/request_permission", {"outcome": {"optionId": text}}),
-        ("SYSTEM_EVENT", "turn.failed", {"turn_id": text, "error": text}),
-        ("SYSTEM_EVENT", "broker.error", {"message": text}),
-    ]
-    return [
-        AxonEvent(n, "axn_1", 1000 * n, origin, text, kind, json.dumps(payload))
-        for n, (origin, kind, payload) in enumerate(drafts, 1)
-    ]
 
 
 def test_no_text_of_a_conversation_becomes_markup() -> None:

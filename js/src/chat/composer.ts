@@ -2,6 +2,7 @@
 
 import { h, on, setAttribute, setText } from "../dom.ts";
 import { visible, visibleLine } from "../visible.ts";
+import type { Around } from "./item-views.ts";
 import type { Sent, Talk } from "./talk.ts";
 
 /** What was sent and is not among the events after this time is waited for: say so. */
@@ -25,7 +26,7 @@ export class Composer {
 
   constructor(
     private readonly talk: Talk,
-    private readonly changed: () => void,
+    private readonly around: Around,
     signal: AbortSignal,
   ) {
     const form = h("form", { class: "composer" }, this.box, this.#stop, this.#send);
@@ -47,7 +48,7 @@ export class Composer {
       "click",
       () => {
         talk.stop();
-        changed();
+        around.changed();
       },
       signal,
     );
@@ -90,7 +91,7 @@ export class Composer {
   #typed(): void {
     this.talk.draft = this.box.value;
     this.fit();
-    this.changed();
+    this.around.changed();
   }
 
   #key(event: KeyboardEvent): void {
@@ -110,7 +111,7 @@ export class Composer {
     if (text === "" || !this.#open) return;
     this.talk.prompt(text);
     this.write("");
-    this.changed();
+    this.around.follow();
   }
 
   #drawSent(now: number): void {

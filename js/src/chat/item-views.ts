@@ -18,6 +18,8 @@ export interface Around {
   talk: Talk;
   copy(text: string): void;
   changed(): void;
+  /** What was done here has consequences at the end: go there. */
+  follow(): void;
 }
 
 export function itemView(item: Item, around: Around): ItemView {
@@ -140,7 +142,7 @@ class AskView implements ItemView {
       const button = h("button", { type: "button", class: `option ${tone}`, text });
       button.addEventListener("click", () => {
         around.talk.answer(ask, option.id);
-        around.changed();
+        around.follow();
       });
       this.#buttons.append(button);
     }

@@ -131,6 +131,7 @@ export class TurnView {
     this.#raw.hidden = !this.#raw.hidden;
     setAttribute(this.#rawButton, "aria-expanded", String(!this.#raw.hidden));
     this.#fillRaw();
+    if (!this.#raw.hidden) this.#raw.scrollIntoView({ block: "nearest" });
   }
 
   /** The events as they were published, as many as were asked for. */

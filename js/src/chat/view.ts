@@ -77,7 +77,7 @@ export class View implements Around {
     const { root, remove } = shadow(host, theme + frame + tree + css);
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
-    this.#composer = new Composer(talk, () => this.changed(), signal);
+    this.#composer = new Composer(talk, this, signal);
     this.#handle = new HeightHandle(root, (height) => this.#keepHeight(height), signal);
     this.#handle.element.setAttribute("aria-label", "Height of the chat");
     this.#follow.append(
@@ -106,6 +106,11 @@ export class View implements Around {
       (copied) => this.#say(copied ? "copied" : "the browser did not allow copying"),
       (error: unknown) => this.#say(String(error)),
     );
+  }
+
+  follow(): void {
+    this.#feed({ type: "end" });
+    this.changed();
   }
 
   /** Something here is different: draw all of it with the next frame. */
@@ -283,7 +288,8 @@ export class View implements Around {
       { passive: true },
     );
     on(this.#log, "touchmove", touched, signal, { passive: true });
-    on(this.#log, "pointerdown", touched, signal, { passive: true });
+    // On the log itself, and not on what is in it, is on its scroll bar.
+    on(this.#log, "pointerdown", ({ target }) => target === this.#log && touched(), signal);
     on(this.#log, "keydown", (event) => this.#key(event), signal);
     on(this.#pill, "click", () => this.#feed({ type: "end" }), signal);
     on(
