@@ -299,7 +299,7 @@ class Conversation:
             return
         turn.take(update)
         if isinstance(update, PermissionRequest) and self._running is not None:
-            answer = self.policy(update)
+            answer = None if turn.cancelled else self.policy(update)
             if isinstance(answer, bool):
                 turn.wants(update)
             else:

@@ -231,6 +231,29 @@ def test_an_agent_that_never_stops_talking_does_not_keep_the_result() -> None:
     assert over
 
 
+def test_a_question_that_comes_after_the_cancel_is_answered_with_cancelled() -> None:
+    """It was on its way; a policy that allows everything must not allow this."""
+    with AgentServer() as server:
+        server.on_prompt = lambda script: [script.system("turn.started")]
+        client, session = session_with(server, permissions="allow")
+        with client, session:
+            asked = session.prompt("hello")
+            while asked.state != "running":
+                time.sleep(0.01)
+            session.cancel()
+            script = server.script
+            server.publish(script.asks(), script.system("turn.completed", stop_reason="cancelled"))
+            asked.result(WAIT)
+            deadline = time.monotonic() + WAIT
+            while "session/request_permission" not in dict(server.published):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+    assert dict(server.published)["session/request_permission"]["outcome"] == {
+        "outcome": "cancelled"
+    }
+
+
 def test_requests_for_files_are_refused_in_a_turn_of_ones_own() -> None:
     """This client offers none; an agent that asks all the same gets an answer."""
     with AgentServer() as server:
