@@ -7,6 +7,9 @@ import { type Ask, isOpen, type Note, type Tool, type Turn } from "./conversatio
 import type { Talk } from "./talk.ts";
 import type { Usage } from "./updates.ts";
 
+/** Of a reason, in the state line; all of it stands in the conversation. */
+const REASON = 300;
+
 /** The header's state: of the connection first, then of the agent. */
 export function chatStatus(talk: Talk): Status {
   const status = statusOf(talk.events.facts);
@@ -14,7 +17,7 @@ export function chatStatus(talk: Talk): Status {
   const empty = turns.length > 0 ? "" : status.empty.replace(/events?\b/g, "words");
   if (status.sign !== "live") return { ...status, empty };
   if (gone) {
-    const line = `The agent is gone: ${gone}. A devbox with a broker_mount brings it back.`;
+    const line = `The agent is gone: ${gone.slice(0, REASON)}. A devbox with a broker_mount brings it back.`;
     return { ...status, sign: "bad", word: "agent gone", line, empty };
   }
   return { ...status, empty: turns.length > 0 ? "" : "Nothing has been said yet." };
