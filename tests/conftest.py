@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
 
 from .browser import chromium
+
+# No example is judged by a clock; under CI the same examples come every time.
+settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("suite")
 
 
 def pytest_report_header() -> str:
