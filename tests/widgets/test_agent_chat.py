@@ -93,6 +93,7 @@ def test_a_permission_is_answered_from_the_page(comms: Comms, session: an.AgentS
             question = next(q for q in session.questions if q.id not in asked)
             asked.add(question.id)
             press(chat, "permit", request=question.id, option=option)
+        wait_for(lambda: session.turns[-1].state == "completed")
         result = session.turns[-1].result(20)
 
     assert result.text == "no yes"
