@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ParameterError
 from ..sql.shaping import Shape, shaped
-from . import axon_publish, axon_run, axon_watch, axonsql
+from . import axon_prompt, axon_publish, axon_run, axon_watch, axonsql
 from .axon import COMMANDS, Call, Command, help_text, register
 from .cards import Text, status_card
 from .loading import load_table
@@ -28,6 +28,7 @@ MAGIC_HELP: Final = {
     "axonsql": axonsql.HELP,
     "axon_publish": axon_publish.HELP,
     "axon_run": axon_run.HELP,
+    "axon_prompt": axon_prompt.HELP,
 }
 
 _AXON: Final = Option("--axon", "-a", "text", "AXON", "another axon than the current one")

@@ -13,10 +13,12 @@ from .options import meant
 from .status import Task
 
 if TYPE_CHECKING:
+    from ..agents.session import AgentSession
     from ..axon import Axon
     from ..client import Client
     from ..execution import Execution
     from ..sql.schema import Schema
+    from ..widgets.agent_chat import AgentChat
 
 __all__ = ["Last", "Session", "label"]
 
@@ -65,7 +67,9 @@ class Session:
         self.current: Axon | None = None
         self.last: Last | None = None
         self.execution: Execution | None = None  # of the last %axon run or %axon logs
+        self.chat: AgentChat | None = None  # of the last %%axon_prompt
         self.milliseconds: float | None = None  # of the last request
+        self._agents: dict[tuple[str, str, str], AgentSession] = {}
         self._client: Client | None = None
         self._schemas: dict[str, tuple[Schema, float]] = {}
         self._prefetch: Task[None] | None = None
@@ -86,11 +90,29 @@ class Session:
 
     def close(self) -> None:
         """Close the connection; idempotent."""
+        if self.chat is not None:
+            self.chat.close()
+        for agent in self._agents.values():
+            agent.close()
+        self._agents.clear()
         client, self._client = self._client, None
         self.current, self.aliases = None, {}
         self._schemas.clear()
         if client is not None:
             client.close()
+
+    def agent(self, axon: Axon, protocol: str, permissions: str) -> AgentSession:
+        """Return the conversation with the agent of *axon*; begin it at first use.
+
+        Raises:
+            AgentError: If no agent answers.
+        """
+        key = (axon.id, protocol, permissions)
+        if key not in self._agents:
+            from ..agents.session import AgentSession
+
+            self._agents[key] = AgentSession(axon, protocol, permissions=permissions)  # type: ignore[arg-type] # one of the three words
+        return self._agents[key]
 
     # -- which axon
 

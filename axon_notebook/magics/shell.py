@@ -19,7 +19,7 @@ from traitlets.config import Configurable
 
 from ..errors import AxonError
 from ..sql.forms import FORMS
-from . import axon, axon_publish, axon_run, axonsql, commands
+from . import axon, axon_prompt, axon_publish, axon_run, axonsql, commands
 from .options import Parsed
 from .session import Session
 from .settings import outside_settings
@@ -111,6 +111,15 @@ class AxonMagics(Magics, Configurable):
     ) -> Any:
         """See ``HELP``, which becomes this text."""
         return axon_run.run_axon_run(self, line, cell, local_ns)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def axon_prompt(
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Any:
+        """See ``HELP``, which becomes this text."""
+        return axon_prompt.run_axon_prompt(self, line, cell, local_ns)
 
     @no_var_expand
     @needs_local_scope

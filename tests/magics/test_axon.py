@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import axon_notebook
 from axon_notebook.errors import NotFound, ParameterError
-from axon_notebook.magics import axon_publish, axonsql
+from axon_notebook.magics import axon_prompt, axon_publish, axonsql
 from axon_notebook.magics.axon import COMMANDS, Call, Command, help_text, register
 
 Run = Callable[..., Any]
@@ -136,6 +136,7 @@ def test_help_begins_with_examples_and_names_every_option(run: Run) -> None:
     for options, text in (
         (axonsql.OPTIONS, help_text("axonsql")),
         (axon_publish.OPTIONS, help_text("axon_publish")),
+        (axon_prompt.OPTIONS, help_text("axon_prompt")),
     ):
         assert all(option.written in text for option in options)
 
@@ -143,7 +144,7 @@ def test_help_begins_with_examples_and_names_every_option(run: Run) -> None:
 def test_the_documentation_names_every_option() -> None:
     """It is written by hand, so it is checked."""
     text = DOCS.read_text("utf-8")
-    options = [*axonsql.OPTIONS, *axon_publish.OPTIONS]
+    options = [*axonsql.OPTIONS, *axon_publish.OPTIONS, *axon_prompt.OPTIONS]
     options += [option for command in COMMANDS.values() for option in command.options]
 
     assert [o.long for o in options if f"`{o.long}" not in text and f"{o.long}`" not in text] == []
