@@ -179,6 +179,8 @@ ALLOWED = [
     ("SELECT count(*) FROM rl_axon_events", [[EVENTS]]),
     ("SELECT count(*) FROM rl_axon_events;", [[EVENTS]]),
     ("SELECT 1; -- done\n /* really */ ;", [[1]]),
+    ("/* first */ SELECT 1", [[1]]),
+    ("-- first\n/* it's; */ /* second */ SELECT 1 /* open", [[1]]),
     ("SELECT payload ->> '$.i' FROM rl_axon_events WHERE sequence = 7", [[6]]),
     ("SELECT name FROM pragma_table_info('rl_axon_events') LIMIT 2",
      [["sequence"], ["timestamp_ms"]]),
