@@ -42,6 +42,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
     return OneBrowser(config, log)
 
 
+@pytest.fixture(autouse=True)
+def no_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches an account, nor what another test pointed Runloop's SDK at."""
+    if "/conformance/" not in request.node.nodeid:
+        monkeypatch.delenv("RUNLOOP_API_KEY", raising=False)
+        monkeypatch.delenv("RUNLOOP_BASE_URL", raising=False)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """A home for this test alone; a service that runs there ends with the test."""
