@@ -245,13 +245,13 @@ async def test_interrupt_is_what_ctrl_c_is(tmp_path: Path) -> None:
         box = await a_devbox(devboxes, file_mounts={"p.py": program})
         started = await devboxes.execute(box, f"{sys.executable} p.py", attach_stdin=True)
         chunks = devboxes.executions.follow(started, "stdout", offset=0)
-        await anext(chunks)
+        first = await anext(chunks)
 
         sent = await devboxes.executions.send_signal(box, started.id, "INTERRUPT")
         rest = [c.output async for c in chunks]
 
     assert sent is True
-    assert "".join(rest) == "bye\n"
+    assert first.output + "".join(rest) == "up\nbye\n"
 
 
 @scenario
