@@ -38,9 +38,7 @@ FEW_ROWS: Final = 4  # taken first, when nothing is known of their size
 MANY_ROWS: Final = 256
 
 #: What may follow the one statement: blanks, semicolons, comments.
-_NOTHING: Final = re.compile(
-    r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:(?!\*/).)*(?:\*/|$))*", re.DOTALL
-)
+_NOTHING: Final = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:(?!\*/).)*(?:\*/|$))*", re.DOTALL)
 
 _USAGE: Final = "SELECT pages FROM main.rl_usage"
 _STRANGERS: Final = r"""
