@@ -163,6 +163,9 @@ class Conversation:
                 raise AgentError(f"option {option!r} is none of {names}")
             option = found
         self.publish(self.codec.permission(request, option))
+        with self.changed:
+            for turn in self.turns.values():
+                turn.settled(request)
 
     def wait(self, enough: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until *enough* is true, *timeout* seconds at most; return whether it is.

@@ -81,6 +81,7 @@ class Turn:
         self._updates: list[Update] = []
         self._read = 0
         self._questions: deque[PermissionRequest] = deque()
+        self._settled = 0  # answers given here that have not come back from the axon
         self._end: TurnEnded | None = None
         self._heard = self._ended_at = 0.0
 
@@ -184,6 +185,12 @@ class Turn:
         """Hear that *request* needs a person to decide."""
         self._questions.append(request)
 
+    def settled(self, request: PermissionRequest) -> None:
+        """Hear that *request* was answered here; the answer itself comes back later."""
+        if request in self._questions:
+            self._questions.remove(request)
+            self._settled += 1
+
     def lost(self, notice: Notice) -> None:
         """Hear that the agent is gone."""
         if self._end is None:
@@ -199,6 +206,9 @@ class Turn:
             self._questions.clear()
 
     def _answered(self, answer: PermissionAnswer) -> None:
+        if self._settled:
+            self._settled -= 1
+            return
         fitting = [q for q in self._questions if answer.id in ("", q.id)]
         if fitting:
             self._questions.remove(fitting[0])
