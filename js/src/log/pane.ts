@@ -399,6 +399,8 @@ export class Pane {
     const { element, scroll } = this;
     if (element.clientHeight === 0) return;
     this.view.invalidate();
+    // Another height, of a scroll bar that came or went: the browser moved, not the user.
+    if (element.clientHeight !== this.height) return;
     if (Math.abs(element.scrollTop - this.#set) < 1) return;
     this.#set = element.scrollTop;
     const before = scroll.top;
