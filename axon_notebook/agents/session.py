@@ -90,8 +90,7 @@ class AgentSession:
         self._conversation = Conversation(
             axon, CODECS[protocol](), policy=_policy(permissions), on_change=on_change
         )
-        page = axon.api.list_events(axon.id, limit=1)
-        head = page.events[0].sequence if page.events else 0
+        head = self._head()
         self._conversation.position = 0 if resume else head
         self._subscription = Subscription(
             EventStream(axon.api, axon.id, after_sequence=0 if resume else head),
@@ -117,8 +116,9 @@ class AgentSession:
         agent this makes a new session with it first.
 
         Raises:
-            AgentError: There is no agent.
+            AgentError: There is no agent, or the stream is too far behind to know.
         """
+        self._catch_up()
         self._shake_hands()
         conversation, decide = self._conversation, self.permissions
         ask = partial(_decide, conversation, decide) if callable(decide) else None
@@ -217,6 +217,23 @@ class AgentSession:
             message = f"unclosed {self!r}: close() it, or use it as a context manager"
             warnings.warn(message, ResourceWarning, stacklevel=2)
             self.close()
+
+    def _head(self) -> int:
+        page = self.axon.api.list_events(self.axon.id, limit=1)
+        return page.events[0].sequence if page.events else 0
+
+    def _catch_up(self) -> None:
+        """Read what the axon already has, so that a new agent is not taken for the old one.
+
+        The reader thread is always a moment behind: a devbox that was shut down or made
+        in the line above must be known before anybody is spoken to.
+        """
+        head, conversation = self._head(), self._conversation
+        if not conversation.wait(lambda: conversation.position >= head, self._timeout):
+            raise AgentError(
+                f"the stream of {self.axon.id} is at event {conversation.position} of {head} after"
+                f" {self._timeout:g} s: look at session.subscription, or reconnect() it"
+            )
 
     def _shake_hands(self) -> None:
         """Initialize the agent and get a session, unless that was done, by whomever."""

@@ -53,6 +53,11 @@ def running(turn: Turn, words: str) -> None:
         time.sleep(0.01)
 
 
+def held(free: threading.Event) -> None:
+    """Hold the reader thread until it is let go."""
+    assert free.wait(WAIT)
+
+
 def test_a_prompt_is_answered(session: AgentSession) -> None:
     """The first thing anybody tries."""
     result = session.prompt("hello").result(WAIT)
@@ -252,6 +257,26 @@ def test_a_new_devbox_brings_an_open_session_back(client: an.Client) -> None:
 
     assert result.text == "two"
     assert session.id != first
+
+
+def test_a_prompt_knows_what_the_reader_thread_has_not_read_yet(client: an.Client) -> None:
+    """The new devbox runs for whoever made it, however far behind the stream is."""
+    axon = client.create_axon()
+    free = threading.Event()
+    free.set()
+    with ExitStack() as stack:
+        box = mount(client, stack, axon)
+        session = stack.enter_context(AgentSession(axon, on_change=lambda _: held(free)))
+        session.prompt("one").result(WAIT)
+        free.clear()
+        box.shutdown()
+        mount(client, stack, axon)
+        release = threading.Timer(0.2, free.set)
+        release.start()
+        result = session.prompt("two").result(WAIT)
+        release.join()
+
+    assert result.text == "two"
 
 
 def test_without_an_agent_the_session_says_so(client: an.Client) -> None:
