@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 from httpx_sse._decoders import SSEDecoder as HttpxDecoder
 from httpx_sse._decoders import SSELineDecoder
+from report import report
 from runloop_api_client._streaming import SSEDecoder as SdkDecoder
 
 from axon_notebook.models import AxonEvent
@@ -134,6 +135,10 @@ def print_speeds() -> None:
             per_event = 1e6 * seconds / EVENTS
             rate = f"{EVENTS / seconds:>12,.0f}{per_event:>10.2f}{limit / seconds:>9.2f}"
             print(f"{size:>10}  {name:<24}{rate}")
+        rates = {name: EVENTS / seconds for name, seconds in best.items()}
+        bare, ours = rates.pop("bare bytes.split"), rates.pop("EventDecoder.feed_data")
+        measure = f"events of {EVENT_BYTES} bytes in chunks of {size:,}"
+        report(measure, "events/s", ours, rates, better="higher", limit=bare)
 
 
 def verdict(case: dict[str, Any], read: Callable[[Iterable[bytes]], Iterator[Any]]) -> str:
@@ -168,9 +173,16 @@ def print_verdicts() -> None:
     words = ("right", "wrong", "late", "raises")
     readers = {"EventDecoder": our_events, "httpx-sse": httpx_events, "official SDK": sdk_events}
     print(f"\n{len(cases)} streams of the table".ljust(37) + "".join(f"{w:>8}" for w in words))
+    right: dict[str, float] = {}
     for name, read in readers.items():
         results = [verdict(case, read) for case in cases]
         print(f"{name:<36}" + "".join(f"{results.count(word):>8}" for word in words))
+        right[name] = float(results.count("right"))
+    measure, ours = (
+        f"of {len(cases)} hard streams read right and in time",
+        right.pop("EventDecoder"),
+    )
+    report(measure, "", ours, right, better="higher", goal=len(cases))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
+from report import report
 
 from axon_notebook.models import SqlColumn, SqlResult
 from axon_notebook.sql.frames import result_frame
@@ -112,6 +113,10 @@ def main() -> None:
     for name, ours, theirs, remark in [*frame_alone(), *whole_call()]:
         ratio = theirs / ours
         print(f"{name:28} {ours * 1e3:8.1f} ms  {theirs * 1e3:8.1f} ms  {ratio:5.2f}×  {remark}")
+        peer = (
+            "official SDK + pandas" if name.startswith("whole call") else "pandas.DataFrame(rows)"
+        )
+        report(name, "ms", ours * 1e3, {peer: theirs * 1e3}, remark=remark)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 import httpx_sse
 import msgspec
+from report import report
 
 from axon_notebook.config import Secret
 from axon_notebook.models import AxonEvent
@@ -191,6 +192,11 @@ def main() -> int:
     )
     for name, value in rates.items():
         print(f"  {name:<38} {value:>10,.0f} events/s   ours is {ours / value:5.2f} times that")
+    peers = {name: value for name, value in rates.items() if ":" not in name}
+    limit = rates["limit: split + msgspec"]
+    for name in ("EventStream", "for event in axon.subscribe()"):
+        mine = rates[f"ours: {name}"]
+        report(f"HTTP to events, {name}", "events/s", mine, peers, better="higher", limit=limit)
     return 0
 
 

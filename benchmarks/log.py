@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright  # noqa: E402
+from report import report  # noqa: E402
 
 from tests.browser import chromium  # noqa: E402
 from tests.browser.jupyter_server import JupyterServer  # noqa: E402
@@ -103,6 +104,7 @@ class Page:
         self.notebook = notebook
         self.page = notebook.page
         self.cdp = self.page.context.new_cdp_session(self.page)
+        self.rows: dict[str, tuple[float, float, float]] = {}
 
     def memory(self) -> float:
         """Return MiB held by JavaScript, array buffers included, after a collection."""
@@ -122,6 +124,7 @@ class Page:
         shown = found.get("shown") or time.monotonic() - start
         longest = max(self.page.evaluate("window.tasks"), default=0)
         held = self.memory() - before
+        self.rows[name.partition(",")[0]] = (shown, longest, held)
         print(
             f"{name:<34} {shown:>8.1f} s {longest:>10,.0f} ms {held:>8,.0f} MiB"
             f" {held * MIB / size:>6.1f} × text  {found['search']}",
@@ -190,12 +193,24 @@ def many(page: Page) -> None:
         "import threading; print([t.name for t in threading.enumerate() if 'axon' in t.name])"
     )
     answers.sort()
+    peers = {"without them": sorted(quiet)[len(quiet) // 2]}
+    report(f"1+1 beside {LOGS} logs, median", "ms", answers[len(answers) // 2], peers)
     print(
         f"\n{LOGS} commands at once, each with a log ({state.split()[0]} had printed, "
         f"{state.split()[1]} still ran): 1+1 takes {answers[len(answers) // 2]:.0f} ms "
         f"(median), {answers[-2]:.0f} ms (95 %), {answers[-1]:.0f} ms at most; "
         f"without them {sorted(quiet)[len(quiet) // 2]:.0f} ms; threads left: {left.strip()}"
     )
+
+
+def report_rows(page: Page, lines: int) -> None:
+    """Hand over what was measured with one file: our log's figures beside those of the others."""
+    if "our log" not in page.rows:
+        return
+    mine = page.rows.pop("our log")
+    for at, (what, unit) in enumerate((("shown", "s"), ("longest task", "ms"), ("memory", "MiB"))):
+        peers = {name: found[at] for name, found in page.rows.items()}
+        report(f"{lines:,} lines, {what}", unit, mine[at], peers)
 
 
 def measure(
@@ -218,6 +233,7 @@ def measure(
     page = Page(notebook)
     for row in rows:
         row(page, file, lines) if row is not many else many(page)
+    report_rows(page, lines)
     notebook.page.close()
     server.end_kernels()
 

@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from report import report
+
 from axon_notebook.local.app import ServiceApp
 
 LENGTH = re.compile(rb"content-length: (\d+)")
@@ -230,9 +232,13 @@ async def paced(service: Service, axon_id: str, per_second: int, seconds: float)
     return times
 
 
-def ms(values: list[float], part: float) -> str:
+def part_of(values: list[float], part: float) -> float:
     ordered = sorted(values)
-    return f"{ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000:.1f} ms"
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def ms(values: list[float], part: float) -> str:
+    return f"{part_of(values, part) * 1000:.1f} ms"
 
 
 # What is measured ----------------------------------------------------------------------
@@ -249,6 +255,10 @@ async def publishing(service: Service, connections: int, seconds: float, rounds:
         durable.append(len(answered) / seconds)
         times += answered
     ratio = statistics.median(d / e for d, e in zip(durable, empty, strict=True))
+    name = f"publish, {connections} connection{'s' if connections > 1 else ''}"
+    peers = {"the same server, empty POST": statistics.median(empty)}
+    report(name, "1/s", statistics.median(durable), peers, better="higher")
+    report(f"{name}: p99", "ms", 1000 * part_of(times, 0.99))
     return (
         f"{statistics.median(durable):>9,.0f}/s durable, {statistics.median(empty):,.0f}/s empty: "
         f"ratio {ratio:.2f} · p50 {ms(times, 0.5)}, p99 {ms(times, 0.99)}"
@@ -265,6 +275,7 @@ async def replay(service: Service, axon_id: str, count: int, rounds: int) -> str
         size = reader.bytes
         reader.transport.close()
     rate = statistics.median(rates)
+    report("replay to one reader", "events/s", rate, better="higher", remark=f"{count:,} events")
     return f"{rate:>9,.0f} events/s, {rate * size / count / 1e6:,.0f} MB/s, {count:,} events"
 
 
@@ -282,6 +293,8 @@ async def fan_out(service: Service, subscribers: int, seconds: float) -> str:
         assert reader.frames == len(times), f"{reader.frames} of {len(times)} frames came"
         reader.transport.close()
     ages = [age for reader in readers for age in reader.ages]
+    name = f"publish to {subscribers} readers, 100 events/s: p99"
+    report(name, "ms", 1000 * part_of(ages, 0.99))
     return (
         f"{len(ages) / seconds:>9,.0f} frames/s · from publish to reader p50 {ms(ages, 0.5)}, "
         f"p99 {ms(ages, 0.99)}"
@@ -304,6 +317,8 @@ async def beside_hostile_sql(service: Service, seconds: float) -> str:
     for reader in readers:
         reader.transport.close()
     ages = [age for reader in readers for age in reader.ages]
+    peers = {"without them": 1000 * part_of(alone, 0.99)}
+    report("publish beside 8 endless SELECTs: p99", "ms", 1000 * part_of(times, 0.99), peers)
     refused = sorted({answer.get("message", "an answer") for answer in answers})
     return (
         f"publish p99 {ms(times, 0.99)} (alone {ms(alone, 0.99)}), stream p99 {ms(ages, 0.99)} · "
