@@ -106,7 +106,7 @@ def _browser() -> str:
     sys.path.insert(0, str(HERE.parent))
     from tests.browser import chromium
 
-    return chromium.describe().rpartition("(")[2].rstrip(")")
+    return chromium.describe().partition("(")[2].removesuffix(")")
 
 
 def _version(name: str) -> str:
