@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench style types js-check js-test widgets clean
+.PHONY: demo test faults bench style types js-check js-test widgets clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,9 @@ demo: $(STAMP)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and
 test: $(STAMP) style types js-check js-test widgets  ## everything CI runs
 	# What failed beside others gets a second try alone; both runs are shown, the second decides.
 	$(BIN)/pytest -n 2 --dist loadgroup || $(BIN)/pytest --last-failed --last-failed-no-failures none
+
+faults: $(STAMP) widgets  ## the long versions of the fault, leak and crash tests
+	$(BIN)/pytest --long -m long
 
 bench: $(STAMP)  ## each benchmark beside its peers, one table
 	$(BIN)/python benchmarks/run.py

@@ -13,6 +13,23 @@ from hypothesis import settings
 from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
 
 from .browser import chromium
+from .not_run import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_deselected,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_deselected",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]
 
 # No example is judged by a clock; under CI the same examples come every time.
 settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
