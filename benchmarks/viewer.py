@@ -7,25 +7,27 @@
 A server in this process makes the events, so that no disk is the limit; kernel, Jupyter
 server and Chromium run beside it.  *Lost* counts what the page does not have at the end.
 The peers, in the same run: one ``print`` per event, which is what people do without a
-viewer, and Perspective's widget, if perspective-python is installed.
+viewer, and Perspective's widget, which pip installs into a folder of its own for this.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from playwright.sync_api import sync_playwright
+from report import report
 
 from tests.browser import chromium
 from tests.browser.jupyter_server import JupyterServer
@@ -34,6 +36,11 @@ from tests.browser.viewer_page import CONNECT, Viewer
 from tests.faults.rate_server import RateServer
 
 RATES = (1_000, 5_000, 10_000, 20_000, 40_000)
+#: A page that prints more than this is busy for minutes afterwards.
+MOST_PRINTS = 5_000
+#: Milliseconds: every second frame of a screen with 60 Hz.
+SMOOTH = 34
+INSTALLED = Path(__file__).parents[1] / ".make" / "perspective"
 PRINT = """\
 with axon.subscribe() as events:
     for event in events:
@@ -127,7 +134,29 @@ def percentile(values: list[float], share: float) -> float:
     )
 
 
-def rate_run(opened: Any, rate: int, seconds: float) -> str:
+@dataclass(frozen=True)
+class Flow:
+    """How a page did while events came: frame times in ms, and what it has in the end."""
+
+    rate: int
+    times: tuple[float, ...]
+    per_second: float
+    arrived: float | None
+    lost: int
+
+    @property
+    def p95(self) -> float:
+        return percentile(list(self.times), 0.95)
+
+    def __str__(self) -> str:
+        arrived = "" if self.arrived is None else f"{self.arrived:,.0f}"
+        return (
+            f"{self.rate:>8,}  {self.per_second:>7.1f}  {percentile(list(self.times), 0.5):>7.1f}  "
+            f"{self.p95:>7.1f}  {max(self.times):>7.1f}  {arrived:>10}  {self.lost:>6,}"
+        )
+
+
+def rate_run(opened: Any, rate: int, seconds: float) -> Flow:
     """Events at *rate*; frames while they come, and what is there in the end."""
     with RateServer() as server:
         viewer = "viewer = an.EventViewer(axon, max_bytes=2 * 10**9)\nviewer"
@@ -144,15 +173,11 @@ def rate_run(opened: Any, rate: int, seconds: float) -> str:
                 if found["events"] >= count and not found["kept"]:
                     break
                 time.sleep(0.1)
-            times = list(frames.times)
-            return (
-                f"{rate:>8,}  {frames.per_second:>7.1f}  {percentile(times, 0.5):>7.1f}  "
-                f"{percentile(times, 0.95):>7.1f}  {frames.longest:>7.1f}  "
-                f"{arrived / seconds:>10,.0f}  {count - found['events'] + found['lost']:>6,}"
-            )
+            lost = count - found["events"] + found["lost"]
+            return Flow(rate, frames.times, frames.per_second, arrived / seconds, lost)
 
 
-def print_run(opened: Any, rate: int, seconds: float) -> str:
+def print_run(opened: Any, rate: int, seconds: float) -> Flow:
     """The same events, one print each."""
     with RateServer() as server:
         count = int(rate * seconds)
@@ -164,16 +189,11 @@ def print_run(opened: Any, rate: int, seconds: float) -> str:
             frames = notebook.frames(seconds)
             notebook.wait_idle(120)
             lines = notebook.output(1).all_inner_texts()
-            arrived = sum(text.count("\n") for text in lines)
-            times = list(frames.times)
-            return (
-                f"{rate:>8,}  {frames.per_second:>7.1f}  {percentile(times, 0.5):>7.1f}  "
-                f"{percentile(times, 0.95):>7.1f}  {frames.longest:>7.1f}  {'':>10}  "
-                f"{max(0, count - arrived):>6,}"
-            )
+            lost = max(0, count - sum(text.count("\n") for text in lines))
+            return Flow(rate, frames.times, frames.per_second, None, lost)
 
 
-def perspective_run(opened: Any, rate: int, seconds: float) -> str:
+def perspective_run(opened: Any, rate: int, seconds: float) -> Flow:
     """The same events into the widget of Perspective; *lost* is what its table lacks."""
     with RateServer() as server:
         count = int(rate * seconds)
@@ -188,15 +208,25 @@ def perspective_run(opened: Any, rate: int, seconds: float) -> str:
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.2)
-            times = list(frames.times)
-            return (
-                f"{rate:>8,}  {frames.per_second:>7.1f}  {percentile(times, 0.5):>7.1f}  "
-                f"{percentile(times, 0.95):>7.1f}  {frames.longest:>7.1f}  "
-                f"{arrived / seconds:>10,.0f}  {count - size:>6,}"
-            )
+            return Flow(rate, frames.times, frames.per_second, arrived / seconds, count - size)
 
 
-def latency_run(opened: Any, rate: int, seconds: float) -> str:
+def install_perspective() -> bool:
+    """Put perspective-python where the kernels of this run find it, and nobody else does.
+
+    It needs nothing that is not here; its widget is built on anywidget too.
+    """
+    if not (INSTALLED / "perspective").exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        done = subprocess.run([*pip, "--target", str(INSTALLED), "perspective-python"], check=False)
+        if done.returncode != 0:
+            return False
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(INSTALLED), *([before] if before else [])])
+    return True
+
+
+def latency_run(opened: Any, rate: int, seconds: float) -> list[float]:
     """From the making of an event to the frame that shows it."""
     from axon_notebook.models import AxonEvent
 
@@ -211,10 +241,7 @@ def latency_run(opened: Any, rate: int, seconds: float) -> str:
             Viewer(notebook).is_live()
             server.run(rate, int(rate * (seconds + 2)))
             ages = notebook.page.evaluate(LATENCY, 1000 * seconds)
-            return (
-                f"{len(ages)} events at {rate}/s: p50 {percentile(ages, 0.5):.0f} ms, "
-                f"p95 {percentile(ages, 0.95):.0f} ms, p99 {percentile(ages, 0.99):.0f} ms"
-            )
+            return list(ages)
 
 
 def million_run(opened: Any, count: int) -> None:
@@ -308,23 +335,47 @@ def main() -> None:
     options = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"load average {load:.1f} on {os.cpu_count()} cores; times in ms\n")
+    peers: dict[str, tuple[Callable[..., Flow], list[int]]] = {
+        "one print per event": (print_run, [r for r in options.rates if r <= MOST_PRINTS]),
+    }
+    if not options.million and install_perspective():
+        peers["Perspective's widget"] = (perspective_run, list(options.rates))
     with notebooks() as opened:
         if options.million:
             million_run(opened, options.count)
             return
         head = "events/s  frames/s      p50      p95  longest   arrived/s    lost"
-        print(f"the viewer, {options.seconds:g} s each\n{head}")
-        for rate in options.rates:
-            print(rate_run(opened, rate, options.seconds), flush=True)
-        print(f"\none print per event\n{head}")
-        print(print_run(opened, min(options.rates), options.seconds), flush=True)
-        if find_spec("perspective") is None:
-            print("\nPerspective's widget is not installed: pip install perspective-python")
-        else:
-            print(f"\nPerspective's widget\n{head}")
-            for rate in options.rates[:4]:
-                print(perspective_run(opened, rate, options.seconds), flush=True)
-        print(f"\nevent to pixel: {latency_run(opened, 100, options.seconds)}")
+        flows: dict[str, list[Flow]] = {}
+        for name, (measure, rates) in {"the viewer": (rate_run, options.rates), **peers}.items():
+            print(f"\n{name}, {options.seconds:g} s each\n{head}")
+            flows[name] = []
+            for rate in rates:
+                flows[name].append(measure(opened, rate, options.seconds))
+                print(flows[name][-1], flush=True)
+        report_flows(flows)
+        report_latency(latency_run(opened, 100, options.seconds))
+
+
+def report_flows(flows: dict[str, list[Flow]]) -> None:
+    """Hand over the frames and the losses of each rate, peers beside ours."""
+    ours = flows.pop("the viewer")
+    for flow in ours:
+        others = {name: f for name, found in flows.items() for f in found if f.rate == flow.rate}
+        smooth = {name: other.p95 for name, other in others.items()}
+        report(f"p95 frame at {flow.rate:,} events/s", "ms", flow.p95, smooth, goal=SMOOTH)
+        lost = {name: float(other.lost) for name, other in others.items()}
+        report(f"lost at {flow.rate:,} events/s", "", flow.lost, lost, goal=0)
+
+
+def report_latency(ages: list[float]) -> None:
+    """Print and hand over the milliseconds from an event to its pixel."""
+    shares = {0.5: 60, 0.95: None, 0.99: 120}
+    found = {share: percentile(ages, share) for share in shares}
+    text = ", ".join(f"p{100 * share:.0f} {value:.0f} ms" for share, value in found.items())
+    print(f"\nevent to pixel at 100 events/s, {len(ages)} events: {text}")
+    for share, goal in shares.items():
+        name = f"event to pixel at 100 events/s, p{100 * share:.0f}"
+        report(name, "ms", found[share], goal=goal)
 
 
 if __name__ == "__main__":
