@@ -2,12 +2,13 @@
 // takes in the new events and draws the turns that changed.
 
 import { copyText, h, on, setAttribute, setText, shadow } from "../dom.ts";
+import { type FollowInput, type FollowState, follow, NEAR_PX } from "../follow.ts";
 import { count, plural } from "../format.ts";
 import frame from "../frame.css";
+import { Hand } from "../hand.ts";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
 import tree from "../tree.css";
-import { type FollowInput, type FollowState, follow } from "../viewer/follow.ts";
 import { HeightHandle, USUAL_HEIGHT } from "../viewer/height.ts";
 import type { Status } from "../viewer/status.ts";
 import { visibleLine } from "../visible.ts";
@@ -28,8 +29,6 @@ const SAID_MS = 2000;
 /** More parts than this are shown when asked for. */
 const MOST_PARTS = 60;
 const MOST_HINTS = 8;
-/** A scroll this soon after a wheel, a touch or a key is the user's. */
-const BY_USER_MS = 400;
 
 type PartView = TurnView | ItemView;
 
@@ -57,11 +56,11 @@ export class View implements Around {
   readonly #composer: Composer;
   readonly #announcer = new Announcer();
   readonly #handle: HeightHandle;
+  readonly #hand: Hand;
   readonly #views = new Map<Part, PartView>();
   #conversation: object | null = null;
   #most = MOST_PARTS;
   #state: FollowState = "following";
-  #touchedAt = Number.NEGATIVE_INFINITY;
   #seen = 0;
   #frame = 0;
   #slowAt = 0;
@@ -78,6 +77,7 @@ export class View implements Around {
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.#composer = new Composer(talk, this, signal);
+    this.#hand = new Hand(this.#log, (input) => this.#feed(input), signal);
     this.#handle = new HeightHandle(root, (height) => this.#keepHeight(height), signal);
     this.#handle.element.setAttribute("aria-label", "Height of the chat");
     this.#follow.append(
@@ -230,22 +230,18 @@ export class View implements Around {
 
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#log;
-    this.#feed({
-      type: "scrolled",
-      distance: scrollHeight - scrollTop - clientHeight,
-      height: clientHeight,
-      byUser: performance.now() - this.#touchedAt < BY_USER_MS,
-    });
+    const distance = scrollHeight - scrollTop - clientHeight;
+    this.#feed({ type: "scrolled", distance, height: clientHeight, byUser: this.#hand.isOn });
+    // What the browser moved goes back to the end.
+    if (this.#state === "following" && distance > NEAR_PX) this.#invalidate();
   }
 
   #key(event: KeyboardEvent): void {
     if (event.target !== this.#log) return;
-    this.#touchedAt = performance.now();
     if (event.key === "End") {
       event.preventDefault();
       this.#feed({ type: "end" });
-    } else if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.#feed({ type: "up" });
-    else if (event.key === "/") {
+    } else if (event.key === "/") {
       event.preventDefault();
       this.#composer.box.focus();
     }
@@ -272,24 +268,8 @@ export class View implements Around {
 
   #listen(): void {
     const { signal, talk, model } = this;
-    const touched = () => {
-      this.#touchedAt = performance.now();
-    };
     talk.events.watch(() => this.#invalidate(), signal);
     on(this.#log, "scroll", () => this.#scrolled(), signal, { passive: true });
-    on(
-      this.#log,
-      "wheel",
-      (event) => {
-        touched();
-        if (event.deltaY < 0) this.#feed({ type: "up" });
-      },
-      signal,
-      { passive: true },
-    );
-    on(this.#log, "touchmove", touched, signal, { passive: true });
-    // On the log itself, and not on what is in it, is on its scroll bar.
-    on(this.#log, "pointerdown", ({ target }) => target === this.#log && touched(), signal);
     on(this.#log, "keydown", (event) => this.#key(event), signal);
     on(this.#pill, "click", () => this.#feed({ type: "end" }), signal);
     on(

@@ -4,8 +4,9 @@
 // the visible columns of the visible rows are in the DOM, whatever the line's length.
 
 import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
+import { type FollowInput, type FollowState, follow } from "../follow.ts";
 import { clock, count } from "../format.ts";
-import { type FollowInput, type FollowState, follow } from "../viewer/follow.ts";
+import { Hand } from "../hand.ts";
 import { ScrollMap } from "../viewer/scroll.ts";
 import type { Bits } from "./arena.ts";
 import { LineElement } from "./line.ts";
@@ -40,6 +41,7 @@ export class Pane {
   width = 0;
   /** Of the visible part, px. */
   height = 0;
+  readonly #hand: Hand;
   #set = -1;
   #complete = false;
   #seen = 0;
@@ -63,6 +65,7 @@ export class Pane {
     const frame = h("div", { class: "pane-frame" }, this.element, this.#empty, this.#ticks);
     frame.append(this.#pill);
     this.box.append(frame);
+    this.#hand = new Hand(this.element, (input) => this.feed(input), view.signal);
     this.pointer = new PanePointer(this, view);
     this.rows = this.#newRows();
     this.scroll.rowHeight = view.lineHeight;
@@ -389,29 +392,29 @@ export class Pane {
     this.#set = this.element.scrollTop;
   }
 
-  #moved(): void {
+  #moved(byUser = true): void {
     const { scroll } = this;
     const distance = scroll.bottom - scroll.top;
-    this.feed({ type: "scrolled", distance, height: this.height, byUser: true });
+    this.feed({ type: "scrolled", distance, height: this.height, byUser });
   }
 
   #scrolled(): void {
     const { element, scroll } = this;
     if (element.clientHeight === 0) return;
     this.view.invalidate();
-    // Another height, of a scroll bar that came or went: the browser moved, not the user.
-    if (element.clientHeight !== this.height) return;
     if (Math.abs(element.scrollTop - this.#set) < 1) return;
+    const byUser = this.#hand.isOn;
+    // The next frame goes back to the end.
+    if (this.following && !byUser) return;
     this.#set = element.scrollTop;
     const before = scroll.top;
     scroll.fromPhysical(element.scrollTop);
     // Content that grew under a resting scroll bar is no movement of the user.
-    if (scroll.top !== before) this.#moved();
+    if (scroll.top !== before) this.#moved(byUser);
   }
 
   #wheel(event: WheelEvent): void {
     if (event.ctrlKey || event.deltaY === 0 || event.shiftKey) return;
-    if (event.deltaY < 0) this.feed({ type: "up" });
     if (!this.scroll.mapped) return;
     event.preventDefault();
     const unit =
@@ -426,17 +429,5 @@ export class Pane {
     const { signal } = this.view;
     on(element, "scroll", () => this.#scrolled(), signal);
     on(element, "wheel", (event) => this.#wheel(event), signal, { passive: false });
-    let touchY = 0;
-    const touch = (event: TouchEvent) => event.touches[0]?.clientY ?? 0;
-    const passive = { passive: true };
-    const begin = (event: TouchEvent) => {
-      touchY = touch(event);
-    };
-    const move = (event: TouchEvent) => {
-      if (touch(event) > touchY) this.feed({ type: "up" });
-      touchY = touch(event);
-    };
-    on(element, "touchstart", begin, signal, passive);
-    on(element, "touchmove", move, signal, passive);
   }
 }

@@ -1,10 +1,11 @@
 // The list: a pool of rows under a scroll bar, a few dozen elements for a million events.
 //
 // The viewport scrolls natively; the layer with the rows stays in place (sticky) and each row is
-// moved to where it belongs. Who moves the scroll position is told apart: what the user does
+// moved to where it belongs. Who moves the scroll position is told apart: what the user's hand does
 // goes through the follow machine, what this file does is recognised by its value and ignored.
 
 import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
+import { Hand } from "../hand.ts";
 import { type Summary, summarize } from "../summary.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
 import { Divider, type Row } from "./rows.ts";
@@ -37,7 +38,8 @@ export class List {
     title: "absolute, since the row before, since the start (t)",
   });
   readonly #pool: RowElement[] = [];
-  /** Scroll positions set by this file; a scroll event with another one is the user's. */
+  readonly #hand: Hand;
+  /** Where this file scrolled to: the event about it says nothing new. */
   #set = -1;
   #height = 0;
   #sequenceWidth = "";
@@ -62,6 +64,7 @@ export class List {
       this.#spacer,
     );
     keepKeys(this.element);
+    this.#hand = new Hand(this.element, (input) => view.feedFollow(input), view.signal);
     this.#listen();
   }
 
@@ -284,27 +287,6 @@ export class List {
     const { signal } = view;
     on(element, "scroll", () => this.#scrolled(), signal);
     on(element, "wheel", (event) => this.#wheel(event), signal, { passive: false });
-    let touchY = 0;
-    on(
-      element,
-      "touchstart",
-      (event) => {
-        touchY = event.touches[0]?.clientY ?? 0;
-      },
-      signal,
-      { passive: true },
-    );
-    on(
-      element,
-      "touchmove",
-      (event) => {
-        const y = event.touches[0]?.clientY ?? 0;
-        if (y > touchY) view.feedFollow({ type: "up" });
-        touchY = y;
-      },
-      signal,
-      { passive: true },
-    );
   }
 
   #scrolled(): void {
@@ -312,27 +294,30 @@ export class List {
     const position = element.scrollTop;
     if (Math.abs(position - this.#set) < 1) return;
     if (element.clientHeight === 0) return;
+    view.invalidate();
+    const byUser = this.#hand.isOn;
+    // The next frame goes back to the end.
+    if (view.following && !byUser) return;
     this.#set = position;
     const before = scroll.top;
     scroll.fromPhysical(position);
-    const distance = scroll.bottom - scroll.top;
     // Content that grew under a resting scroll bar is no movement of the user.
-    if (scroll.top !== before)
-      view.feedFollow({ type: "scrolled", distance, height: this.#height, byUser: true });
-    view.invalidate();
+    if (scroll.top !== before) this.#moved(byUser);
+  }
+
+  #moved(byUser = true): void {
+    const distance = this.scroll.bottom - this.scroll.top;
+    this.view.feedFollow({ type: "scrolled", distance, height: this.#height, byUser });
   }
 
   #wheel(event: WheelEvent): void {
     if (event.ctrlKey || event.deltaY === 0) return;
-    if (event.deltaY < 0) this.view.feedFollow({ type: "up" });
     const { scroll } = this;
     if (!scroll.mapped) return;
     event.preventDefault();
     const unit = event.deltaMode === 1 ? WHEEL_LINE_PX : event.deltaMode === 2 ? scroll.view : 1;
     scroll.moveTo(scroll.top + event.deltaY * unit);
-    const distance = scroll.bottom - scroll.top;
-    if (event.deltaY > 0)
-      this.view.feedFollow({ type: "scrolled", distance, height: this.#height, byUser: true });
+    if (event.deltaY > 0) this.#moved();
     this.view.invalidate();
   }
 

@@ -5,6 +5,7 @@
 // size: hosts render into detached elements.
 
 import { h, on, setText, shadow } from "../dom.ts";
+import { type FollowInput, type FollowState, follow } from "../follow.ts";
 import frame from "../frame.css";
 import { deltaText } from "../summary.ts";
 import theme from "../theme.css";
@@ -13,7 +14,6 @@ import tree from "../tree.css";
 import { Chart } from "./chart.ts";
 import { Details } from "./details.ts";
 import { Facets } from "./facets.ts";
-import { type FollowInput, type FollowState, follow } from "./follow.ts";
 import { Header } from "./header.ts";
 import { HeightHandle, USUAL_HEIGHT } from "./height.ts";
 import { listenKeys } from "./keys.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { type FollowInput, type FollowState, follow } from "../../src/follow.ts";
 import { csvCell, csvLine, jsonLine } from "../../src/viewer/export.ts";
-import { type FollowInput, type FollowState, follow } from "../../src/viewer/follow.ts";
 import { Histogram, HUES } from "../../src/viewer/histogram.ts";
 import { MAX_PX, ScrollMap } from "../../src/viewer/scroll.ts";
 import { Selection } from "../../src/viewer/selection.ts";
