@@ -214,14 +214,15 @@ class _Table:
 
     Attributes:
         columns: Name and type; the type says where texts are base64.
-        rows: Lists in column order.
+        rows: Sequences in column order, as SQLite's binding made them where nothing had
+            to be encoded: copying 10,000 of them takes a sixth of the whole query.
         cut: Whether there were more rows than the limits allow.
     """
 
     def __init__(
         self, columns: Sequence[SqlColumn], rows: Iterable[Sequence[Any]], limits: Limits
     ) -> None:
-        self.rows: list[list[Any]] = []
+        self.rows: list[Sequence[Any]] = []
         self.cut = False
         self._blobs: set[int] = set()
         self._infinite: set[int] = set()
@@ -234,7 +235,7 @@ class _Table:
     def _take(self, rows: Iterator[Sequence[Any]], limits: Limits) -> None:
         """Take rows by the handful, weighed column by column: that is what C is quick at."""
         room, handful = limits.sql_result_bytes, FEW_ROWS
-        while taken := [list(row) for row in islice(rows, handful)]:
+        while taken := list(islice(rows, handful)):
             weight = self._weigh(taken)
             if weight > room or len(self.rows) + len(taken) > limits.sql_rows:
                 self._take_what_fits(taken, room, limits)
@@ -246,7 +247,7 @@ class _Table:
             left = limits.sql_rows - len(self.rows) + 1
             handful = max(1, min(2 * handful, MANY_ROWS, sure, left))
 
-    def _take_what_fits(self, rows: list[list[Any]], room: int, limits: Limits) -> None:
+    def _take_what_fits(self, rows: list[Sequence[Any]], room: int, limits: Limits) -> None:
         for row in rows:
             room -= self._weigh([row])
             if room < 0 and not self.rows:
@@ -258,30 +259,51 @@ class _Table:
                 return
             self.rows.append(row)
 
-    def _weigh(self, rows: list[list[Any]]) -> int:
+    def _weigh(self, rows: list[Sequence[Any]]) -> int:
         """Return about how many bytes the rows are; note the columns that need encoding."""
         weight = 8 * len(rows) * len(rows[0])
         for i, column in enumerate(zip(*rows, strict=True)):
-            kinds = set(map(type, column))
-            if bytes in kinds:
-                self._blobs.add(i)
-            if float in kinds and (math.inf in column or -math.inf in column):
-                self._infinite.add(i)
-            if kinds == {str}:
-                weight += sum(map(len, column))
-            elif str in kinds or bytes in kinds:
-                weight += sum(len(v) for v in column if isinstance(v, (str, bytes)))
+            found = _uniform_weight(column)
+            weight += self._mixed_weight(i, column) if found is None else found
         return weight
 
+    def _mixed_weight(self, i: int, column: Sequence[Any]) -> int:
+        kinds = set(map(type, column))
+        if bytes in kinds:
+            self._blobs.add(i)
+        if float in kinds and (math.inf in column or -math.inf in column):
+            self._infinite.add(i)
+        if str not in kinds and bytes not in kinds:
+            return 0
+        return sum(len(v) for v in column if isinstance(v, (str, bytes)))
+
     def _encode(self, blobs: set[int]) -> None:
+        if not blobs and not self._infinite:
+            return
+        rows = [list(row) for row in self.rows]
+        self.rows[:] = rows
         for i in blobs | self._infinite:
-            for row in self.rows:
+            for row in rows:
                 value = row[i]
                 if isinstance(value, float) and math.isinf(value):
                     row[i] = "Infinity" if value > 0 else "-Infinity"
                 elif i in blobs and isinstance(value, (str, bytes)):
                     raw = value.encode() if isinstance(value, str) else value
                     row[i] = base64.b64encode(raw).decode()
+
+
+def _uniform_weight(column: Sequence[Any]) -> int | None:
+    """Return the weight of a column of texts alone, or of finite numbers alone.
+
+    Joining and adding refuse everything else, and take a quarter of the time that
+    asking each value for its type does.
+    """
+    try:
+        if isinstance(column[0], str):
+            return len("".join(column))
+        return 0 if math.isfinite(sum(column)) else None
+    except TypeError:
+        return None
 
 
 def refusal_for(error: Exception, reason: str | None = None) -> Refused:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
+import msgspec
 
 from axon_notebook.local.store import Limits, Refused, Store
 from axon_notebook.models import AxonEvent, PublishResult, SqlBatchResult, SqlResult
@@ -47,14 +48,14 @@ class Home:
         return await self.store.publish(self.axon, payload=payload, **event)
 
     def query(self, sql: str, *params: Any) -> SqlResult:
-        return self.do(self.store.query(self.axon, sql, params))
+        return _as_sent(self.do(self.store.query(self.axon, sql, params)))
 
     def rows(self, sql: str, *params: Any) -> list[Any]:
         return self.query(sql, *params).rows
 
     def batch(self, *steps: str | tuple[str, Sequence[Any]]) -> SqlBatchResult:
         pairs = [(step, None) if isinstance(step, str) else step for step in steps]
-        return self.do(self.store.batch(self.axon, pairs))
+        return _as_sent(self.do(self.store.batch(self.axon, pairs)))
 
     def refusal(self, sql: str, *params: Any) -> Refused:
         """Return how *sql* is refused; fail if it is not."""
@@ -94,3 +95,8 @@ def content(file: Path) -> list[Any]:
         return [schema, *(connection.execute(f'SELECT * FROM "{t}"').fetchall() for t in tables)]
     finally:
         connection.close()
+
+
+def _as_sent(result: T) -> T:
+    """Return *result* as a client decodes it."""
+    return msgspec.json.decode(msgspec.json.encode(result), type=type(result))
