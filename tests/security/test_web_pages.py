@@ -34,6 +34,32 @@ class Site(LoopThread):
         await writer.drain()
 
 
+class Naive(LoopThread):
+    """A local server without checks: it answers whoever asks.
+
+    Attributes:
+        asked: The request lines so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.asked.append(head.split(" HTTP")[0])
+        kind = "text/event-stream" if "/sse" in head else "application/javascript"
+        body = b"data: secret\n\n" if "/sse" in head else b"'secret'"
+        headers = "".join(f"Access-Control-Allow-{what}: *\r\n" for what in ("Origin", "Methods"))
+        headers += "Access-Control-Allow-Headers: authorization, content-type\r\n"
+        writer.write(
+            f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n{headers}"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        await writer.drain()
+
+
 @pytest.fixture(params=["http://evil.example", "http://localhost"], ids=["site", "other port"])
 def page(request: pytest.FixtureRequest, chromium_path: Path) -> Iterator[Page]:
     """The page, open in Chromium, at an origin that is not the service's."""
@@ -119,6 +145,25 @@ def attempt(page: Page, code: str, known: dict[str, Any]) -> str:
             [code, known],
         )
     )
+
+
+def test_the_attempts_succeed_where_nothing_is_checked(page: Page) -> None:
+    """Otherwise the refusals below could be the browser's, or a typing error's."""
+    with Naive() as server:
+        known = {"base": server.base_url, "id": "axn_1", "token": "t", "event": '{"a":"b"}'}
+        known["publish"] = f"{server.base_url}/v1/axons/axn_1/publish"
+        read = {name: attempt(page, code, known) for name, code in ATTEMPTS.items()}
+        for _ in range(200):  # a beacon goes when the browser has the time
+            if server.asked.count("POST /v1/axons/axn_1/publish") == 4:
+                break
+            page.wait_for_timeout(50)
+
+    reached = {name for name, text in read.items() if text}
+    assert reached >= {"fetch", "fetch with the token", "json post", "delete", "xhr", "script"}
+    assert "event source" in reached
+    # These say nothing to the page; the server hears them all the same.
+    assert server.asked.count("POST /v1/axons/axn_1/publish") == 4
+    assert "POST /stop" in server.asked
 
 
 def test_t9_no_request_of_another_origin_reads_or_changes_anything(page: Page, wire: Any) -> None:
