@@ -37,7 +37,10 @@ ANSWER_BYTES: Final = BATCH_BYTES_BEHIND  # of answers per tick, so that new eve
 
 #: Between two messages of all feeds together: the server takes 1,030 a second and then loses some.
 SHARED_MS: Final = 10.0
-SENDING_SECONDS: Final = 2.0  # a feed that sent within this time counts
+#: Beyond so many feeds the pages draw few of them, and all together send less.
+MANY_FEEDS: Final = 20
+MOST_TICK_SECONDS: Final = 4.0
+SENDING_SECONDS: Final = 5.0  # a feed that sent within this time counts
 
 #: When each feed of this kernel last sent.
 _sending: dict[int, float] = {}
@@ -136,6 +139,7 @@ class Feed:
         self._sizes_from = 0
         self._acked_at = time.monotonic()
         self._closing: str | None = None
+        self._crowd = 1.0  # how much more patient many feeds are; of the pump thread
         # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -248,7 +252,7 @@ class Feed:
             more = self._answer(answers)
             if stat_due or started >= next_beat or closing:
                 self._beat()
-                next_beat = started + HEARTBEAT_MS / 1000
+                next_beat = started + HEARTBEAT_MS / 1000 * min(2.0, self._crowd)
             if closing:
                 self._out({"kind": "bye", "reason": closing}, b"")
                 return
@@ -266,7 +270,9 @@ class Feed:
 
     def _pause(self, started: float) -> float:
         unacked = self._unacked(time.monotonic())
-        tick = PATIENCE_SECONDS if unacked > NORMAL_BYTES else self._tick()
+        tick = self._tick()
+        if unacked > NORMAL_BYTES:
+            tick = max(tick, PATIENCE_SECONDS)
         return max(0.0, started + tick - time.monotonic())
 
     def _tick(self) -> float:
@@ -276,7 +282,9 @@ class Feed:
             _sending[id(self)] = now
             for feed in [feed for feed, at in _sending.items() if now - at > SENDING_SECONDS]:
                 del _sending[feed]
-            return max(TICK_MS, SHARED_MS * len(_sending)) / 1000
+            feeds = len(_sending)
+        self._crowd = max(1.0, feeds / MANY_FEEDS)
+        return min(MOST_TICK_SECONDS, max(TICK_MS, SHARED_MS * feeds * self._crowd) / 1000)
 
     def _push(self, *, flush: bool) -> None:
         """Send the next numbered message, if the pages keep up."""

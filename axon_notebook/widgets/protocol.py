@@ -22,6 +22,8 @@ from __future__ import annotations
 from typing import Final, Literal, NotRequired, TypeAlias, TypedDict
 
 __all__ = [
+    "ACK_BYTES",
+    "ACK_LATE_MS",
     "ACK_MS",
     "BATCH_BYTES",
     "BATCH_BYTES_BEHIND",
@@ -67,12 +69,15 @@ BATCH_EVENTS: Final = 1000
 #: A message is cut at this many bytes; the pump may grow it to BATCH_BYTES_BEHIND when behind.
 BATCH_BYTES: Final = 262144
 BATCH_BYTES_BEHIND: Final = 1048576
-#: A ``stat`` goes out at least this often.
+#: A ``stat`` goes out at least this often; half as often where many feeds share a kernel.
 HEARTBEAT_MS: Final = 5000
 #: After this time without a message the page says that the kernel is silent.
 SILENT_MS: Final = 15000
-#: The page acknowledges at most once in this time.
+#: The page acknowledges at most once in this time,
 ACK_MS: Final = 500
+#: once ACK_BYTES have come, and fewer bytes after ACK_LATE_MS: each answer costs the kernel more.
+ACK_BYTES: Final = 65536
+ACK_LATE_MS: Final = 4000
 #: Events in a ``snap`` with reason "head".
 HEAD_EVENTS: Final = 50
 
@@ -269,7 +274,7 @@ class HelloMessage(TypedDict):
 
 
 class AckMessage(TypedDict):
-    """I have every batch up to this one; at most every ACK_MS, and after each heartbeat."""
+    """I have every batch up to this one; see ``ACK_MS``."""
 
     kind: Literal["ack"]
     page: str

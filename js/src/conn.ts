@@ -5,6 +5,8 @@
 
 import type { AnyModel } from "@anywidget/types";
 import {
+  ACK_BYTES,
+  ACK_LATE_MS,
   ACK_MS,
   type CommandMessage,
   type KernelMessage,
@@ -72,6 +74,7 @@ export class Conn {
   #lastHeard: number;
   #silent = false;
   #ackedAt = Number.NEGATIVE_INFINITY;
+  #ackedBytes = 0;
   #ackDue = false;
   #helloAt = Number.NEGATIVE_INFINITY;
   #helloWait = HELLO_MS;
@@ -101,7 +104,7 @@ export class Conn {
       this.#helloWait = Math.min(this.#helloWait * 2, NEED_LIMIT_MS);
       this.hello();
     }
-    if (this.#ackDue) this.#ack(now);
+    this.#acknowledge(now);
     this.#need(now);
     this.#setSilent(!this.closed && now - this.#lastHeard > SILENT_MS);
   }
@@ -162,7 +165,7 @@ export class Conn {
     this.receiver.take(message, bytes);
     this.closed = message.kind === "bye";
     this.#ackDue = true;
-    if (now - this.#ackedAt >= ACK_MS) this.#ack(now);
+    this.#acknowledge(now);
     this.#need(now);
   }
 
@@ -172,7 +175,7 @@ export class Conn {
     this.epoch = message.epoch;
     const numbered = message.kind === "ev" || message.kind === "log";
     this.batch = numbered ? message.batch - 1 : message.batch;
-    this.bytes = 0;
+    this.bytes = this.#ackedBytes = 0;
     this.#needWait = NEED_MS;
     this.receiver.epoch(message.epoch, previous);
   }
@@ -185,8 +188,11 @@ export class Conn {
     this.batch = Math.max(this.batch, message.batch);
   }
 
-  #ack(now: number): void {
+  #acknowledge(now: number): void {
+    const wait = this.bytes - this.#ackedBytes < ACK_BYTES ? ACK_LATE_MS : ACK_MS;
+    if (!this.#ackDue || now - this.#ackedAt < wait) return;
     this.#ackedAt = now;
+    this.#ackedBytes = this.bytes;
     this.#ackDue = false;
     this.channel.send({
       kind: "ack",

@@ -22,12 +22,15 @@ export const BATCH_EVENTS = 1000;
 /** A message is cut at this many bytes; the pump may grow it to BATCH_BYTES_BEHIND when behind. */
 export const BATCH_BYTES = 262144;
 export const BATCH_BYTES_BEHIND = 1048576;
-/** A `stat` goes out at least this often. */
+/** A `stat` goes out at least this often; half as often where many feeds share a kernel. */
 export const HEARTBEAT_MS = 5000;
 /** After this time without a message the page says that the kernel is silent. */
 export const SILENT_MS = 15000;
-/** The page acknowledges at most once in this time. */
+/** The page acknowledges at most once in this time, */
 export const ACK_MS = 500;
+/** once ACK_BYTES have come, and fewer bytes after ACK_LATE_MS: each answer costs the kernel more. */
+export const ACK_BYTES = 65536;
+export const ACK_LATE_MS = 4000;
 /** Events in a `snap` with reason "head". */
 export const HEAD_EVENTS = 50;
 
@@ -215,7 +218,7 @@ export interface HelloMessage {
   tz_offset_min: number;
 }
 
-/** "I have every batch up to this one"; at most every ACK_MS, and after each heartbeat. */
+/** "I have every batch up to this one"; see ACK_MS. */
 export interface AckMessage {
   kind: "ack";
   page: string;

@@ -101,15 +101,32 @@ describe("connection", () => {
   });
 
   test("acknowledgements count batches and bytes, and are no more than two a second", () => {
+    const text = `[${" ".repeat(16_382)}]`;
     for (let batch = 1; batch <= 40; batch++) {
+      ev(batch, text);
+      pass(50);
+    }
+    pass(4000);
+    const acks = wire.of("ack");
+
+    expect(acks.length).toBeGreaterThanOrEqual(4);
+    expect(acks.length).toBeLessThanOrEqual(6);
+    expect(acks.at(-1)).toMatchObject({ epoch: "e1", batch: 40, bytes: 40 * 16_384 });
+  });
+
+  test("a stream of few bytes is acknowledged now and then, the first of them at once", () => {
+    ev(1, "[1]");
+    const first = wire.of("ack").length;
+    for (let batch = 2; batch <= 200; batch++) {
       ev(batch, "[1]");
       pass(50);
     }
-    pass(1000);
+    pass(4000);
     const acks = wire.of("ack");
 
-    expect(acks.length).toBeLessThanOrEqual(6);
-    expect(acks.at(-1)).toMatchObject({ epoch: "e1", batch: 40, bytes: 120 });
+    expect(first).toBe(1);
+    expect(acks.length).toBeLessThanOrEqual(5);
+    expect(acks.at(-1)).toMatchObject({ epoch: "e1", batch: 200, bytes: 600 });
   });
 
   test("batches that never came are counted, the last message of the kernel included", () => {
