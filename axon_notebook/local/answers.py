@@ -18,6 +18,7 @@ __all__ = [
     "Refusal",
     "Scope",
     "Send",
+    "WHOLE",
     "error_body",
     "refusal_of",
     "send_json",
@@ -35,6 +36,9 @@ BASE_HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+
+#: In the first message of an answer whose body follows at once; see :mod:`.protocol`.
+WHOLE: Final = "axon_notebook.whole"
 
 #: Seconds to keep reading a refused body, so that the sender sees the answer and no reset.
 LINGER: Final = 2.0
@@ -80,7 +84,7 @@ def error_body(status: int, message: str) -> bytes:
 
 async def send_json(send: Send, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
     """Send *body*, which is JSON already, as a complete answer."""
-    await send(_start(status, body, headers))
+    await send(_start(status, body, headers) | {WHOLE: True})
     await send({"type": "http.response.body", "body": body})
 
 

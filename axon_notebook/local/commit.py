@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from hashlib import blake2b
+from itertools import chain
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -21,8 +23,12 @@ LAST_SEQUENCE: Final = 2**63 - 1
 _HEAD: Final = "SELECT seq FROM main.sqlite_sequence WHERE name = 'rl_axon_events'"
 _INSERT: Final = (
     "INSERT INTO main.rl_axon_events"
-    " (sequence, timestamp_ms, origin, source, event_type, payload) VALUES (?, ?, ?, ?, ?, ?)"
+    " (sequence, timestamp_ms, origin, source, event_type, payload) VALUES "
 )
+#: Rows of one statement.  Each step of a statement gives Python's lock away and has to win it
+#: back from the loop; row by row that took longer than the commit itself.  Only powers of two,
+#: so that all of these statements stay compiled.
+MOST_ROWS: Final = 128
 _REMEMBER: Final = "INSERT OR IGNORE INTO main.rl_requests (sequence, request_id) VALUES (?, ?)"
 _RECALL: Final = """
 SELECT sequence, timestamp_ms FROM main.rl_requests LEFT JOIN main.rl_axon_events USING (sequence)
@@ -87,7 +93,7 @@ class Commit:
     ) -> None:
         try:
             if error is None:
-                self._connection.executemany(_INSERT, self.rows)
+                self._insert()
                 self._connection.execute("COMMIT")
         finally:
             # After a full disk SQLite may have rolled back on its own.
@@ -111,6 +117,14 @@ class Commit:
         for sequence, (source, event_type, origin, payload) in enumerate(drafts, first):
             self.rows.append((sequence, now, ORIGIN_NUMBERS[origin], source, event_type, payload))
         return [PublishResult(sequence, now) for sequence in range(first, self._next)]
+
+    def _insert(self) -> None:
+        start, left = 0, len(self.rows)
+        while left:
+            count = min(MOST_ROWS, 1 << (left.bit_length() - 1))
+            values = tuple(chain.from_iterable(self.rows[start : start + count]))
+            self._connection.execute(_insert_of(count), values)
+            start, left = start + count, left - count
 
     def _remembered(self, key: bytes) -> int | None:
         """Return the sequence *key* stands for; if it is new, let it stand for the next."""
@@ -140,3 +154,8 @@ class Commit:
         if [Draft(row[3], row[4], ORIGINS[row[2]], row[5]) for row in stored] != list(drafts):
             raise Refused(409, "x-request-id was used with another body.")
         return [PublishResult(row[0], row[1]) for row in stored]
+
+
+@cache
+def _insert_of(count: int) -> str:
+    return _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?)"] * count)

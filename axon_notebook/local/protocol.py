@@ -11,9 +11,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from .answers import BASE_HEADERS, error_body
+from .answers import BASE_HEADERS, WHOLE, Send, error_body
 from .streams import ABORT
 
 __all__ = ["ServiceProtocol"]
@@ -101,6 +105,8 @@ class ServiceProtocol(HttpToolsProtocol):
                 self._reject(400, "Malformed request.")
         self._phase = "body"
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.send = _in_one_write(self.cycle)  # type: ignore[method-assign,assignment]
 
     def on_message_complete(self) -> None:
         """The request is here."""
@@ -156,3 +162,47 @@ class ServiceProtocol(HttpToolsProtocol):
     def _too_late(self) -> None:
         if not self.transport.is_closing():
             self._refuse(408, "Request took too long to arrive.")
+
+
+def _in_one_write(cycle: RequestResponseCycle) -> Send:
+    """Return a ``send`` for *cycle* that writes head and body of a whole answer at once.
+
+    uvicorn writes them one after the other: two calls of the system here, and two
+    packets for the client, a sixth of the time that a short answer takes.
+    """
+    send, transport = cycle.send, cycle.transport
+
+    async def send_whole(message: Any) -> None:
+        if WHOLE in message:
+            cycle.transport = _Held(transport)  # type: ignore[assignment]
+        try:
+            await send(message)
+        finally:
+            if WHOLE not in message and isinstance(cycle.transport, _Held):
+                cycle.transport.release()
+                cycle.transport = transport
+
+    return send_whole
+
+
+class _Held:
+    """Stands for a transport between the head and the body of an answer."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Keep *data*."""
+        self._parts.append(data)
+
+    def release(self) -> None:
+        """Write what was kept."""
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():
+            self._transport.writelines(parts)
+
+    def close(self) -> None:
+        """Write what was kept, then close."""
+        self.release()
+        self._transport.close()
