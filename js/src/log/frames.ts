@@ -3,7 +3,7 @@
 /** Of fifty logs in a notebook three can be seen: those have the frames. */
 export class Frames {
   #frame = 0;
-  #seen = true;
+  #seen = false;
   #wanted = false;
 
   constructor(
@@ -12,7 +12,7 @@ export class Frames {
     private readonly signal: AbortSignal,
   ) {
     const sights = new IntersectionObserver((entries) => {
-      this.#look(entries.at(-1)?.isIntersecting ?? true);
+      this.#look(entries.at(-1)!.isIntersecting);
     });
     sights.observe(element);
     const end = () => {

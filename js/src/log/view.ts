@@ -66,6 +66,7 @@ export class View {
   readonly #handle: HeightHandle;
   readonly #frames: Frames;
   #slowAt = 0;
+  #resized = true;
   #generation: number;
 
   constructor(
@@ -154,6 +155,7 @@ export class View {
 
   #draw(now: number): void {
     const { session } = this;
+    if (this.#resized) this.#measure();
     const worked = session.work();
     if (this.#generation !== session.intake.generation) this.#replace();
     const searched = this.#search();
@@ -266,7 +268,7 @@ export class View {
 
   toggleFollow(): void {
     const type = this.following ? "hold" : "end";
-    for (const pane of this.panes) pane.feed({ type });
+    for (const pane of this.panes) pane.feedFollow({ type });
     this.invalidate();
   }
 
@@ -358,7 +360,13 @@ export class View {
     this.invalidate();
   }
 
-  readonly #sizes = new ResizeObserver(() => this.#measure());
+  /** Measuring lays out, so it waits until the view is seen. */
+  readonly #sizes = new ResizeObserver(() => this.#remeasure());
+
+  #remeasure(): void {
+    this.#resized = true;
+    this.invalidate();
+  }
 
   #listen(): void {
     const { model, session, signal } = this;
@@ -368,7 +376,7 @@ export class View {
     for (const name of ["wrap", "fold"] as const)
       observe(model, name, () => this.#rebuild(), signal);
     for (const name of ["times", "numbers"] as const)
-      observe(model, name, () => this.#measure(), signal);
+      observe(model, name, () => this.#remeasure(), signal);
     observe(model, "streams", () => this.#makePanes(), signal);
     observe(model, "follow", () => this.#takeFollow(), signal);
     observe(model, "title", () => this.#soon(), signal);
@@ -398,6 +406,7 @@ export class View {
   #measure(): void {
     const { width } = this.root.getBoundingClientRect();
     if (width === 0) return;
+    this.#resized = false;
     this.root.dataset.size = width < NARROW_PX ? "narrow" : width < WIDE_PX ? "medium" : "wide";
     this.charWidth = this.#ruler.getBoundingClientRect().width / 100 || this.charWidth;
     this.#dress();
