@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from .answers import Receive, Refusal, Scope, Send, send_json
 from .broadcast import Broadcast
 from .repeats import Repeats
 from .requests import (
+    BODY_LIMIT,
     INT64_MAX,
     Disconnected,
     Query,
@@ -35,6 +37,11 @@ __all__ = ["AxonRoutes"]
 T = TypeVar("T")
 
 PAYLOAD_LIMIT: Final = 4 * 1024 * 1024
+#: JSON writes a byte as six at most (``\u0000``), and the other fields need room too: the
+#: payload's limit decides, not the body's.
+PUBLISH_LIMIT: Final = 6 * PAYLOAD_LIMIT + 1024 * 1024
+#: Bodies of more than 6 MiB that are read at once.
+LARGE: Final = 2
 
 _encode = msgspec.json.Encoder().encode
 _METADATA_KEY = re.compile(r"^metadata\[([^\[\]]+)\](\[in\])?$")
@@ -83,6 +90,7 @@ class AxonRoutes:
         self._broadcast = broadcast
         self._streams = streams
         self._repeats = Repeats()
+        self._large = asyncio.Semaphore(LARGE)
         self.collection = {"GET": self.list, "POST": self.create}
         self.item = {
             "": {"GET": self.get, "POST": self.update, "DELETE": self.delete},
@@ -135,9 +143,7 @@ class AxonRoutes:
 
     async def publish(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Store an event and answer its sequence once it is on disk."""
-        params = await _read(scope, receive, PublishParams, decode_texts)
-        if len(params.payload) > PAYLOAD_LIMIT // 4:
-            _check_payload(params.payload)
+        params = await self._published(scope, receive)
         result = await self._store.publish(
             axon_id,
             source=params.source,
@@ -182,6 +188,16 @@ class AxonRoutes:
             scope, receive, send, lambda stream: self._broadcast.pump(stream, axon_id, after)
         )
 
+    async def _published(self, scope: Scope, receive: Receive) -> PublishParams:
+        """Read what is to be published; large bodies wait for each other unread."""
+        large = not _fits(scope)
+        async with self._large if large else nullcontext():
+            limit = PUBLISH_LIMIT if large else BODY_LIMIT
+            params = await _read(scope, receive, PublishParams, decode_texts, limit=limit)
+        if len(params.payload) > PAYLOAD_LIMIT // 4:
+            _check_payload(params.payload)
+        return params
+
     async def _cursor(self, axon_id: str, starting_after: str | None) -> int | None:
         """Return the sequence that ``starting_after`` names, alone or behind the axon's id."""
         if starting_after is None:
@@ -198,11 +214,19 @@ async def _read(
     receive: Receive,
     kind: type[T],
     decode: Callable[[bytes, type[T]], T] = decode_object,
+    *,
+    limit: int = BODY_LIMIT,
 ) -> T:
-    body = await read_body(scope, receive)
+    body = await read_body(scope, receive, limit=limit)
     if body:
         check_media_type(scope)
     return decode(body, kind)
+
+
+def _fits(scope: Scope) -> bool:
+    """Whether the body is declared to be of the ordinary size; a chunked one is not."""
+    declared = header(scope, b"content-length")
+    return declared is not None and int(declared) <= BODY_LIMIT
 
 
 def _request_id(scope: Scope) -> str | None:

@@ -61,29 +61,29 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """Return the whole body; refuse one over 6 MiB, by its declared length before reading it.
+async def read_body(scope: Scope, receive: Receive, *, limit: int = BODY_LIMIT) -> bytes:
+    """Return the whole body; refuse one over *limit*, by its declared length before reading it.
 
     Raises:
         Refusal: 413.
         Disconnected: The client left in the middle.
     """
     declared = header(scope, b"content-length")
-    if declared is not None and int(declared) > BODY_LIMIT:
-        raise _too_large()
+    if declared is not None and int(declared) > limit:
+        raise _too_large(limit)
     message = await receive()
     if not message.get("more_body", False) and message["type"] == "http.request":
         body = bytes(message["body"])
-        if len(body) > BODY_LIMIT:
-            raise _too_large()
+        if len(body) > limit:
+            raise _too_large(limit)
         return body
     gathered = bytearray()
     while True:
         if message["type"] == "http.disconnect":
             raise Disconnected
         gathered += message["body"]
-        if len(gathered) > BODY_LIMIT:
-            raise _too_large()
+        if len(gathered) > limit:
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(gathered)
         message = await receive()
@@ -95,8 +95,8 @@ async def client_left(receive: Receive) -> None:
         pass
 
 
-def _too_large() -> Refusal:
-    return Refusal(413, f"Request body is larger than {BODY_LIMIT} bytes.", close=True)
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"Request body is larger than {limit} bytes.", close=True)
 
 
 def check_media_type(scope: Scope) -> None:

@@ -24,7 +24,7 @@ ENDLESS_SQL = (
 
 def test_a_declared_body_over_the_limit_is_refused_before_it_is_read(wire: Any, axon: str) -> None:
     """Nobody should have to send 7 MiB to learn that."""
-    head = wire.head("POST", f"/v1/axons/{axon}/publish", length=6 * 1024 * 1024 + 1)
+    head = wire.head("POST", f"/v1/axons/{axon}/sql/query", length=6 * 1024 * 1024 + 1)
     with wire.connect() as sock:
         sock.sendall(head)
         answer = wire.read(sock)
@@ -35,7 +35,7 @@ def test_a_declared_body_over_the_limit_is_refused_before_it_is_read(wire: Any, 
 def test_a_sender_of_too_much_sees_why(wire: Any, axon: str) -> None:
     """A close while the body still arrives would be a reset instead of an answer."""
     body = b" " * (7 * 1024 * 1024)
-    answer = wire.ask("POST", f"/v1/axons/{axon}/publish", body=body)
+    answer = wire.ask("POST", f"/v1/axons/{axon}/sql/query", body=body)
 
     assert answer.status == 413
 
@@ -44,7 +44,7 @@ def test_a_chunked_body_is_refused_when_it_grows_past_the_limit(wire: Any, axon:
     """It declares no length; only counting helps."""
     head = wire.head(
         "POST",
-        f"/v1/axons/{axon}/publish",
+        f"/v1/axons/{axon}/sql/query",
         "Transfer-Encoding: chunked",
         "Content-Type: application/json",
     )
@@ -78,6 +78,27 @@ def test_the_largest_payload_is_taken_and_one_byte_more_is_not(wire: Any) -> Non
     assert wire.publish(axon_id, largest).status == 200
     answer = wire.publish(axon_id, largest + "x")
     assert (answer.status, answer.message) == (413, "payload is larger than 4194304 bytes.")
+
+
+@pytest.mark.parametrize("letter", ['"', "\x00", "\n"])
+def test_escapes_do_not_count_towards_the_limit_of_a_payload(wire: Any, letter: str) -> None:
+    """JSON writes a quote as two bytes and a NUL as six: the documented limit decides."""
+    axon_id = wire.create()
+    largest = letter * (4 * 1024 * 1024)
+
+    assert wire.publish(axon_id, largest).status == 200
+    answer = wire.publish(axon_id, largest + "x")
+    assert (answer.status, answer.message) == (413, "payload is larger than 4194304 bytes.")
+
+
+def test_a_publish_that_no_escaping_explains_is_refused_unread(wire: Any, axon: str) -> None:
+    """Six bytes for each of the payload's, and a mebibyte for the rest: more is not read."""
+    head = wire.head("POST", f"/v1/axons/{axon}/publish", length=25 * 1024 * 1024 + 1)
+    with wire.connect() as sock:
+        sock.sendall(head)
+        answer = wire.read(sock)
+
+    assert (answer.status, answer.message) == (413, "Request body is larger than 26214400 bytes.")
 
 
 @pytest.mark.parametrize(
