@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import axon_notebook
 from axon_notebook.errors import NotFound, ParameterError
 from axon_notebook.magics import axon_prompt, axon_publish, axonsql
 from axon_notebook.magics.axon import COMMANDS, Call, Command, help_text, register
+from axon_notebook.magics.options import Option
 
 Run = Callable[..., Any]
 DOCS = Path(__file__).parents[2] / "docs" / "magics.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_alone_it_is_a_card(run: Run) -> None:
@@ -149,6 +152,31 @@ def test_the_documentation_names_every_option() -> None:
 
     assert [o.long for o in options if f"`{o.long}" not in text and f"{o.long}`" not in text] == []
     assert [c for c in COMMANDS if f"`%axon {c}" not in text] == []
+
+
+def test_the_readme_names_every_option_beside_its_magic() -> None:
+    """A reader looks in the table of the magic, not anywhere on the page."""
+    tables = README.read_text("utf-8").partition("### Every magic, every option")[2].split("\n| `%")
+    places: list[tuple[str, Sequence[Option]]] = [
+        (next(t for t in tables if t.startswith(f"%{name}`")), options)
+        for name, options in (
+            ("axonsql", axonsql.OPTIONS),
+            ("axon_publish", axon_publish.OPTIONS),
+            ("axon_prompt", axon_prompt.OPTIONS),
+        )
+    ]
+    rows = next(t for t in tables if t.startswith("axon`")).splitlines()
+    for command in COMMANDS.values():
+        row = next(r for r in rows if re.match(rf"\|.*`{command.name}\b.*?\|", r))
+        places.append((row, command.options))
+    missing = [
+        (option.long, place[:40])
+        for place, options in places
+        for option in options
+        if not re.search(rf"`(-\w/)?{option.long}[` ]", place)
+    ]
+
+    assert missing == []
 
 
 def test_question_marks_show_the_examples_first(shell: InteractiveShell) -> None:
