@@ -50,6 +50,10 @@ class LiveWidget(anywidget.AnyWidget):
         self.on_msg(self._take)
         if self.comm is not None:  # marimo closes it when the cell goes
             self.comm.on_close(lambda message: self.close())
+            # The comm would tell IPython of each message as of a cell that ran, and matplotlib
+            # draws what is unfinished after each cell: half a plot, for the page answers from a
+            # thread of its own and at any time.
+            self.comm.handle_msg = self._handle_msg
         _alive.add(self)
         if not keep:
             _replace_previous(self)

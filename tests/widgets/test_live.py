@@ -1,0 +1,28 @@
+"""What every live widget does, whatever it shows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from axon_notebook.widgets.live import LiveWidget
+
+from .comms import Comms
+
+
+def test_a_message_of_the_page_is_no_cell_that_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each cell the inline backend draws unfinished plots, here it would draw half of one."""
+    told: list[str] = []
+    taken: list[Any] = []
+    shell = SimpleNamespace(events=SimpleNamespace(trigger=told.append))
+    Comms(monkeypatch)
+    widget = LiveWidget(keep=True)
+    widget.on_msg(lambda widget, content, buffers: taken.append(content))
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+
+    data = {"method": "custom", "content": {"kind": "hello"}}
+    widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
+
+    assert (taken, told) == ([{"kind": "hello"}], [])
