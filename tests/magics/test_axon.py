@@ -144,7 +144,7 @@ def test_help_begins_with_examples_and_names_every_option(run: Run) -> None:
         assert all(option.written in text for option in options)
 
 
-def test_the_documentation_names_every_option() -> None:
+def test_the_documentation_names_every_option(run: Run) -> None:
     """It is written by hand, so it is checked."""
     text = DOCS.read_text("utf-8")
     options = [*axonsql.OPTIONS, *axon_publish.OPTIONS, *axon_prompt.OPTIONS]
@@ -154,7 +154,7 @@ def test_the_documentation_names_every_option() -> None:
     assert [c for c in COMMANDS if f"`%axon {c}" not in text] == []
 
 
-def test_the_readme_names_every_option_beside_its_magic() -> None:
+def test_the_readme_names_every_option_beside_its_magic(run: Run) -> None:
     """A reader looks in the table of the magic, not anywhere on the page."""
     tables = README.read_text("utf-8").partition("### Every magic, every option")[2].split("\n| `%")
     places: list[tuple[str, Sequence[Option]]] = [
@@ -169,6 +169,7 @@ def test_the_readme_names_every_option_beside_its_magic() -> None:
     for command in COMMANDS.values():
         row = next(r for r in rows if re.match(rf"\|.*`{command.name}\b.*?\|", r))
         places.append((row, command.options))
+    assert {"watch", "run", "logs"} <= set(COMMANDS)
     missing = [
         (option.long, place[:40])
         for place, options in places
