@@ -19,6 +19,7 @@ from .models import (
     SqlResult,
     origin_name,
 )
+from .visible import visible
 from .wire.stream import EventStream
 from .wire.subscription import Subscription
 
@@ -55,7 +56,7 @@ class Axon:
         self.name = info.name
 
     def __repr__(self) -> str:
-        return f"<Axon {self.name or 'unnamed'} ({self.id})>"
+        return f"<Axon {visible(self.name or 'unnamed')} ({self.id})>"
 
     # -- writing
 

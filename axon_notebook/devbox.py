@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .errors import ExecutionError, ServerError
 from .execution import Execution
 from .models import DevboxInfo
+from .visible import visible
 
 if TYPE_CHECKING:
     from .wire.api import ApiClient
@@ -42,7 +43,7 @@ class Devbox:
 
     def __repr__(self) -> str:
         local = ", on this machine: no sandbox" if self._isolation else ""
-        return f"<Devbox {self.name or 'unnamed'} ({self.id}{local})>"
+        return f"<Devbox {visible(self.name or 'unnamed')} ({self.id}{local})>"
 
     def run(self, command: str, *, stdin: str | bool | None = None) -> Execution:
         """Start *command* in the shell; return at once.

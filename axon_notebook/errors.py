@@ -39,6 +39,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from .visible import visible
+
 __all__ = [
     "AgentError",
     "ApiError",
@@ -91,9 +93,12 @@ class AxonError(Exception):
         Asked a second time, as ``%tb`` does, or with ``shown`` set: everything.
         """
         if self.shown:
-            return "".join(traceback.format_exception(self)).splitlines()
-        self.shown = True
-        return [f"{type(self).__name__}: {self}", *self.detail]
+            lines = "".join(traceback.format_exception(self)).splitlines()
+        else:
+            self.shown = True
+            lines = [f"{type(self).__name__}: {self}", *self.detail]
+        # Servers and statements are quoted in them; a terminal would obey what it is told.
+        return [visible(line, keep="\n\t") for line in lines]
 
 
 class ConfigError(AxonError):

@@ -127,6 +127,8 @@ class AxonDatabase:
     def _open_publisher(self) -> apsw.Connection:
         connection = self._open(writable=True)
         connection.pragma("max_page_count", self._limits.database_bytes // PAGE_BYTES)
+        # Users cannot make a trigger on the history; one in a file from elsewhere does not fire.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
         return connection
 
     def _open(self, *, writable: bool) -> apsw.Connection:

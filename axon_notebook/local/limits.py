@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["Limits", "NotFoundInStore", "Refused", "stopping", "storage_busy", "storage_full"]
+__all__ = [
+    "Limits",
+    "NotFoundInStore",
+    "Refused",
+    "stopping",
+    "storage_busy",
+    "storage_damaged",
+    "storage_full",
+]
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -79,6 +87,11 @@ class NotFoundInStore(Refused):
 def storage_full() -> Refused:
     """Return the refusal for a disk, or a file, that cannot grow."""
     return Refused(507, "Storage is full.")
+
+
+def storage_damaged() -> Refused:
+    """Return the refusal of a file whose content is not what was written."""
+    return Refused(500, "The axon's database is damaged or cannot be read.")
 
 
 def storage_busy() -> Refused:

@@ -28,7 +28,7 @@ import apsw
 
 from ..models import SqlColumn, SqlMeta, SqlResult
 from .authorizer import Authorizer
-from .limits import Limits, Refused, storage_busy, storage_full
+from .limits import Limits, Refused, storage_busy, storage_damaged, storage_full
 
 __all__ = ["NeedsWriter", "SqlConnection", "Statement", "checked", "refusal_for"]
 
@@ -322,7 +322,7 @@ def refusal_for(error: Exception, reason: str | None = None) -> Refused:
     if _extended(error) == apsw.SQLITE_CORRUPT_VTAB:
         return Refused(400, "the index of a virtual table does not match its content: rebuild it.")
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError)):
-        return Refused(500, "The axon's database is damaged or cannot be read.")
+        return storage_damaged()
     if isinstance(error, apsw.NoMemError):
         return Refused(400, "SQL needs more memory than it may use.")
     if isinstance(error, apsw.BindingsError):

@@ -45,7 +45,7 @@ from .commit import Draft
 from .connections import Connections
 from .database import AxonDatabase
 from .frames import join_frames
-from .limits import Limits, NotFoundInStore, Refused, stopping
+from .limits import Limits, NotFoundInStore, Refused, stopping, storage_damaged
 from .registry import Registry, new_axon_id
 from .run import Run
 from .sql import NeedsWriter, SqlConnection, Statement, checked, refusal_for
@@ -429,13 +429,16 @@ def _events(
     """Read a page: at least one event if there is one, and no more than about *text* characters."""
     rows: Any = connection.execute(sql, params)
     found: list[AxonEvent] = []
-    for sequence, time_ms, origin, source, event_type, payload in rows:
-        found.append(
-            AxonEvent(sequence, axon_id, time_ms, ORIGINS[origin], source, event_type, payload)
-        )
-        text -= len(payload)
-        if text <= 0:
-            break
+    try:
+        for sequence, time_ms, origin, source, event_type, payload in rows:
+            found.append(
+                AxonEvent(sequence, axon_id, time_ms, ORIGINS[origin], source, event_type, payload)
+            )
+            text -= len(payload)
+            if text <= 0:
+                break
+    except (UnicodeDecodeError, KeyError, TypeError):  # not what was published
+        raise storage_damaged() from None
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from ..visible import visible
+
 if TYPE_CHECKING:
     from ..config import Settings
     from .shell import AxonMagics
@@ -25,7 +27,7 @@ class Card:
     """Names and values, as text and as a small table."""
 
     def __init__(self, rows: list[tuple[str, str]]) -> None:
-        self.rows = rows
+        self.rows = [(visible(name), visible(value)) for name, value in rows]
 
     def __repr__(self) -> str:
         width = max(len(name) for name, _ in self.rows)

@@ -45,7 +45,7 @@ def read_recording(text: str) -> list[dict[str, Any]]:
 def _event(line: bytes, where: str) -> dict[str, Any]:
     try:
         event = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParameterError(f"{where} is no JSON object: {error}") from error
     if not isinstance(event.get("event_type"), str):
         raise ParameterError(f'{where} has no "event_type": each line is one event')

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..config import Settings
 from ..errors import AxonError, NotFound, ParameterError
+from ..visible import visible
 from .options import meant
 from .status import Task
 
@@ -28,7 +29,7 @@ FRESH: Final = 60.0
 
 def label(axon: Axon) -> str:
     """Return how an axon is called in a status line."""
-    return axon.name or axon.id
+    return visible(axon.name or axon.id)
 
 
 class Last:

@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Final, Generic, TypeVar
 
+from ..visible import visible
+
 __all__ = ["Background", "Interrupted", "StatusLine", "Task", "beside"]
 
 T = TypeVar("T")
@@ -155,6 +157,7 @@ class StatusLine:
             self._width = 0
 
     def _write(self, text: str, *, last: bool) -> None:
+        text = visible(text, keep="\n")  # names of axons and columns are others' words
         if self._kernel:
             self._show(text)
         elif sys.stderr.isatty():

@@ -8,7 +8,6 @@ image as a data URL.
 from __future__ import annotations
 
 import base64
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from html import escape
 from typing import Final
 
 from ..models import AxonEvent
+from ..visible import visible
 
 __all__ = ["events_html", "events_text", "shown"]
 
@@ -28,22 +28,11 @@ MUTED: Final = "#808080"  # reads on white and on #111
 ACCENT: Final = "#3b82c4"
 CELL: Final = "text-align: left; vertical-align: top; padding: 1px 10px 1px 0;"
 
-# Characters that reorder or hide text around them.
-_INVISIBLE: Final = {*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF}
-
 
 def shown(text: str, limit: int = PAYLOAD_CHARS) -> str:
     """Return *text* in one line, cut to *limit*, with hidden characters made visible."""
     cut = text[:limit] + ("…" if len(text) > limit else "")
-    return "".join(_visible(c) for c in cut)
-
-
-def _visible(char: str) -> str:
-    if ord(char) in _INVISIBLE:
-        return f"⟨U+{ord(char):04X}⟩"
-    if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp"):
-        return {"\n": "⏎", "\t": " "}.get(char, "�")
-    return char
+    return visible(cut)
 
 
 def events_html(

@@ -407,7 +407,7 @@ def _redirect(url: str, location: str | None, endpoint: Endpoint) -> str:
 def _decoded(body: bytes, kind: type[T], url: str) -> T:
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         shown = body[:200].decode("utf-8", "replace")
         raise errors.ProtocolError(
             f"{urlsplit(url).netloc} sent an answer that is no {kind.__name__}: {error}; {shown!r}"
@@ -420,7 +420,7 @@ def _api_error(
     """Build the typed error for an answer that is no success."""
     shown: Any = body[:200].decode("utf-8", "replace")
     message = shown.strip() or f"HTTP {status} without a body"
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         message = msgspec.json.decode(body, type=ErrorFrame).message or message
         shown = msgspec.json.decode(body)
     kind = errors.error_for_status(status)

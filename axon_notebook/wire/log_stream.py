@@ -192,7 +192,7 @@ def _decoded(event: ServerSentEvent) -> OutputFrame:
         return OutputFrame("")
     try:
         return _FRAME.decode(event.raw)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         shown = event.data[:200]
         raise ProtocolError(f"a chunk of output was expected, got {shown!r}: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -136,7 +136,7 @@ class Reception:
         """The hot path: one decode for all events of a chunk."""
         try:
             events = _EVENTS.decode(b"[%b]" % b",".join(raws))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._each([ServerSentEvent("message", raw, "", len(raw)) for raw in raws])
         if len(events) != len(raws):  # a text like `{…},{…}` is no event
             return self._each([ServerSentEvent("message", raw, "", len(raw)) for raw in raws])
