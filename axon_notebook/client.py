@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -53,8 +52,8 @@ def connect(
 class Client:
     """A connection; lives as long as the notebook, or until :meth:`close`.
 
-    Safe to use from several threads.  Axons and devboxes made from it borrow
-    its connection and end with it.
+    Safe to use from several threads.  Axons and devboxes made from it share its
+    connections: they work until :meth:`close`, also when nothing holds the client.
 
     Attributes:
         settings: Where it connects; the key in it shows as ``***``.
@@ -62,8 +61,7 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._api = ApiClient(_locate(settings))
-        self._closed = False
+        self._api = ApiClient(_locate(settings), owner=repr(self))
 
     def __repr__(self) -> str:
         return f"<Client of {self.where}>"
@@ -183,7 +181,6 @@ class Client:
 
     def close(self) -> None:
         """Close the connections; idempotent.  The embedded service goes on running."""
-        self._closed = True
         self._api.close()
 
     def __enter__(self) -> Self:
@@ -196,13 +193,6 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        api = getattr(self, "_api", None)  # missing if __init__ raised
-        if api is not None and api.connected and not self._closed:
-            message = f"unclosed {self!r}: close() it, or use it as a context manager"
-            warnings.warn(message, ResourceWarning, stacklevel=2)
-            self.close()
 
     def _list(self, limit: int, deleted: bool, **query: str | None) -> list[AxonInfo]:
         found: list[AxonInfo] = []

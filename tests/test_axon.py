@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -81,6 +82,16 @@ def test_a_forgotten_client_warns(service: ServiceAddress) -> None:
 
     with pytest.warns(ResourceWarning, match="unclosed <Client"):
         del client
+
+
+def test_what_was_made_from_a_client_outlives_its_name(service: ServiceAddress) -> None:
+    """`an.EventViewer(an.connect().axon(...))` is typed, and connecting cells are run again."""
+    axon = an.connect(service.base_url, api_key=service.token).create_axon("kept alone")
+    gc.collect()
+
+    with axon.subscribe() as events:
+        assert axon.publish("still").sequence == next(iter(events)).sequence
+    axon.api.close()
 
 
 # -- the registry

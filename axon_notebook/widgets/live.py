@@ -8,14 +8,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import secrets
+import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import anywidget
 import traitlets
+from comm.base_comm import BaseComm
 
 from .feed import Feed, Source
 
@@ -48,7 +50,10 @@ class LiveWidget(anywidget.AnyWidget):
         self._closed = False
         self._display_id: str | None = None
         self.on_msg(self._take)
-        if self.comm is not None:  # marimo closes it when the cell goes
+        self._made_in = threading.current_thread()
+        if self._in_marimo():
+            _before_close(self.comm, lambda: self.close("replaced"))
+        elif self.comm is not None:
             self.comm.on_close(lambda message: self.close())
             # The comm would tell IPython of each message as of a cell that ran, and matplotlib
             # draws what is unfinished after each cell: half a plot, for the page answers from a
@@ -152,12 +157,18 @@ class LiveWidget(anywidget.AnyWidget):
         comm = self.comm
         if comm is None:
             return
+        if self._in_marimo() and not self._made_in.is_alive():
+            self.close("replaced")  # `marimo run` ends a visitor's thread, and tells nobody
+            return
         self.send(content, buffers)
         # ipykernel 7.4 remembers with every message which shell sent it and brings the
         # page's answers there: to the main shell, where they wait for the running cell.
         # Without the memory they take the page's own subshell, which does not wait.
         with contextlib.suppress(AttributeError):
             del comm._reply_subshell_id
+
+    def _in_marimo(self) -> bool:
+        return self.comm is not None and not isinstance(self.comm, BaseComm)
 
     def _take(self, widget: Any, content: Any, buffers: Any) -> None:
         if self._feed is not None and isinstance(content, dict):
@@ -184,6 +195,17 @@ def _running_cell() -> tuple[str | None, str | None]:
     parent: Mapping[str, Any] = getattr(shell, "get_parent", dict)() if shell is not None else {}
     cell = parent.get("metadata", {}).get("cellId")
     return cell, parent.get("header", {}).get("msg_id")
+
+
+def _before_close(comm: Any, run: Callable[[], None]) -> None:
+    """Call *run* before marimo closes *comm* with its cell; it does not call ``on_close``."""
+    close = comm.close
+
+    def closing(*args: Any, **options: Any) -> None:
+        run()
+        close(*args, **options)
+
+    comm.close = closing
 
 
 def _close_all() -> None:

@@ -5,6 +5,7 @@ Source: Runloop OpenAPI documents (axons, executions, devboxes).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -33,24 +34,32 @@ class ApiClient:
     repeats it where that cannot do harm, see :mod:`~axon_notebook.wire.retry`)
     and raises :class:`~axon_notebook.errors.ApiError` or
     :class:`~axon_notebook.errors.TransportError`.
+
+    Args:
+        locate: Finds the server.
+        owner: Who should have closed it, for the warning of one that was forgotten.
     """
 
-    def __init__(self, locate: Locate) -> None:
+    def __init__(self, locate: Locate, *, owner: str = "connections") -> None:
         self._http = HttpClient(locate)
+        self._owner = owner
 
     @property
     def endpoint(self) -> Endpoint:
         """The server in use; finds (or starts) it at the first call."""
         return self._http.endpoint
 
-    @property
-    def connected(self) -> bool:
-        """Whether a connection pool is open."""
-        return self._http.connected
-
     def close(self) -> None:
         """Close every idle connection; streams are closed by who opened them."""
         self._http.close()
+
+    def __del__(self) -> None:
+        # Not the client's: what was made from it may outlive it, a viewer above all.
+        http = getattr(self, "_http", None)  # missing if __init__ raised
+        if http is not None and http.connected:
+            message = f"unclosed {self._owner}: close() it, or use it as a context manager"
+            warnings.warn(message, ResourceWarning, stacklevel=2)
+            http.close()
 
     # -- axons
 
