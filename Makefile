@@ -24,6 +24,15 @@ faults: $(STAMP) widgets  ## the long versions of the fault, leak and crash test
 bench: $(STAMP)  ## each benchmark beside its peers, one table
 	$(BIN)/python benchmarks/run.py
 
+docs: $(STAMP)  ## the site, into site/; needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+examples: $(STAMP)  ## run the examples of tutorial and cookbook, write what they show
+	$(BIN)/python -m tests.docs.examples
+
+pictures: $(STAMP) widgets  ## take the pictures of README and docs in a real JupyterLab
+	$(BIN)/python -m tests.docs.pictures
+
 style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
