@@ -43,9 +43,14 @@ export class Hand {
     signal.addEventListener("abort", () => this.#letGo(), { once: true });
   }
 
+  /** Whether a button or finger is down in it. */
+  get holds(): boolean {
+    return this.#held !== null;
+  }
+
   /** Whether a scroll event of now is the user's. */
   get isOn(): boolean {
-    if (this.#held) return true;
+    if (this.holds) return true;
     if (this.#touch?.defaultPrevented) return false;
     return performance.now() - this.#touchedAt < GLIDE_MS;
   }

@@ -115,7 +115,12 @@ def open_notebook(
     with ExitStack() as stack:
         stack.callback(jupyter.end_kernels)
         chromium_type = stack.enter_context(sync_playwright()).chromium
-        browser = chromium_type.launch(executable_path=chromium_path, args=chromium.FLAGS)
+        browser = chromium_type.launch(
+            executable_path=chromium_path,
+            args=chromium.FLAGS,
+            # People have scroll bars; playwright hides them when it shows no window.
+            ignore_default_args=["--hide-scrollbars"],
+        )
         stack.callback(browser.close)
 
         def open_one(

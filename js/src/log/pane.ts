@@ -6,8 +6,8 @@
 import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
 import { type FollowInput, type FollowState, follow } from "../follow.ts";
 import { clock, count } from "../format.ts";
-import { Hand } from "../hand.ts";
-import { ScrollMap } from "../viewer/scroll.ts";
+import type { ScrollMap } from "../scroll.ts";
+import { type Follower, Scroller } from "../scroller.ts";
 import type { Bits } from "./arena.ts";
 import { LineElement } from "./line.ts";
 import { PanePointer } from "./pane-pointer.ts";
@@ -16,15 +16,13 @@ import { type RowFilter, Rows } from "./rows.ts";
 import { LINE_LIMIT, OPEN_ROW, type ShownLine, type StreamName } from "./store.ts";
 import type { View } from "./view.ts";
 
-const WHEEL_LINE_PX = 40;
 const CACHE = 400;
 /** Columns that an unwrapped line can be scrolled to. */
 const WIDEST = LINE_LIMIT;
 
-export class Pane {
+export class Pane implements Follower {
   readonly element: HTMLElement;
   readonly box: HTMLElement;
-  readonly scroll = new ScrollMap();
   readonly pointer: PanePointer;
   rows: Rows;
   state: FollowState = "following";
@@ -32,7 +30,6 @@ export class Pane {
   find = -1;
 
   readonly #layer = h("div", { class: "lines", role: "presentation" });
-  readonly #spacer = h("div", { class: "spacer", role: "presentation" });
   readonly #pill = h("button", { type: "button", class: "pill" });
   readonly #empty = h("div", { class: "empty" });
   readonly #ticks = h("canvas", { class: "ticks", "aria-hidden": "true" });
@@ -41,8 +38,7 @@ export class Pane {
   width = 0;
   /** Of the visible part, px. */
   height = 0;
-  readonly #hand: Hand;
-  #set = -1;
+  readonly #scroller: Scroller;
   #complete = false;
   #seen = 0;
   #ticksKey = "";
@@ -56,7 +52,6 @@ export class Pane {
       "div",
       { class: "pane", role: "log", "aria-live": "off", tabindex: 0 },
       this.#layer,
-      this.#spacer,
     );
     this.element.setAttribute("aria-label", streams === "both" ? "Output" : streams);
     keepKeys(this.element);
@@ -65,12 +60,16 @@ export class Pane {
     const frame = h("div", { class: "pane-frame" }, this.element, this.#empty, this.#ticks);
     frame.append(this.#pill);
     this.box.append(frame);
-    this.#hand = new Hand(this.element, (input) => this.feed(input), view.signal);
+    this.#scroller = new Scroller(this.element, this, view.signal);
+    this.element.append(this.#scroller.spacer);
     this.pointer = new PanePointer(this, view);
     this.rows = this.#newRows();
     this.scroll.rowHeight = view.lineHeight;
     on(this.#pill, "click", () => this.toEnd(), view.signal);
-    this.#listen();
+  }
+
+  get scroll(): ScrollMap {
+    return this.#scroller.map;
   }
 
   get following(): boolean {
@@ -305,7 +304,7 @@ export class Pane {
 
   // ---- scrolling --------------------------------------------------------------------------
 
-  feed(input: FollowInput): void {
+  feedFollow(input: FollowInput): void {
     const next = follow(this.state, input);
     if (next === this.state) return;
     this.state = next;
@@ -313,23 +312,23 @@ export class Pane {
     this.view.followChanged();
   }
 
+  invalidate(): void {
+    this.view.invalidate();
+  }
+
   toEnd(): void {
-    this.feed({ type: "end" });
+    this.feedFollow({ type: "end" });
     this.view.invalidate();
   }
 
   toStart(): void {
-    this.feed({ type: "up" });
+    this.feedFollow({ type: "up" });
     this.scroll.moveTo(0);
     this.view.invalidate();
   }
 
   scrollBy(lines: number): void {
-    const { scroll } = this;
-    if (lines < 0) this.feed({ type: "up" });
-    scroll.moveTo(scroll.top + lines * scroll.rowHeight);
-    if (lines > 0) this.#moved();
-    this.view.invalidate();
+    this.#scroller.scrollBy(lines * this.scroll.rowHeight);
   }
 
   get pageLines(): number {
@@ -342,7 +341,7 @@ export class Pane {
 
   /** Show a row of the store, and the place in it that was found. */
   goTo(row: number): void {
-    this.feed({ type: "hold" });
+    this.feedFollow({ type: "hold" });
     this.find = row;
     const { rows, scroll, view } = this;
     const places = view.query?.places(this.line(row).text) ?? [];
@@ -379,55 +378,12 @@ export class Pane {
   }
 
   #syncScrollBar(): void {
-    const { scroll, view } = this;
-    const height = `${Math.max(0, scroll.height - scroll.view)}px`;
-    if (this.#spacer.style.height !== height) this.#spacer.style.height = height;
+    const { view } = this;
+    const { spacer } = this.#scroller;
     const columns = view.wrap ? 0 : Math.min(view.session.store.widest, WIDEST);
     const width = view.wrap ? 0 : view.gutter + columns * view.charWidth + 24;
     const shown = width > this.width ? `${Math.ceil(width)}px` : "0px";
-    if (this.#spacer.style.width !== shown) this.#spacer.style.width = shown;
-    const physical = Math.round(scroll.physical);
-    if (this.height <= 0 || Math.abs(this.element.scrollTop - physical) < 1) return;
-    this.element.scrollTop = physical;
-    this.#set = this.element.scrollTop;
-  }
-
-  #moved(byUser = true): void {
-    const { scroll } = this;
-    const distance = scroll.bottom - scroll.top;
-    this.feed({ type: "scrolled", distance, height: this.height, byUser });
-  }
-
-  #scrolled(): void {
-    const { element, scroll } = this;
-    if (element.clientHeight === 0) return;
-    this.view.invalidate();
-    if (Math.abs(element.scrollTop - this.#set) < 1) return;
-    const byUser = this.#hand.isOn;
-    // The next frame goes back to the end.
-    if (this.following && !byUser) return;
-    this.#set = element.scrollTop;
-    const before = scroll.top;
-    scroll.fromPhysical(element.scrollTop);
-    // Content that grew under a resting scroll bar is no movement of the user.
-    if (scroll.top !== before) this.#moved(byUser);
-  }
-
-  #wheel(event: WheelEvent): void {
-    if (event.ctrlKey || event.deltaY === 0 || event.shiftKey) return;
-    if (!this.scroll.mapped) return;
-    event.preventDefault();
-    const unit =
-      event.deltaMode === 1 ? WHEEL_LINE_PX : event.deltaMode === 2 ? this.scroll.view : 1;
-    this.scroll.moveTo(this.scroll.top + event.deltaY * unit);
-    if (event.deltaY > 0) this.#moved();
-    this.view.invalidate();
-  }
-
-  #listen(): void {
-    const { element } = this;
-    const { signal } = this.view;
-    on(element, "scroll", () => this.#scrolled(), signal);
-    on(element, "wheel", (event) => this.#wheel(event), signal, { passive: false });
+    if (spacer.style.width !== shown) spacer.style.width = shown;
+    this.#scroller.sync();
   }
 }

@@ -1,22 +1,20 @@
 // The list: a pool of rows under a scroll bar, a few dozen elements for a million events.
 //
 // The viewport scrolls natively; the layer with the rows stays in place (sticky) and each row is
-// moved to where it belongs. Who moves the scroll position is told apart: what the user's hand does
-// goes through the follow machine, what this file does is recognised by its value and ignored.
+// moved to where it belongs.
 
 import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
-import { Hand } from "../hand.ts";
+import type { ScrollMap } from "../scroll.ts";
+import { Scroller } from "../scroller.ts";
 import { type Summary, summarize } from "../summary.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
 import { Divider, type Row } from "./rows.ts";
-import { ScrollMap } from "./scroll.ts";
 import { clock, date, since } from "./status.ts";
 import type { EventAt } from "./store.ts";
 import type { View } from "./view.ts";
 
 export const HEAD_PX = 24;
 const RUN_TEXT = 300;
-const WHEEL_LINE_PX = 40;
 
 interface Anchor {
   position: number;
@@ -29,18 +27,14 @@ const DIGIT_PX = 7.3;
 
 export class List {
   readonly element: HTMLElement;
-  readonly scroll = new ScrollMap();
   readonly #layer = h("div", { class: "rows", role: "presentation" });
-  readonly #spacer = h("div", { class: "spacer", role: "presentation" });
   readonly #timeHead = h("button", {
     class: "time-mode",
     type: "button",
     title: "absolute, since the row before, since the start (t)",
   });
   readonly #pool: RowElement[] = [];
-  readonly #hand: Hand;
-  /** Where this file scrolled to: the event about it says nothing new. */
-  #set = -1;
+  readonly #scroller: Scroller;
   #height = 0;
   #sequenceWidth = "";
 
@@ -61,11 +55,14 @@ export class List {
       },
       head,
       this.#layer,
-      this.#spacer,
     );
     keepKeys(this.element);
-    this.#hand = new Hand(this.element, (input) => view.feedFollow(input), view.signal);
-    this.#listen();
+    this.#scroller = new Scroller(this.element, view, view.signal);
+    this.element.append(this.#scroller.spacer);
+  }
+
+  get scroll(): ScrollMap {
+    return this.#scroller.map;
   }
 
   /** Lay out for a visible height; rows are drawn with the next frame. */
@@ -101,7 +98,7 @@ export class List {
   /** Write the rows of the current window into the pool. */
   draw(): void {
     const { scroll, view } = this;
-    this.#syncScrollBar();
+    this.#scroller.sync();
     setText(this.#timeHead, TIME_HEADS[view.times]);
     this.#fitSequence();
     if (this.#height <= 0) return;
@@ -269,56 +266,6 @@ export class List {
     const shown = index >= first && index < last && this.#pool.length > 0;
     const id = shown ? this.#pool[index % this.#pool.length]!.element.id : null;
     setAttribute(this.element, "aria-activedescendant", id);
-  }
-
-  // ---- scrolling --------------------------------------------------------------------------------
-
-  #syncScrollBar(): void {
-    const height = `${Math.max(0, this.scroll.height - this.#height)}px`;
-    if (this.#spacer.style.height !== height) this.#spacer.style.height = height;
-    const physical = Math.round(this.scroll.physical);
-    if (this.#height <= 0 || Math.abs(this.element.scrollTop - physical) < 1) return;
-    this.element.scrollTop = physical;
-    this.#set = this.element.scrollTop;
-  }
-
-  #listen(): void {
-    const { element, view } = this;
-    const { signal } = view;
-    on(element, "scroll", () => this.#scrolled(), signal);
-    on(element, "wheel", (event) => this.#wheel(event), signal, { passive: false });
-  }
-
-  #scrolled(): void {
-    const { element, scroll, view } = this;
-    const position = element.scrollTop;
-    if (Math.abs(position - this.#set) < 1) return;
-    if (element.clientHeight === 0) return;
-    view.invalidate();
-    const byUser = this.#hand.isOn;
-    // The next frame goes back to the end.
-    if (view.following && !byUser) return;
-    this.#set = position;
-    const before = scroll.top;
-    scroll.fromPhysical(position);
-    // Content that grew under a resting scroll bar is no movement of the user.
-    if (scroll.top !== before) this.#moved(byUser);
-  }
-
-  #moved(byUser = true): void {
-    const distance = this.scroll.bottom - this.scroll.top;
-    this.view.feedFollow({ type: "scrolled", distance, height: this.#height, byUser });
-  }
-
-  #wheel(event: WheelEvent): void {
-    if (event.ctrlKey || event.deltaY === 0) return;
-    const { scroll } = this;
-    if (!scroll.mapped) return;
-    event.preventDefault();
-    const unit = event.deltaMode === 1 ? WHEEL_LINE_PX : event.deltaMode === 2 ? scroll.view : 1;
-    scroll.moveTo(scroll.top + event.deltaY * unit);
-    if (event.deltaY > 0) this.#moved();
-    this.view.invalidate();
   }
 
   /** Index of the row under a point, -1 for none. */

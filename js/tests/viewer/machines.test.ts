@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { type FollowInput, type FollowState, follow } from "../../src/follow.ts";
+import { MAX_PX, ScrollMap } from "../../src/scroll.ts";
 import { csvCell, csvLine, jsonLine } from "../../src/viewer/export.ts";
 import { Histogram, HUES } from "../../src/viewer/histogram.ts";
-import { MAX_PX, ScrollMap } from "../../src/viewer/scroll.ts";
 import { Selection } from "../../src/viewer/selection.ts";
 import { event, storeOf } from "./make.ts";
 
