@@ -27,6 +27,7 @@ import msgspec
 
 from ..errors import ParameterError
 from ..models import AxonEvent
+from .pattern import pattern
 
 __all__ = ["EventFilter"]
 
@@ -40,11 +41,6 @@ _PATH: Final = re.compile(r"([^\W\d][\w$@.[\]*-]*?)(!=|>=|<=|=|>|<|~)(.*)", re.D
 _KEY: Final = re.compile(r"(type|source|origin|seq|sequence|after|before):(.*)", re.DOTALL)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,3})?)?")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_TOKEN: Final = re.compile(r"\)(?:[*+]|\{\d+,\})?|\(|[*+]|\{\d+,\}")
-_OPEN: Final = re.compile(r"[*+]|\{\d+,\}")
-#: Characters of a payload that a pattern sees, by its open repetitions: it cannot be
-#: stopped while it runs, so what it could take too long for is cut before.
-_CUTS: Final = (16384, 16384, 16384, 2048, 512)
 _DAY_MS: Final = 86_400_000
 _MISSING: Final = object()
 
@@ -99,42 +95,11 @@ def _unquoted(text: str) -> str:
 
 
 def _expression(word: str, source: str, flags: str) -> Test:
-    if _nests_repetition(source):
-        raise ParameterError(
-            f"filter: {word}: a repetition inside a repetition could run for ever: write it without"
-        )
-    chosen = 0
-    for flag in flags:
-        chosen |= {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}.get(flag, 0)
     try:
-        search = re.compile(source, chosen).search
-    except (re.error, OverflowError, RecursionError) as error:
+        finds = pattern(source, flags)
+    except ValueError as error:
         raise ParameterError(f"filter: {word}: {error}") from error
-    repetitions = sum(bool(_OPEN.search(token)) for token in _TOKEN.findall(_plainly(source)))
-    cut = _CUTS[min(repetitions, len(_CUTS) - 1)]
-    return lambda event: search(event.payload[:cut]) is not None
-
-
-def _nests_repetition(source: str) -> bool:
-    """``(a+)+``: a group that repeats without end and holds a part that does."""
-    groups = [False]
-    for token in _TOKEN.findall(_plainly(source)):
-        repeats = _OPEN.search(token) is not None
-        if token == "(":
-            groups.append(False)
-        elif token.startswith(")"):
-            inner = groups.pop() if len(groups) > 1 else False
-            if inner and repeats:
-                return True
-            groups[-1] |= inner or repeats
-        else:
-            groups[-1] |= repeats
-    return False
-
-
-def _plainly(source: str) -> str:
-    """Escapes and character classes are single characters to whoever counts repetitions."""
-    return re.sub(r"\[[^\]]*\]", "x", re.sub(r"\\.", "x", source, flags=re.DOTALL))
+    return lambda event: finds(event.payload)
 
 
 def _contains(text: str) -> Callable[[str], bool]:

@@ -66,7 +66,8 @@ def test_a_quoted_text_finds_the_payload_it_was_copied_from(text: str) -> None:
 
 def test_a_pattern_sees_the_beginning_of_a_long_payload() -> None:
     """A pattern cannot be stopped once it runs; the page cuts at the same place."""
-    event = AxonEvent(1, "axn_1", 0, "USER_EVENT", "s", "t", "x" * 10_000 + "a" + "x" * 10_000)
+    payload = "x" * 10_000 + "a" + "x" * 10_000 + "b"
+    event = AxonEvent(1, "axn_1", 0, "USER_EVENT", "s", "t", payload)
 
-    assert EventFilter("/xa/").test(event)
-    assert not EventFilter("/xa+x+x+x/").test(event)
+    assert EventFilter("/xa+x+/").test(event)
+    assert not EventFilter("/xb/").test(event)

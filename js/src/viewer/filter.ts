@@ -12,7 +12,7 @@
 // Terms are joined by "and". Cheap terms run first; a payload is only parsed for an event
 // that passed all others.
 
-import { type Pattern, pattern } from "./pattern.ts";
+import { type Pattern, pattern } from "../pattern.ts";
 import type { Chunk, Store } from "./store.ts";
 
 export type Test = (chunk: Chunk, slot: number) => boolean;

@@ -1,7 +1,7 @@
 // Finding without hiding: which shown events hold a text, in slices, oldest to newest on demand.
 
+import { type Pattern, pattern, shapeOf } from "../pattern.ts";
 import { escapeExpression, textExpression } from "./filter.ts";
-import { type Pattern, pattern, shapeOf } from "./pattern.ts";
 import { lowerBound, type RowIndex } from "./rows.ts";
 import { CHUNK, type Store } from "./store.ts";
 

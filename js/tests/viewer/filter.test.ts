@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { EventRecord } from "../../src/protocol.ts";
 import { compileFilter, FilterError, split } from "../../src/viewer/filter.ts";
-import { pattern, shapeOf } from "../../src/viewer/pattern.ts";
 import { highlighter } from "../../src/viewer/search.ts";
 import { facetState, setFacet, withTerm } from "../../src/viewer/terms.ts";
 import { storeOf } from "./make.ts";
@@ -42,53 +41,6 @@ describe("filter", () => {
       "/a b/i",
       'k="v w"',
     ]);
-  });
-});
-
-describe("patterns", () => {
-  const endless = [
-    "(a+)+",
-    "(a*b?)*",
-    "((x|y+)z)*",
-    "(a{2,})+",
-    "(?:\\w+\\s?)*$",
-    "(a|a)*b",
-    "(\\w|-)+",
-    "(a+){10}",
-    "(a?b?)*",
-  ];
-
-  test.each(endless)("%s could run for ever and is refused", (source) => {
-    expect(() => pattern(source, "")).toThrow(/for ever/);
-  });
-
-  test.each([
-    "a+b*",
-    "(ab)+",
-    "[+*(]+",
-    "\\(a+\\)+",
-    "(a|b)*",
-    "(a+)?",
-    "(?<year>\\d{4})+",
-    "retry \\d+",
-  ])("%s is taken", (source) => {
-    expect(shapeOf(source).nested).toBe(false);
-    expect(() => pattern(source, "")).not.toThrow();
-  });
-
-  // Three open repetitions cost the fourth power of the length; whole, this would take minutes.
-  test("on hostile text a pattern gives up instead of blocking the page", () => {
-    const slow = pattern(".*.*.*x$", "");
-
-    expect(slow.test("a".repeat(100_000))).toBe(false);
-    expect(slow.test(`${"a".repeat(100)}x`)).toBe(true);
-  });
-
-  test("on ordinary text a pattern sees all of it, also past the first prefix", () => {
-    const { test: passes } = pattern("begin.*middle.*end$", "");
-
-    expect(passes(`begin ${"word ".repeat(300)}middle ${"word ".repeat(300)}end`)).toBe(true);
-    expect(passes(`begin ${"word ".repeat(300)}middle end of nothing`)).toBe(false);
   });
 });
 
