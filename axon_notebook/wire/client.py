@@ -9,7 +9,6 @@ Source: Runloop OpenAPI documents (axons, executions, devboxes).
 from __future__ import annotations
 
 import contextlib
-import socket
 import ssl
 import sys
 import threading
@@ -30,6 +29,7 @@ from ..models import (
     ErrorFrame,
 )
 from .backoff import retry_after_seconds
+from .interrupt import Interrupt
 from .retry import Attempts
 
 __all__ = ["HttpClient", "ByteStream", "Endpoint", "Interrupt", "Locate"]
@@ -100,37 +100,6 @@ def _root(error: BaseException) -> BaseException:
 
 def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-class Interrupt:
-    """Ends a blocking request from another thread, whatever it waits for.
-
-    ``response.close()`` does not wake a reader blocked in ``recv``; shutting the
-    socket down does, within milliseconds.
-    """
-
-    def __init__(self) -> None:
-        self._sockets: list[Any] = []
-        self._fired = False
-        self._guard = threading.Lock()  # serialises fire() with a connection being made
-
-    def fire(self) -> None:
-        """Shut the request's socket down; safe from any thread, at any time."""
-        with self._guard:
-            self._fired = True
-            for sock in self._sockets:
-                with contextlib.suppress(OSError):  # already gone
-                    sock.shutdown(socket.SHUT_RDWR)
-
-    def watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """Learn of the socket as soon as it exists: httpx's ``trace`` extension."""
-        if event not in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            return
-        with self._guard:
-            self._sockets = [sock for sock in self._sockets if sock.fileno() >= 0]
-            self._sockets.append(info["return_value"].get_extra_info("socket"))
-        if self._fired:
-            self.fire()
 
 
 class ByteStream:
@@ -252,6 +221,14 @@ class HttpClient:
                 self._endpoint = self._locate(start, failed)
             return self._endpoint
 
+    def _renewed(self, refused: Endpoint) -> Endpoint | None:
+        """Return another endpoint than the one that answered 401, if there is one by now.
+
+        The embedded service has a new token after each start, and may have the old port.
+        """
+        found = self._relocate(refused, start=False)
+        return found if found != refused else None
+
     @contextlib.contextmanager
     def _looking_again(self, endpoint: Endpoint) -> Iterator[None]:
         """The embedded service may run elsewhere by now; it is not started for this."""
@@ -292,31 +269,33 @@ class HttpClient:
         once, over a connection of its own, and never starts the service.
         """
         content = None if json is None else msgspec.json.encode(json)
-        headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        if method != "GET":
-            # The same id on every attempt: a server that knows it stores the request once.
-            headers["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
+        headers = _headers(method, content)
         limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
         own = interrupt is not None
         extensions = {"trace": interrupt.watch} if interrupt is not None else None
         endpoint = self.endpoint
         repeatable = method == "GET" or (endpoint.remembers and path.endswith("/publish"))
+
+        def exchange(endpoint: Endpoint) -> httpx.Response:
+            with translated(endpoint.base_url + path):
+                return self._pool(endpoint, streams=own).request(
+                    method,
+                    endpoint.base_url + path,
+                    params=_query(query or {}),
+                    content=content,
+                    headers=headers,
+                    auth=_Bearer(endpoint),
+                    timeout=limit,
+                    extensions=extensions,
+                )
+
         for attempt in Attempts(1 if own else attempts, repeatable=repeatable):
             with attempt, self._looking_again(endpoint):
                 url = endpoint.base_url + path
-                with translated(url):
-                    response = self._pool(endpoint, streams=own).request(
-                        method,
-                        url,
-                        params=_query(query or {}),
-                        content=content,
-                        headers=headers,
-                        auth=_Bearer(endpoint),
-                        timeout=limit,
-                        extensions=extensions,
-                    )
+                response = exchange(endpoint)
+                if response.status_code == 401 and (other := self._renewed(endpoint)):
+                    endpoint, url = other, other.base_url + path
+                    response = exchange(endpoint)
                 if response.status_code == 200:
                     return _decoded(response.content, kind, url)
                 raise _api_error(response.status_code, response.headers, response.content, endpoint)
@@ -329,6 +308,21 @@ class HttpClient:
     ) -> ByteStream:
         """Open an event stream; follow redirects on the same origin only."""
         endpoint = self.endpoint
+        stream, url = self._follow(endpoint, path, query, idle, interrupt)
+        if stream.status == 401 and (other := self._renewed(endpoint)):
+            stream.close()
+            endpoint = other
+            stream, url = self._follow(endpoint, path, query, idle, interrupt)
+        return self._checked(stream, endpoint, url)
+
+    def _follow(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        query: Mapping[str, Any],
+        idle: float,
+        interrupt: Interrupt,
+    ) -> tuple[ByteStream, str]:
         url, params = endpoint.base_url + path, _query(query)
         limit = httpx.Timeout(CONNECT_SECONDS, read=idle)
         for _ in range(MAX_REDIRECTS + 1):
@@ -344,7 +338,7 @@ class HttpClient:
                     timeout=limit,
                 )
             if stream.status not in (301, 302, 303, 307, 308):
-                return self._checked(stream, endpoint, url)
+                return stream, url
             with stream:
                 url = _redirect(url, stream.headers.get("location"), endpoint)
             params = None
@@ -359,10 +353,7 @@ class HttpClient:
         with stream:
             head = stream.read(4096)
             if stream.status >= 400:
-                error = _api_error(stream.status, stream.headers, head, endpoint)
-                if stream.status == 401:
-                    self._relocate(endpoint, start=False)
-                raise error
+                raise _api_error(stream.status, stream.headers, head, endpoint)
         shown = head.decode("utf-8", "replace")[:200]
         if stream.status == 204:
             raise errors.NotAnEventStream("the server asked to stop (204 No Content)")
@@ -379,6 +370,16 @@ def _query(values: Mapping[str, Any]) -> dict[str, str] | None:
         if value is not None
     }
     return given or None  # httpx would drop the URL's own query for an empty mapping
+
+
+def _headers(method: str, content: bytes | None) -> dict[str, str]:
+    headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+    if method != "GET":
+        # The same id on every attempt: a server that knows it stores the request once.
+        headers["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
+    return headers
 
 
 def _user_agent() -> str:

@@ -6,11 +6,13 @@ Row numbers as in ``test_stream_faults.py``.
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from axon_notebook.config import Secret
 from axon_notebook.errors import (
     ApiError,
     AuthenticationError,
@@ -23,11 +25,20 @@ from axon_notebook.errors import (
 )
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
+from axon_notebook.wire.client import Endpoint
 from axon_notebook.wire.sse import encode_event
 from axon_notebook.wire.stream import EventStream, StreamState
 
 from ..faults.reading import KEY, Reading, at_once
-from ..faults.scripted_server import AXON, HOLD, Answer, ScriptedServer, events_up_to, frames
+from ..faults.scripted_server import (
+    AXON,
+    HOLD,
+    Answer,
+    Request,
+    ScriptedServer,
+    events_up_to,
+    frames,
+)
 
 HTTP_CASES = json.loads(Path(__file__).with_name("sse_cases.json").read_text("utf-8"))["http_cases"]
 
@@ -335,3 +346,51 @@ def test_f16_a_loop_of_redirects_ends(server: ScriptedServer, client: ApiClient)
 
     assert type(reading.error) is ProtocolError
     assert len(server.asked()) == 6
+
+
+# --- A token that is too old -------------------------------------------------------------------
+
+REFUSED = Answer(
+    status=401,
+    headers={"Content-Type": "application/json"},
+    steps=[b'{"code":"401","message":"Missing or wrong bearer token."}'],
+)
+
+
+def renewing_client(server: ScriptedServer) -> ApiClient:
+    """A client of a service that was started again on its old port."""
+    old, new = (Endpoint(server.base_url, Secret(key)) for key in ("old", "new"))
+    return ApiClient(lambda start, failed: old if failed is None else new)
+
+
+def keys(requests: list[Request]) -> list[str]:
+    return [request.headers["authorization"] for request in requests]
+
+
+def test_a_stream_takes_the_new_token_of_a_service_on_its_old_port(server: ScriptedServer) -> None:
+    """The embedded service has a new token after each start; nobody typed the old one."""
+    server.streams(REFUSED)
+    with closing(renewing_client(server)) as client:
+        reading = Reading(client)
+
+    assert reading.is_whole()
+    assert keys(server.asked()) == ["Bearer old", "Bearer new"]
+
+
+def test_a_request_takes_the_new_token_too(server: ScriptedServer) -> None:
+    """It was refused before anything was done, so that even a publish is sent again."""
+    server.answers("events", REFUSED)
+    with closing(renewing_client(server)) as client:
+        page = client.list_events(AXON, limit=1)
+
+    assert [event.sequence for event in page.events] == [10]
+    assert keys(server.asked("events")) == ["Bearer old", "Bearer new"]
+
+
+def test_a_new_token_that_is_refused_as_well_ends_it(server: ScriptedServer) -> None:
+    """Two requests are the most: whoever is not let in does not knock for ever."""
+    server.answers("events", REFUSED, REFUSED)
+    with closing(renewing_client(server)) as client, pytest.raises(AuthenticationError):
+        client.list_events(AXON, limit=1)
+
+    assert keys(server.asked("events")) == ["Bearer old", "Bearer new"]
