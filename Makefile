@@ -31,7 +31,7 @@ examples: $(STAMP)  ## run the examples of tutorial and cookbook, write what the
 	$(BIN)/python -m tests.docs.examples
 
 pictures: $(STAMP) widgets  ## take the pictures of README and docs in a real JupyterLab
-	$(BIN)/python -m tests.docs.pictures
+	AXON_NOTEBOOK_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest -q tests/browser/test_pictures.py
 
 style: $(STAMP)
 	$(BIN)/ruff check .
