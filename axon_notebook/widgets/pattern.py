@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -58,7 +59,10 @@ def pattern(source: str, flags: str = "") -> Callable[[str], bool]:
     for flag in flags:
         chosen |= _FLAGS.get(flag, 0)
     try:
-        search = re.compile(_NAMED.sub(r"\1(?P<", source), chosen).search
+        with warnings.catch_warnings():
+            # Of sets within sets, which neither side has.
+            warnings.simplefilter("ignore", FutureWarning)
+            search = re.compile(_NAMED.sub(r"\1(?P<", source), chosen).search
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(str(error)) from error
     opened = shape_of(source).open
