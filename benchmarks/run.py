@@ -153,7 +153,7 @@ def page(machine: Machine, rows: list[Row], seconds: float) -> str:
 <!-- Written by `make bench`; change benchmarks/run.py, not this page. -->
 
 `make bench` runs every program of `benchmarks/`, prints this table and writes this page; here it
-took {seconds / 60:.0f} minutes. Each line compares with a peer that did the same work in the same
+took {seconds / 60:.1f} minutes. Each line compares with a peer that did the same work in the same
 run, on the same machine. A ratio above 1 means that ours is better, below 1 that it is worse.
 *Limit* is what a program reaches that does only what cannot be left out, or the goal that was set.
 
