@@ -6,11 +6,13 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import importlib
 import json
 import math
 import types
 import uuid
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,6 @@ import msgspec
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,8 @@ from axon_notebook.errors import ParameterError
 from axon_notebook.sql.binding import BoundStatement, bind
 from axon_notebook.sql.tokens import significant, tokenize
 
+#: pyarrow, where it is installed: the package works without it.
+ARROW = [importlib.import_module("pyarrow")] if find_spec("pyarrow") else []
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]))
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 SCALARS = st.one_of(st.none(), INTEGERS, st.floats(allow_nan=False), TEXT, st.binary())
@@ -138,7 +141,7 @@ def test_lists_of_every_length(database: apsw.Connection, count: int) -> None:
         pytest.param(pd.Series([1, 2]), id="Series"),
         pytest.param(pd.Index([1, 2]), id="Index"),
         pytest.param(pl.Series([1, 2]), id="polars"),
-        pytest.param(pa.array([1, 2]), id="arrow"),
+        *(pytest.param(pa.array([1, 2]), id="arrow") for pa in ARROW),
     ],
 )
 def test_everything_listlike_goes_after_in(database: apsw.Connection, many: Any) -> None:
@@ -350,7 +353,7 @@ FRAME = {"name": ["a", None, "it's"], "n": [1, 2**62, None], "r": [0.1, None, -2
     [
         pytest.param(pd.DataFrame(FRAME).astype({"n": "Int64"}), id="pandas"),
         pytest.param(pl.DataFrame(FRAME), id="polars"),
-        pytest.param(pa.table(FRAME), id="arrow"),
+        *(pytest.param(pa.table(FRAME), id="arrow") for pa in ARROW),
         pytest.param(pl.DataFrame(FRAME).to_dicts(), id="dicts"),
     ],
 )  # fmt: skip
