@@ -14,7 +14,7 @@ import pyte
 
 __all__ = ["Terminal"]
 
-ROWS, COLUMNS = 300, 160  # so many rows that nothing scrolls away
+ROWS, COLUMNS = 150, 160  # so many rows that nothing scrolls away
 PROMPT = re.compile(r"In \[(\d+)\]:")
 
 
@@ -24,6 +24,7 @@ class Terminal:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self.screen)
+        self._text = ""
         self._child = pexpect.spawn(
             sys.executable,
             ["-m", "IPython", "--no-banner", "--no-confirm-exit"],
@@ -82,7 +83,7 @@ class Terminal:
 
     def text(self) -> str:
         """The screen, without the empty rows below and the spaces at the right."""
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+        return self._text
 
     def wait(self, seen: Callable[[], Any], timeout: float = 60) -> None:
         """Read what IPython prints until *seen*; fail with the screen if it never is."""
@@ -90,6 +91,7 @@ class Terminal:
         while not seen():
             try:
                 self._stream.feed(self._child.read_nonblocking(65536, timeout=0.2))
+                self._text = "\n".join(line.rstrip() for line in self.screen.display).rstrip()
             except pexpect.TIMEOUT:
                 assert time.monotonic() < deadline, f"still waiting; the screen:\n{self.text()}"
             except pexpect.EOF:
