@@ -49,7 +49,9 @@ with axon.subscribe() as events:
             break
 """
 
-# A table of Perspective, fed in batches by a thread; its widget follows the table.
+# A table of Perspective, fed in batches by a thread; its widget follows the table.  The first
+# row is there from the start, so that one can wait until its grid draws.  The newest are on top:
+# otherwise the grid would stay at the first rows and draw nothing.
 PERSPECTIVE = """\
 import threading
 import perspective
@@ -57,6 +59,7 @@ from perspective.widget import PerspectiveWidget
 
 names = ("sequence", "event_type", "source", "payload")
 table = perspective.table({{"sequence": "integer", **{{n: "string" for n in names[1:]}}}})
+table.update([{{"sequence": 0, **dict.fromkeys(names[1:], "")}}])
 subscription = axon.subscribe()
 
 def feed():
@@ -64,8 +67,14 @@ def feed():
         table.update([{{n: getattr(event, n) for n in names}} for event in batch.events])
 
 threading.Thread(target=feed, daemon=True).start()
-PerspectiveWidget(table)
+PerspectiveWidget(table, sort=[["sequence", "desc"]])
 """
+#: How many cells its grid shows; they are in shadow roots.
+GRID = """() => {
+  const all = (root) => [...root.querySelectorAll('*')]
+    .flatMap((element) => [element, ...(element.shadowRoot ? all(element.shadowRoot) : [])]);
+  return all(document).filter((e) => e.tagName === 'TD' && e.closest('regular-table')).length;
+}"""
 
 # The store of the viewer is its own; what a person sees is the header.
 SHOWN = """() => {
@@ -199,15 +208,16 @@ def perspective_run(opened: Any, rate: int, seconds: float) -> Flow:
         count = int(rate * seconds)
         with opened([CONNECT.format(url=server.base_url), PERSPECTIVE.format()]) as notebook:
             notebook.run_all()
-            notebook.page.wait_for_selector("perspective-viewer", timeout=60_000)
+            notebook.page.wait_for_function(f"({GRID})() > 0", timeout=60_000)
             server.run(rate, count)
             frames = notebook.frames(seconds)
-            arrived = int(notebook.execute("print(table.size())"))
+            arrived = int(notebook.execute("print(table.size() - 1)"))
             deadline = time.monotonic() + 30
-            while (size := int(notebook.execute("print(table.size())"))) < count:
+            while (size := int(notebook.execute("print(table.size() - 1)"))) < count:
                 if time.monotonic() > deadline:
                     break
                 time.sleep(0.2)
+            notebook.page.wait_for_function(f"({GRID})() >= 40", timeout=30_000)  # it drew them
             return Flow(rate, frames.times, frames.per_second, arrived / seconds, count - size)
 
 
