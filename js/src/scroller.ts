@@ -28,6 +28,7 @@ export class Scroller {
   #set = -1;
   #ends: { until: number; bottom: number }[] = [];
   #bottom = 0;
+  /** Where the bar was brought to while it is held. */
   #heldAt: number | null = null;
   #wheeling: AbortController | null = null;
 
@@ -70,16 +71,18 @@ export class Scroller {
     if (element.clientHeight === 0 || Math.abs(position - this.#set) < 1) return;
     follower.invalidate();
     const byUser = this.#hand.isOn;
+    if (!byUser) this.#heldAt = null;
     // The next frame goes back to the end.
     if (follower.following && !byUser) return;
     this.#set = position;
     const before = map.top;
     map.fromPhysical(position);
-    // A bar that is held at the end stays below it when rows come: that is no movement up.
-    const from = this.#hand.holds ? Math.min(before, this.#heldAt ?? before) : before;
-    this.#heldAt = this.#hand.holds ? map.top : null;
+    const heldAt = this.#heldAt;
+    if (this.#hand.holds) this.#heldAt = map.top;
+    // A bar that is held at the end falls behind it when rows come: that is no movement up.
+    if (follower.following && heldAt !== null && map.top > heldAt - map.view) return;
     // Content that grew under a resting scroll bar is no movement of the user.
-    if (map.top !== before) this.#moved(from, byUser);
+    if (map.top !== before) this.#moved(Math.min(before, heldAt ?? before), byUser);
   }
 
   #moved(before: number, byUser = true): void {

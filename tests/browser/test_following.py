@@ -93,7 +93,9 @@ def drag_thumb(notebook: NotebookPage, scroller: Locator, follow: Locator, to_en
     for pull in range(100):
         edge = box["height"] + 60 + pull if to_end else -60 - pull
         mouse.move(x, box["y"] + edge, steps=12)
-        if follow.get_attribute("aria-pressed") == str(to_end).lower():
+        if to_end and follow.get_attribute("aria-pressed") == "true":
+            break
+        if not to_end and scroller.evaluate("e => e.scrollTop") < 1:
             break
         notebook.page.evaluate("() => new Promise(requestAnimationFrame)")
     mouse.up()

@@ -197,3 +197,30 @@ def test_narrow_and_failed(open_notebook):
         notebook.screenshot("viewer-failed", viewer.root)
 
         expect(viewer.root.locator(".state-line")).to_contain_text("revoked")
+
+
+# The active row, and the part of the list that is seen; the head covers the first 24 pixels.
+ACTIVE = """list => {
+  const row = list.querySelector('.row[data-state~="active"]')?.getBoundingClientRect();
+  const seen = list.getBoundingClientRect();
+  return row && row.top >= seen.top + 23 && row.bottom <= seen.bottom + 1;
+}"""
+
+
+@pytest.mark.parametrize("width", [760, 1280])
+def test_the_row_whose_details_are_open_stays_in_view(open_notebook, width):
+    """Beside it or below it, the details take room from the list that has the row."""
+    with RateServer() as server:
+        server.run(10**9, 300)
+        cells = [CONNECT.format(url=server.base_url), "an.EventViewer(axon, height=320)"]
+        notebook = open_notebook(cells, size=(width, 900))
+        notebook.run_all()
+        viewer = Viewer(notebook)
+        viewer.has(300)
+        viewer.list.focus()
+        notebook.page.keyboard.press("End")
+        notebook.page.keyboard.press("ArrowUp")
+        notebook.page.keyboard.press("Enter")
+        expect(viewer.root.locator(".details .body")).to_contain_text("needle")
+        notebook.page.wait_for_function(ACTIVE, arg=viewer.list.element_handle())
+        notebook.screenshot(f"viewer-details-{width}")

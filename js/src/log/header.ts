@@ -45,7 +45,7 @@ export class Header {
     for (const [value, text] of STREAMS) this.#streams.append(h("option", { value, text }));
     this.#sure = this.#question();
     const state = h("span", { class: "state" }, this.#sign, this.#word);
-    this.#counts.append(this.#lines, this.#out, this.#err, this.#lost);
+    this.#counts.append(this.#lines, this.#lost, this.#out, this.#err);
     const buttons = h("span", { class: "buttons" }, this.#sure, this.#kill, this.#streams);
     buttons.append(this.#follow, this.#wrap, this.#times, this.#menu.element);
     this.element = h("div", { class: "header" }, this.#title, state, this.#counts, buttons);
@@ -95,6 +95,8 @@ export class Header {
     const lost = intake.lost("stdout") + intake.lost("stderr") + (stat?.lost ?? 0);
     setText(this.#lost, lost > 0 ? `${size(lost)} lost` : "");
     this.#lost.dataset.bad = String(lost > 0);
+    const parts = [this.#lines, this.#lost, this.#out, this.#err].map((part) => part.textContent);
+    setAttribute(this.#counts, "title", parts.filter(Boolean).join(" · "));
   }
 
   #drawLine(): void {

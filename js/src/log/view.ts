@@ -23,17 +23,17 @@ import type { RowFilter } from "./rows.ts";
 import { Search } from "./search.ts";
 import type { LogSession } from "./session.ts";
 import { assign, type Model, observe, type Streams } from "./settings.ts";
+import { Slices } from "./slices.ts";
 import { Speech } from "./speech.ts";
 import { type Status, statusOf } from "./status.ts";
 import type { StreamName } from "./store.ts";
 import { textOf } from "./text.ts";
 import { Toolbar } from "./toolbar.ts";
 
-/** Longer than a frame: better half the frames for half a second than all of them for one. */
-const SEARCH_MS = 32;
+const SEARCH_MS = 10;
 const SLOW_MS = 200;
 const WIDE_PX = 760;
-const NARROW_PX = 500;
+const NARROW_PX = 600;
 const COPY_LINES = 200_000;
 
 export class View {
@@ -65,6 +65,7 @@ export class View {
   readonly #speech = new Speech();
   readonly #handle: HeightHandle;
   readonly #frames: Frames;
+  readonly #searching: Slices;
   #slowAt = 0;
   #resized = true;
   #generation: number;
@@ -79,6 +80,7 @@ export class View {
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.#frames = new Frames(root, () => this.#draw(performance.now()), signal);
+    this.#searching = new Slices(() => this.#search(), signal);
     this.status = statusOf(session.facts);
     this.#generation = session.intake.generation;
     this.#header = new Header(this);
@@ -158,11 +160,11 @@ export class View {
     if (this.#resized) this.#measure();
     const worked = session.work();
     if (this.#generation !== session.intake.generation) this.#replace();
-    const searched = this.#search();
+    if (this.search && !this.search.complete) this.#searching.start();
     // Every pane draws, also when one of them has more to take in.
     const drawn = this.panes.map((pane) => pane.draw());
     if (now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
-    if (!worked || !searched || drawn.includes(false)) this.invalidate();
+    if (!worked || drawn.includes(false)) this.invalidate();
   }
 
   #drawSlow(now: number): void {
@@ -186,9 +188,12 @@ export class View {
 
   #search(): boolean {
     const { search } = this;
-    if (!search || search.complete) return true;
+    if (!search) return true;
+    const before = search.rows.size;
     const complete = search.step(SEARCH_MS);
-    if (complete) this.#slowAt = 0;
+    // The first finds are shown at once, the others now and then, and when all are there.
+    if (complete || (before === 0 && search.rows.size > 0)) this.#soon();
+    else if (this.around !== null) this.invalidate();
     return complete;
   }
 

@@ -5,7 +5,9 @@ import { HUES } from "./histogram.ts";
 import { clock, count } from "./status.ts";
 import type { View } from "./view.ts";
 
-const HEIGHT = 44;
+const HEIGHT = 50;
+/** Above the bars, for the highest rate in words. */
+const HEAD = 12;
 const AXIS = 12;
 const BAR = 5;
 const GAP = 1;
@@ -118,7 +120,7 @@ export class Chart {
     counts: number[],
     highest: number,
   ): void {
-    const room = HEIGHT - AXIS - 2;
+    const room = HEIGHT - AXIS - HEAD;
     let y = HEIGHT - AXIS;
     for (let hue = 0; hue < HUES; hue++) {
       const amount = counts[hue]!;
@@ -146,12 +148,7 @@ export class Chart {
     context.textAlign = "left";
     const peak = (highest * 1000) / widthMs;
     const words = `peak ${count(Math.round(peak))}/s`;
-    context.fillStyle = this.#colours[HUES + 3] ?? "white";
-    context.globalAlpha = 0.8;
-    context.fillRect(0, 0, context.measureText(words).width + 4, 12);
-    context.globalAlpha = 1;
-    context.fillStyle = this.#colours[HUES] ?? "gray";
-    context.fillText(words, 2, 1);
+    context.fillText(words, 2, 0);
   }
 
   #drawBrush(context: CanvasRenderingContext2D): void {
@@ -179,7 +176,6 @@ export class Chart {
       "--quiet",
       "--line",
       "--accent",
-      "--bg",
     ];
     this.#colours = names.map((name) => {
       probe.style.color = `var(${name})`;

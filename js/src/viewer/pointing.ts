@@ -63,6 +63,13 @@ export class Pointing {
     if (this.activeRow()) list.scroll.reveal(showing.rows.indexOf(this.active));
   }
 
+  /** Whether the active event is on the screen. */
+  get isShown(): boolean {
+    const [first, last] = this.view.list.scroll.window();
+    const index = this.active < 0 ? -1 : this.view.showing.rows.indexOf(this.active);
+    return index >= first && index < last;
+  }
+
   goToPartner(): void {
     const pair = this.view.session.store.pairAt(this.active);
     if (!pair || pair.open < 0 || pair.close < 0) return;

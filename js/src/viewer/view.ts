@@ -377,7 +377,9 @@ export class View {
     if (this.root.dataset.theme !== before) this.drawKey++;
     this.root.dataset.size = width < NARROW_PX ? "narrow" : width < WIDE_PX ? "medium" : "wide";
     this.#chart.resize(width - 20);
+    const shown = this.pointing.isShown;
     this.list.resize(this.list.element.clientHeight);
+    if (shown && !this.following) this.pointing.reveal();
     this.soon();
   }
 }
