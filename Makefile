@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test faults bench style types js-check js-test widgets clean
+.PHONY: demo test docs examples pictures faults bench style types js-check js-test widgets clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -79,6 +79,13 @@ def test_the_reference_documents_every_public_name(site: Path, name: str) -> Non
     assert re.search(rf'id="axon_notebook\.(?:[\w.]+\.)?{name}"', text)
 
 
+def test_the_reference_shows_no_markup_of_docstrings(site: Path) -> None:
+    """Roles and double colons are for `help()`, not for a page."""
+    text = (site / "reference.html").read_text("utf-8")
+
+    assert re.findall(r":(?:class|meth|func|attr|mod|data):|<p>::</p>|={5,}", text) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     """Also on GitHub, where nobody builds the site."""
