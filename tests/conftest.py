@@ -44,6 +44,7 @@ def pytest_report_header() -> str:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
     """Send the browser tests to one worker, so that one Jupyter server serves them all.
 
+    So it is with the examples of the docs, which run in their order, and the site they are in.
     The mark ``xdist_group`` would say the same, but pytest-xdist 3.8 overlooks it
     with pytest 9.2 (pytest-dev/pytest-xdist#1386).
     """
@@ -51,12 +52,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
         return None
     from xdist.scheduler import LoadGroupScheduling
 
-    class OneBrowser(LoadGroupScheduling):
+    class Together(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            browser = nodeid.startswith("tests/browser/")
-            return "browser" if browser else super()._split_scope(nodeid)
+            for folder in ("tests/browser/", "tests/docs/"):
+                if nodeid.startswith(folder):
+                    return folder
+            return super()._split_scope(nodeid)
 
-    return OneBrowser(config, log)
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
