@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
 import importlib.metadata
+import importlib.util
+import json
 import os
+import shutil
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
-
-import msgspec
+from typing import Any, Final
 
 from ..config import RUNLOOP_URL, Settings
 from ..errors import AxonError, ConfigError
+from ..version import __version__
+from .doctor_remote import ask_server, look_at_key
+from .finding import Finding
 from .home import Home
-from .launcher import service_status
+from .launcher import ServiceStatus, service_status
 
 __all__ = ["Finding", "examine"]
 
@@ -32,22 +32,11 @@ JUPYTER_PARTS: Final = (
     ("jupyterlab", "4.2"),
     ("notebook", "7.2"),
 )
-#: Seconds that the clock may be wrong before signatures and time columns mislead.
-CLOCK_SKEW: Final = 30.0
-REACH_TIME: Final = 5.0
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at; ``mend`` says what to do if it is not fine."""
-
-    subject: str
-    fine: bool
-    what: str
-    mend: str = ""
-
-    def __str__(self) -> str:
-        line = f"{'ok ' if self.fine else 'BAD'}  {self.subject:<12} {self.what}"
-        return f"{line}\n     {'':<12} → {self.mend}" if self.mend and not self.fine else line
+#: Bytes below which a busy axon may soon fill the disk.
+LEAST_FREE: Final = 200 * 1024 * 1024
+WIDGETS: Final = ("event-viewer.js", "execution-log.js", "agent-chat.js")
+PACKAGE: Final = Path(__file__).parents[1]
+REINSTALL: Final = "pip install --force-reinstall --no-deps axon-notebook"
 
 
 def examine(home: Path) -> list[Finding]:
@@ -58,6 +47,7 @@ def examine(home: Path) -> list[Finding]:
         lambda: _home(Home(home)),
         lambda: _service(Home(home)),
         _jupyter,
+        _widgets,
         _labextension,
     ]
     return [finding for part in parts for finding in part()]
@@ -77,42 +67,12 @@ def _settings(home: Path) -> Iterator[Finding]:
     if settings.local:
         yield Finding("key", True, "RUNLOOP_API_KEY is not set: the embedded service is used")
         return
-    yield Finding("key", True, f"from {settings.key_source}")
+    if settings.api_key is None:
+        return
     url = settings.base_url or RUNLOOP_URL
+    yield from look_at_key(settings.api_key, settings.key_source or "the environment", url)
     yield Finding("base URL", True, url)
-    yield from _reach(url)
-
-
-def _reach(url: str) -> Iterator[Finding]:
-    """One request without the key: the host, its certificate, and its clock."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=REACH_TIME)
-    try:
-        connection.request("GET", "/")
-        answer = connection.getresponse()
-    except ssl.SSLError as error:
-        mend = "a proxy that opens TLS? set SSL_CERT_FILE to its certificate"
-        yield Finding("host", False, f"{parts.hostname}: {error.reason}", mend)
-        return
-    except (OSError, http.client.HTTPException) as error:
-        mend = "check the network, the proxy variables, and RUNLOOP_BASE_URL"
-        yield Finding("host", False, f"{parts.hostname}: {error}", mend)
-        return
-    finally:
-        connection.close()
-    yield Finding("host", True, f"{parts.hostname} answers")
-    yield from _clock(answer.getheader("Date"))
-
-
-def _clock(date: str | None) -> Iterator[Finding]:
-    if date is None:
-        return
-    import time
-
-    skew = time.time() - parsedate_to_datetime(date).timestamp()
-    what = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the host"
-    yield Finding("clock", abs(skew) <= CLOCK_SKEW, what, "set the clock (NTP)")
+    yield from ask_server(url, settings.api_key)
 
 
 def _home(home: Home) -> Iterator[Finding]:
@@ -121,6 +81,7 @@ def _home(home: Home) -> Iterator[Finding]:
         free = os.access(parent, os.W_OK)
         mend = "set AXON_NOTEBOOK_HOME to a directory that you can write"
         yield Finding("home", free, f"{home.path} will be made", mend)
+        yield from _disk(parent)
         return
     mode = home.path.stat().st_mode & 0o777
     private = os.name != "posix" or not mode & 0o077
@@ -132,6 +93,14 @@ def _home(home: Home) -> Iterator[Finding]:
             )
     if not os.access(home.path, os.W_OK):
         yield Finding("home", False, f"{home.path} cannot be written", "correct its permissions")
+    yield from _disk(home.path)
+
+
+def _disk(place: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(place).free
+    what = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.0f} MB free"
+    mend = f"free some space on the disk of {place}, or set AXON_NOTEBOOK_HOME to another"
+    yield Finding("disk", free >= LEAST_FREE, what, mend)
 
 
 def _service(home: Home) -> Iterator[Finding]:
@@ -146,7 +115,7 @@ def _service(home: Home) -> Iterator[Finding]:
         yield Finding("service", False, str(error), "correct the permissions of the home")
         return
     if status:
-        yield Finding("service", True, f"process {status.pid}, version {status.version}, answers")
+        yield _version(status)
     elif served:
         what = f"process {home.holder()} holds the home but does not answer"
         yield Finding("service", False, what, "axon-notebook stop, then try again")
@@ -155,6 +124,17 @@ def _service(home: Home) -> Iterator[Finding]:
         yield Finding("service", True, f"not running; ended without a word, its log says: {last}")
     else:
         yield Finding("service", True, "not running; starts when needed")
+
+
+def _version(status: ServiceStatus) -> Finding:
+    what = f"process {status.pid}, version {status.version}, answers"
+    if _numbers(status.version) > _numbers(__version__):
+        mend = "pip install -U axon-notebook here, or axon-notebook stop"
+        return Finding("service", False, f"{what}; this package is {__version__}", mend)
+    if _numbers(status.version) < _numbers(__version__):
+        mend = "axon-notebook stop; the next connect() starts the new one"
+        return Finding("service", False, f"{what}; this package is {__version__}", mend)
+    return Finding("service", True, what)
 
 
 def _jupyter() -> Iterator[Finding]:
@@ -169,12 +149,54 @@ def _jupyter() -> Iterator[Finding]:
         yield Finding(name, fine, version, f"pip install -U '{name}>={lowest}'")
 
 
+def _widgets() -> Iterator[Finding]:
+    lacking = [name for name in WIDGETS if not (PACKAGE / "static" / name).exists()]
+    what = f"{', '.join(lacking)} missing from {PACKAGE / 'static'}" if lacking else "in place"
+    yield Finding("widgets", not lacking, what, f"{REINSTALL} (in a checkout: make widgets)")
+
+
 def _labextension() -> Iterator[Finding]:
-    place = Path(sys.prefix) / "share/jupyter/labextensions/axon-notebook"
-    what = str(place) if place.exists() else f"not in {place.parent}: cells are not coloured"
-    yield Finding(
-        "labextension", place.exists(), what, "pip install --force-reinstall axon-notebook"
-    )
+    """Look for the extension as JupyterLab does; without Jupyter there is nothing to colour."""
+    if importlib.util.find_spec("jupyterlab_server") is None:
+        return
+    from jupyter_core.paths import jupyter_config_path, jupyter_path
+
+    places = [Path(path) / "axon-notebook" for path in jupyter_path("labextensions")]
+    found = next((path for path in places if (path / "package.json").exists()), None)
+    if found is None:
+        what = f"not in {places[0].parent}: cells are not coloured"
+        yield Finding("labextension", False, what, REINSTALL)
+        return
+    version = _fields(found / "package.json").get("version")
+    if version != __version__:
+        what = f"version {version} in {found}, the package is {__version__}"
+        yield Finding("labextension", False, what, f"rm -r {found}; {REINSTALL}")
+        return
+    mend = "jupyter labextension enable axon-notebook"
+    switched_off = _switched_off([Path(path) / "labconfig" for path in jupyter_config_path()])
+    yield Finding("labextension", not switched_off, f"{switched_off or found}", mend)
+
+
+def _switched_off(places: list[Path]) -> str:
+    """Return in words which page_config.json disables the extension, if one does."""
+    for place in places:
+        path = place / "page_config.json"
+        disabled = _fields(path).get("disabledExtensions", {})
+        named = disabled.get("axon-notebook") if isinstance(disabled, dict) else None
+        if named or (isinstance(disabled, list) and "axon-notebook" in disabled):
+            return f"switched off in {path}"
+        if named is False:
+            return ""  # the first file that speaks of it decides
+    return ""
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """Return the fields of a JSON file; a file that is missing or broken says nothing."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _numbers(version: str) -> tuple[int, ...]:

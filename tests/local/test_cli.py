@@ -9,10 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from axon_notebook.local.cli import main
-from axon_notebook.local.doctor import examine
 from axon_notebook.local.launcher import ServiceAddress, ensure_service, find_service
 
 
@@ -141,73 +138,6 @@ def test_an_unusable_home_is_one_line_on_stderr(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr.startswith("axon-notebook: cannot use")
     assert "Traceback" not in done.stderr
-
-
-def test_doctor_finds_nothing_wrong_with_a_running_service(
-    service: ServiceAddress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a machine where the tests run, the service side is well."""
-    monkeypatch.delenv("RUNLOOP_API_KEY", raising=False)
-    findings = {finding.subject: finding for finding in examine(service.home)}
-
-    for subject in ("python", "key", "home", "loopback", "service", "anywidget", "ipywidgets"):
-        assert findings[subject].fine, findings[subject]
-    assert f"process {service.pid}" in findings["service"].what
-
-
-def test_doctor_says_how_to_mend_an_open_home(home: Path) -> None:
-    """Each trouble comes with its command, and the exit code tells."""
-    ensure_service(home)
-    home.chmod(0o755)
-    done = cli("doctor", home=home)
-
-    assert done.returncode == 1
-    assert f"BAD  home         {home}, mode 755" in done.stdout
-    assert f"→ chmod 700 {home}" in done.stdout
-
-
-def test_doctor_names_a_host_that_cannot_be_reached(home: Path) -> None:
-    """A closed port here; the key itself is not shown and not sent."""
-    done = cli(
-        "doctor",
-        home=home,
-        RUNLOOP_API_KEY="ak_canary",
-        RUNLOOP_BASE_URL="http://127.0.0.1:9",
-    )
-
-    assert done.returncode == 1
-    assert "from RUNLOOP_API_KEY" in done.stdout
-    assert "BAD  host" in done.stdout
-    assert "ak_canary" not in done.stdout + done.stderr
-
-
-def test_doctor_explains_settings_that_cannot_work(home: Path) -> None:
-    """A base URL without a key."""
-    done = cli("doctor", home=home, RUNLOOP_BASE_URL="https://api.runloop.ai")
-
-    assert done.returncode == 1
-    assert "BAD  settings" in done.stdout
-
-
-def test_doctor_asks_the_host_and_looks_at_its_clock(service: ServiceAddress, home: Path) -> None:
-    """Any HTTP answer shows that the way is open; the service stands in for Runloop."""
-    done = cli("doctor", home=home, RUNLOOP_API_KEY="any", RUNLOOP_BASE_URL=service.base_url)
-
-    assert "ok   host" in done.stdout
-    assert "ok   clock" in done.stdout
-
-
-def test_doctor_sees_a_service_that_does_not_answer(home: Path) -> None:
-    """Stuck is worse than stopped, and looks the same from afar."""
-    address = ensure_service(home)
-    os.kill(address.pid, signal.SIGSTOP)
-    try:
-        (stuck,) = [f for f in examine(home) if f.subject == "service"]
-    finally:
-        os.kill(address.pid, signal.SIGCONT)
-
-    assert not stuck.fine
-    assert f"process {address.pid} holds the home" in stuck.what
 
 
 def test_the_command_is_installed() -> None:
