@@ -178,6 +178,7 @@ class SpanSink implements TokenSink {
   }
 
   begin(): void {}
+  uncommon(): void {}
 
   escape(): void {}
 

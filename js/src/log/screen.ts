@@ -27,7 +27,7 @@ export interface RawLine {
   bg: number;
   /** Columns. */
   width: number;
-  /** STYLED and WIDE: what searching has to take care of. */
+  /** STYLED, WIDE and ODD: what searching has to take care of. */
   flags: number;
 }
 
@@ -35,6 +35,8 @@ export interface RawLine {
 export const STYLED = 1;
 /** The line holds more than ASCII. */
 export const WIDE = 2;
+/** The line holds a control, or a sequence that is no complete CSI of digits and separators. */
+export const ODD = 4;
 
 export interface ScreenSink {
   /** The stream's next line has ended; it may still be rewritten until it is settled. */
@@ -163,7 +165,7 @@ export class Screen implements TokenSink {
 
   control(code: number, at: number): void {
     this.#at = at;
-    if (code !== LF && code !== 0x09) this.#open.flags |= STYLED;
+    if (code !== LF && code !== 0x09) this.#open.flags |= code === 0x0d ? STYLED : STYLED | ODD;
     if (code === LF) this.#newline(at);
     else if (code === 0x0b || code === 0x0c) this.#otherNewline(at);
     else if (code === 0x0d) this.#carriageReturn();
@@ -175,6 +177,10 @@ export class Screen implements TokenSink {
 
   begin(): void {
     this.#open.flags |= STYLED;
+  }
+
+  uncommon(): void {
+    this.#open.flags |= ODD;
   }
 
   csi(final: number, parameters: Parameters, prefix: number, intermediate: number): void {

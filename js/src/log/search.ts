@@ -1,13 +1,15 @@
 // Finding lines, in slices that never hold up the page.
 //
 // Runs of lines are decoded together: a run without a match costs one indexOf for all of them.
+// Text in lines with colours and nothing worse, which are nearly all, is found as it was printed.
 
 import { visible } from "../visible.ts";
 import { Bits } from "./arena.ts";
+import { Needle } from "./needle.ts";
+import { Plain } from "./plain.ts";
 import type { Query } from "./query.ts";
-import { STYLED, WIDE } from "./screen.ts";
-import { type LogStore, STREAMS, type StreamName } from "./store.ts";
-import { Tokenizer, type TokenSink } from "./tokens.ts";
+import { ODD, STYLED, WIDE } from "./screen.ts";
+import { type LogStore, type Run, STREAMS, type StreamName } from "./store.ts";
 import { hides } from "./width.ts";
 
 const RUN_BYTES = 262_144;
@@ -22,50 +24,15 @@ export function visibleRun(
   stream: StreamName,
   line: number,
 ): { text: string; lines: number } {
-  const { bytes, lines, flags } = store.run(stream, line, RUN_BYTES);
+  const run = store.run(stream, line, RUN_BYTES);
+  return { text: visibleText(run), lines: run.lines };
+}
+
+function visibleText({ bytes, flags }: Run): string {
   const text = utf8.decode(flags & STYLED ? plain.of(bytes) : bytes);
-  return { text: flags & WIDE && hides(text) ? visible(text) : text, lines };
+  return flags & WIDE && hides(text) ? visible(text) : text;
 }
 
-/** Takes the sequences out of terminal text. */
-class Plain implements TokenSink {
-  #from: Uint8Array = new Uint8Array(0);
-  #to = new Uint8Array(RUN_BYTES);
-  #length = 0;
-
-  /** The text; valid until the next call. */
-  of(bytes: Uint8Array): Uint8Array {
-    this.#from = bytes;
-    this.#length = 0;
-    // A control becomes a picture of three bytes.
-    if (this.#to.length < bytes.length * 3) this.#to = new Uint8Array(bytes.length * 3);
-    new Tokenizer().feed(bytes, 0, bytes.length, this);
-    return this.#to.subarray(0, this.#length);
-  }
-
-  print(from: number, to: number): void {
-    const source = this.#from;
-    const target = this.#to;
-    if (to - from > 48) target.set(source.subarray(from, to), this.#length);
-    else for (let n = from, at = this.#length; n < to; n++) target[at++] = source[n]!;
-    this.#length += to - from;
-  }
-
-  control(code: number): void {
-    if (code === 0x09 || code === 0x0a) this.#to[this.#length++] = code;
-    else if (code !== 0x07 && code !== 0x08 && code !== 0x0d) {
-      this.#to.set(pictures.encode(visible(String.fromCharCode(code))), this.#length);
-      this.#length += 3;
-    }
-  }
-
-  begin(): void {}
-  csi(): void {}
-  escape(): void {}
-  osc(): void {}
-}
-
-const pictures = new TextEncoder();
 const plain = new Plain();
 
 export class Search {
@@ -75,14 +42,15 @@ export class Search {
   /** The pattern took too long on a line; what was not searched is not known. */
   tooSlow = false;
   readonly #done: Record<StreamName, number> = { stdout: 0, stderr: 0 };
-  readonly #lower: boolean;
+  readonly #needle: Needle | null;
 
   constructor(
     private readonly store: LogStore,
     readonly query: Query,
     private readonly clock: () => number = () => performance.now(),
   ) {
-    this.#lower = query.needle !== null && !query.options.matchCase;
+    const { needle, options } = query;
+    this.#needle = needle === null ? null : new Needle(needle, !options.matchCase);
   }
 
   /** Lines of the stream that have been looked at. */
@@ -165,31 +133,18 @@ export class Search {
 
   #run(name: StreamName): void {
     const first = this.#done[name];
-    const { text, lines } = visibleRun(this.store, name, first);
-    this.#done[name] = first + lines;
-    const { needle } = this.query;
-    if (needle === null || lines === 1) this.#lines(name, first, text);
-    else this.#needles(name, first, this.#lower ? text.toLowerCase() : text, needle);
+    const run = this.store.run(name, first, RUN_BYTES);
+    this.#done[name] = first + run.lines;
+    for (const line of this.#linesIn(run)) this.#found(name, first + line);
   }
 
-  #lines(name: StreamName, first: number, text: string): void {
-    const lines = text.split("\n");
-    for (let n = 0; n < lines.length; n++) {
-      if (this.query.test(lines[n]!)) this.#found(name, first + n);
-    }
-  }
-
-  #needles(name: StreamName, first: number, text: string, needle: string): void {
-    let line = first;
-    let lineEnd = text.indexOf("\n");
-    for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, lineEnd)) {
-      while (lineEnd >= 0 && lineEnd < at) {
-        line++;
-        lineEnd = text.indexOf("\n", lineEnd + 1);
-      }
-      this.#found(name, line);
-      if (lineEnd < 0) return;
-    }
+  /** Which lines of the run match, from 0. */
+  #linesIn(run: Run): number[] {
+    const needle = run.lines > 1 ? this.#needle : null;
+    const found = needle && !(run.flags & ODD) ? linesAsPrinted(run, needle) : null;
+    if (found) return found;
+    const text = visibleText(run);
+    return needle?.linesIn(text, false) ?? matching(text, this.query);
   }
 
   #found(name: StreamName, line: number): void {
@@ -197,4 +152,17 @@ export class Search {
     this.counts[name]++;
     this.rows.add(row);
   }
+}
+
+function linesAsPrinted({ bytes, flags }: Run, needle: Needle): number[] | null {
+  const isWide = (flags & WIDE) !== 0;
+  if (needle.wide && !isWide) return [];
+  const text = utf8.decode(bytes);
+  return isWide && hides(text) ? null : needle.linesIn(text, (flags & STYLED) !== 0);
+}
+
+function matching(text: string, query: Query): number[] {
+  const found: number[] = [];
+  for (const [n, line] of text.split("\n").entries()) if (query.test(line)) found.push(n);
+  return found;
 }

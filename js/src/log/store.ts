@@ -7,7 +7,7 @@
 import { type Line, parseLine } from "./ansi.ts";
 import { Arena, Pages } from "./arena.ts";
 import type { Cells } from "./cells.ts";
-import { type RawLine, Screen, type ScreenSink, STYLED, WIDE as WIDE_TEXT } from "./screen.ts";
+import { ODD, type RawLine, Screen, type ScreenSink, STYLED, WIDE as WIDE_TEXT } from "./screen.ts";
 import { advance } from "./width.ts";
 
 export type StreamName = "stdout" | "stderr";
@@ -27,7 +27,9 @@ const NOTE = 1 << 18;
 const CONTINUES = 1 << 19;
 const LEVEL_SHIFT = 20;
 const FLAG_SHIFT = 23;
-const STYLED_BIT = STYLED << FLAG_SHIFT;
+/** Of a line that was redrawn nothing is known. */
+const ALL_FLAGS = STYLED | WIDE_TEXT | ODD;
+const FLAG_BITS = ALL_FLAGS << FLAG_SHIFT;
 /** Bytes that are worth a run of their own. */
 const STRETCH = 16_384;
 
@@ -35,7 +37,7 @@ const STRETCH = 16_384;
 export interface Run {
   bytes: Uint8Array;
   lines: number;
-  /** STYLED, WIDE of any of them. */
+  /** STYLED, WIDE, ODD of any of them. */
   flags: number;
 }
 
@@ -221,7 +223,7 @@ export class LogStore {
     const { rows, screen } = this.stream(name);
     const first = rows.get(line);
     if (this.#live.has(first))
-      return { bytes: this.#source(first, limit).bytes, lines: 1, flags: STYLED | WIDE_TEXT };
+      return { bytes: this.#source(first, limit).bytes, lines: 1, flags: ALL_FLAGS };
     let meta = this.#meta.get(first);
     const redrawn = meta & REDRAWN;
     const start = this.#start.get(first);
@@ -233,13 +235,13 @@ export class LogStore {
       const stop = from + this.#length.get(row);
       const joins = (this.#meta.get(row) & REDRAWN) === redrawn && from > end && from - end <= 2;
       if (!joins || stop - start > limit || this.#live.has(row)) break;
-      // Where styled and plain lines come in stretches, the plain ones are not to be looked through.
-      const changes = ((meta ^ this.#meta.get(row)) & STYLED_BIT) !== 0;
+      // Where lines of a kind come in stretches, the plain ones are to be looked through as such.
+      const changes = (this.#meta.get(row) & ~meta & FLAG_BITS) !== 0;
       if (changes && end - start > STRETCH) break;
       end = stop;
       meta |= this.#meta.get(row);
     }
-    const flags = redrawn ? STYLED | WIDE_TEXT : meta >>> FLAG_SHIFT;
+    const flags = redrawn ? ALL_FLAGS : meta >>> FLAG_SHIFT;
     const arena = redrawn ? this.#redrawn : screen.arena;
     end = Math.min(end, start + RUN_LIMIT);
     return { bytes: arena.slice(start, end), lines: next - line, flags };

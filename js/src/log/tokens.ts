@@ -32,6 +32,8 @@ export interface TokenSink {
   csi(final: number, parameters: Parameters, prefix: number, intermediate: number): void;
   /** A sequence begins; it may come to nothing. */
   begin(): void;
+  /** The one that began is not, or not known to be, a CSI of digits and separators. */
+  uncommon(): void;
   /** ESC and one final byte. */
   escape(final: number): void;
   /** The text of a complete OSC. */
@@ -99,6 +101,7 @@ export class Tokenizer {
     const byte = bytes[at]!;
     if (byte === C1_LEAD) {
       sink.begin();
+      sink.uncommon();
       this.#open(bytes[at + 1]! - 0x40);
       return at + 2;
     }
@@ -106,6 +109,7 @@ export class Tokenizer {
       sink.begin();
       const next = bytes[at + 1] === 0x5b ? this.#wholeCsi(bytes, at + 2, to, sink) : 0;
       if (next > 0) return next;
+      sink.uncommon();
       this.#enter(State.Escape);
     } else sink.control(byte, base + at);
     return at + 1;

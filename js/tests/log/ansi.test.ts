@@ -35,6 +35,7 @@ class Transcript implements TokenSink {
     this.#say(`control ${code}`);
   }
   begin(): void {}
+  uncommon(): void {}
   csi(final: number, list: Parameters, prefix: number, intermediate: number): void {
     const numbers = Array.from(list.values.subarray(0, list.count));
     const joined = Array.from(list.joined.subarray(0, list.count));
@@ -128,7 +129,7 @@ describe("the tokenizer", () => {
         },
       });
       const ignore = () => {};
-      const sink = { print: ignore, control: ignore, begin: ignore, csi: ignore };
+      const sink = { print: ignore, control: ignore, begin: ignore, uncommon: ignore, csi: ignore };
       const { length } = text;
       new Tokenizer().feed(bytes, 0, length, { ...sink, escape: ignore, osc: ignore });
       return count / length;
