@@ -165,7 +165,6 @@ export class Conn {
     this.receiver.take(message, bytes);
     this.closed = message.kind === "bye";
     this.#ackDue = true;
-    this.#acknowledge(now);
     this.#need(now);
   }
 
@@ -188,7 +187,12 @@ export class Conn {
     this.batch = Math.max(this.batch, message.batch);
   }
 
+  /**
+   * Only from the timer: an answer to what a bye follows at once would reach ipykernel's subshell
+   * while JupyterLab ends it, which ipykernel tells the user as "Task was destroyed".
+   */
   #acknowledge(now: number): void {
+    if (this.closed) return;
     const wait = this.bytes - this.#ackedBytes < ACK_BYTES ? ACK_LATE_MS : ACK_MS;
     if (!this.#ackDue || now - this.#ackedAt < wait) return;
     this.#ackedAt = now;

@@ -116,6 +116,7 @@ describe("connection", () => {
 
   test("a stream of few bytes is acknowledged now and then, the first of them at once", () => {
     ev(1, "[1]");
+    pass(500);
     const first = wire.of("ack").length;
     for (let batch = 2; batch <= 200; batch++) {
       ev(batch, "[1]");
@@ -200,6 +201,14 @@ describe("connection", () => {
 
     expect(wire.of("need")).toHaveLength(asked);
     expect(taker.silences).toEqual([]);
+  });
+
+  test("a bye and what came just before it are not acknowledged", () => {
+    ev(1, `[${" ".repeat(100_000)}]`);
+    wire.take({ kind: "bye", epoch: "e1", batch: 1, sent_ms: 0, reason: "closed" }, []);
+    pass(60_000);
+
+    expect(wire.of("ack")).toHaveLength(0);
   });
 
   test("messages of others are not taken", () => {
