@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-import warnings
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -14,28 +11,19 @@ import traitlets
 
 from ..agents.session import CODECS
 from ..errors import AgentError, AxonError
-from ..models import AxonEvent
-from ..wire.cursor import EventBatch
-from ..wire.stream import EventStream, StreamState
-from ..wire.subscription import Subscription
+from .axon_widget import AxonWidget, Redact
 from .chat_snapshot import chat_html, chat_text, entries_of
 from .event_store import EventStore
-from .live import STATIC, LiveWidget
+from .live import STATIC
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..agents.timeline import Option, PermissionRequest
     from ..axon import Axon
 
 __all__ = ["AgentChat", "Talks"]
 
-SNAPSHOT_EVENTS: Final = 2000  # a turn of streamed text has hundreds
-SETTLE_SECONDS: Final = 0.5  # a display waits so long for the history
 DEFAULT_BYTES: Final = 128 * 1024 * 1024
 REFUSALS: Final = 20
-
-Redact = Callable[[AxonEvent], AxonEvent | None]
 
 
 class CanCancel(Protocol):
@@ -99,7 +87,7 @@ class ChatStore(EventStore):
         return {**super().stat(), "refusals": refusals}
 
 
-class AgentChat(LiveWidget):
+class AgentChat(AxonWidget):
     """Talk to an agent in the page, and watch it work; lives until :meth:`close`.
 
     ::
@@ -121,12 +109,11 @@ class AgentChat(LiveWidget):
         keep: Do not close the chat that the same cell made before.
     """
 
+    saved_events = 2000  # a turn of streamed text has hundreds
+
     _esm = STATIC / "agent-chat.js"
 
-    axon_id = traitlets.Unicode("").tag(sync=True)
     protocol = traitlets.Unicode("acp").tag(sync=True)
-    max_bytes = traitlets.Int(DEFAULT_BYTES).tag(sync=True)
-    _snapshot = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(
         self,
@@ -139,56 +126,21 @@ class AgentChat(LiveWidget):
         keep: bool = False,
         **traits: Any,
     ) -> None:
-        axon = session.axon
         super().__init__(
+            session.axon,
+            redact=redact,
+            snapshot=snapshot,
             keep=keep,
-            title=axon.name or axon.id,
-            axon_id=axon.id,
             protocol=session.protocol,
             height=height,
             max_bytes=max_bytes,
             **traits,
         )
         self.session = session
-        self._redact = redact
-        self._saves = snapshot
-        self._refresh_due = False  # it was displayed before the history was there
-        self._store = ChatStore(max_bytes=max_bytes)
-        self._notify = self.start_feed(self._store, f"axon-feed {axon.id}").notify
-        stream = EventStream(axon.api, axon.id, on_state=self._state_changed)
-        self._subscription = Subscription(stream, sink=self._sink, on_end=self._ended)
-
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """Return the events of the conversation, oldest first; with *limit* the newest."""
-        from ..sql.frames import events_frame
-
-        return events_frame(self._store.events(limit))
-
-    def stats(self) -> dict[str, Any]:
-        """Return counters: of the stream, of what is kept, and of what pages acknowledged."""
-        left_out = ("kind", "marks", "refusals")
-        kept = {k: v for k, v in self._store.stat().items() if k not in left_out}
-        pump = self._feed.stats() if self._feed is not None else {}
-        return {**self._subscription.stats()._asdict(), **kept, **pump}
-
-    def __repr__(self) -> str:
-        return f"<AgentChat {self.title} {self._store.state.name}, {self._store.received:,} events>"
-
-    def _ipython_display_(self) -> None:
-        # What is displayed is what a notebook saves: a moment's patience puts the history in.
-        if self._feed is not None and not self._closed:
-            self._feed.wait_for(self._is_settled, SETTLE_SECONDS)
-        self._refresh_due = not self._is_settled()
-        super()._ipython_display_()
-
-    def _is_settled(self) -> bool:
-        return self._store.state.name not in ("connecting", "replaying")
+        self._chat_store = ChatStore(max_bytes=max_bytes)
+        self.start(session.axon, self._chat_store)
 
     # -- what LiveWidget asks for
-
-    def stop_source(self) -> None:
-        """Close the chat's own subscription; the session stays open."""
-        self._subscription.close()
 
     def on_page_message(self, message: Mapping[str, Any]) -> None:
         """Carry out a button; what fails is told to the page that pressed it."""
@@ -196,7 +148,7 @@ class AgentChat(LiveWidget):
         if message.get("kind") != "cmd":
             return
         if name == "retry":
-            self._subscription.reconnect()
+            self.reconnect()
         elif name == "close":
             self.close()
         elif name in ("prompt", "cancel", "permit"):
@@ -204,17 +156,11 @@ class AgentChat(LiveWidget):
 
     def static_html(self) -> str:
         """Return the conversation as a saved notebook shows it."""
-        return chat_html(self.title, self._status(), entries_of(self._saved(), self.protocol))
+        return chat_html(self.title, self.status(), entries_of(self.saved(), self.protocol))
 
     def static_text(self) -> str:
         """Return the conversation as text."""
-        return chat_text(self.title, self._status(), entries_of(self._saved(), self.protocol))
-
-    def close(self, reason: str = "closed") -> None:
-        """End the stream and the display; the last state stays as HTML.  Idempotent."""
-        if not self._closed and reason != "replaced":
-            self._snapshot = self._packed_snapshot()
-        super().close(reason)
+        return chat_text(self.title, self.status(), entries_of(self.saved(), self.protocol))
 
     # -- the page's buttons
 
@@ -231,7 +177,7 @@ class AgentChat(LiveWidget):
             else:
                 self._permit(command.get("request", ""), command.get("option", ""))
         except AxonError as error:
-            self._store.refuse(command.get("id", ""), str(error).partition("\n")[0])
+            self._chat_store.refuse(command.get("id", ""), str(error).partition("\n")[0])
             self._notify(stat=True)
 
     def _stop(self) -> None:
@@ -250,59 +196,3 @@ class AgentChat(LiveWidget):
                 self.session.answer(request, option)
                 return
         raise AgentError("nobody waits for this answer any more: it was given, or the turn is over")
-
-    # -- from the reader thread
-
-    def _sink(self, batch: EventBatch) -> None:
-        self._store.append(batch)
-        if batch.late and self._feed is not None:
-            self._feed.resend([(event.sequence, event.sequence) for event in batch.events])
-        self._notify(stat=bool(batch.missing or batch.unreadable or batch.late))
-
-    def _state_changed(self, state: StreamState) -> None:
-        self._store.change(state)
-        self._notify(stat=True)
-        if self._refresh_due and state.name == "live":
-            self._refresh_due = False
-            self.refresh()
-
-    def _ended(self, error: AxonError | None) -> None:
-        self._notify(stat=True)
-        if error is not None and not self._closed:
-            self.refresh()
-
-    # -- what is saved
-
-    def _saved(self) -> Sequence[AxonEvent]:
-        if not self._saves:
-            return []
-        events = self._store.events(SNAPSHOT_EVENTS)
-        if self._redact is None:
-            return events
-        return [kept for event in events if (kept := self._redacted(self._redact, event))]
-
-    def _redacted(self, redact: Redact, event: AxonEvent) -> AxonEvent | None:
-        try:
-            return redact(event)
-        except Exception as error:  # noqa: BLE001 - a stranger's hook
-            # Without the error's own words: they may hold what must not be seen.
-            reason = f"redact failed on event {event.sequence}: {type(error).__name__}"
-            warnings.warn(f"{reason}; the event is not saved", stacklevel=2)
-            return None
-
-    def _packed_snapshot(self) -> bytes:
-        stat = self._store.stat()
-        names = ("state", "start", "head", "received", "dropped", "lost")
-        body = {
-            "version": 1,
-            "taken_ms": int(time.time() * 1000),
-            **{name: stat[name] for name in names},
-            "events": self._saved(),
-        }
-        return zlib.compress(msgspec.json.encode(body), 6)
-
-    def _status(self) -> str:
-        state = self._store.state
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        reason = f": {state.reason}" if state.reason else ""
-        return f"{state.name}{reason} at {when} UTC"
