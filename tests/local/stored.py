@@ -55,7 +55,7 @@ class Home:
 
     def batch(self, *steps: str | tuple[str, Sequence[Any]]) -> SqlBatchResult:
         pairs = [(step, None) if isinstance(step, str) else step for step in steps]
-        return _as_sent(self.do(self.store.batch(self.axon, pairs)))
+        return self.do(self.store.batch(self.axon, pairs))
 
     def refusal(self, sql: str, *params: Any) -> Refused:
         """Return how *sql* is refused; fail if it is not."""
@@ -97,6 +97,7 @@ def content(file: Path) -> list[Any]:
         connection.close()
 
 
-def _as_sent(result: T) -> T:
-    """Return *result* as a client decodes it."""
-    return msgspec.json.decode(msgspec.json.encode(result), type=type(result))
+def _as_sent(result: SqlResult) -> SqlResult:
+    """Return *result* with rows as JSON has them."""
+    rows = msgspec.json.decode(msgspec.json.encode(result.rows))
+    return msgspec.structs.replace(result, rows=rows)

@@ -284,7 +284,7 @@ def test_a_batch_is_one_transaction(home: Home) -> None:
 
     assert [step.meta.changes for step in steps if step] == [0, 2, 0]
     assert steps[2] is not None
-    assert steps[2].rows == [[1], [2]]
+    assert [list(row) for row in steps[2].rows] == [[1], [2]]
 
 
 @pytest.mark.parametrize(
