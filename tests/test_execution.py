@@ -62,6 +62,20 @@ def test_both_streams_come_in_the_order_of_their_writing_also_later(box: Devbox)
     assert text(execution, "stderr") == "e1\ne2\ne3\n"
 
 
+def test_the_order_holds_where_one_stream_is_megabytes_ahead(box: Devbox) -> None:
+    """Who reads a build's log from its beginning gets all of it at once, over two connections."""
+    size = 3_000_000
+    command = f"head -c {size} /dev/zero | tr '\\0' x; read x; echo E >&2; read x; echo tail"
+    execution = box.run(command, stdin=True)
+    read = 0
+    for chunk in execution.output():
+        read += len(chunk.text)
+        if read in (size, size + 2):
+            execution.send_stdin("\n")
+
+    assert text(execution) == "x" * size + "E\ntail\n"
+
+
 def test_output_comes_while_the_command_runs(box: Devbox) -> None:
     """A long build is watched, not awaited."""
     execution = box.run("echo first; read line; echo got $line", stdin=True)

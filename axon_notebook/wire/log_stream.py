@@ -36,7 +36,7 @@ __all__ = ["LogStream", "OutputSubscription"]
 
 IDLE_SECONDS: Final = 45.0  # three keep-alives of the embedded service
 QUEUE_BYTES: Final = 8 * 1024 * 1024
-HOLD_SECONDS: Final = 0.5  # a chunk waits so long for what was written before it
+HOLD_SECONDS: Final = 0.5  # a chunk waits so long for a silent stream to bring what was before it
 LOOK_UP_SECONDS: Final = 0.1  # a waiting main thread looks up so often, for the stop button
 
 _FRAME: Final = msgspec.json.Decoder(OutputFrame)
@@ -228,7 +228,7 @@ class _Readers:
         from_start = all(stream.cursor.position == 0 for stream in streams)
         names = [stream.cursor.stream for stream in streams]
         self.merge = OutputMerge(names, start=0 if from_start else None)
-        self.held_since: float | None = None
+        self.arrived = 0  # chunks, so that a stream that brings some is told from a silent one
         self.queue: deque[OutputChunk] = deque()
         self.queued = 0
         self.running = len(self.streams)
@@ -270,8 +270,6 @@ class _Readers:
                 if self.running == 0 or left <= 0:
                     return None
                 self.changed.wait(min(left, LOOK_UP_SECONDS))
-                if self.held_since and time.monotonic() - self.held_since > HOLD_SECONDS:
-                    self._deliver(self.merge.flush())
             chunk = self.queue.popleft()
             self.queued -= len(chunk.text)
             self.changed.notify_all()
@@ -282,14 +280,26 @@ class _Readers:
             # While there is no room, TCP holds the server back.
             while self.queued > QUEUE_BYTES and not stream.closed:
                 self.changed.wait(1.0)
-            ready = self.merge.take(chunk)
-            if any(other.state.name not in ("connecting", "live") for other in self.streams):
-                ready += self.merge.flush()  # what is missing may take its time
-            self._deliver(ready)
+            self.arrived += 1
+            self._deliver(self.merge.take(chunk))
+            self._wait_for_others(stream)
+
+    def _wait_for_others(self, stream: LogStream) -> None:
+        """Read on when what was written before has come, or will not soon; the lock is held."""
+
+        def is_given() -> bool:
+            lost = any(s.state.name not in ("connecting", "live") for s in self.streams)
+            return not self.merge.holds(stream.cursor.stream) or stream.closed or lost
+
+        arrived = -1
+        while arrived != self.arrived and not is_given():
+            arrived = self.arrived
+            self.changed.wait_for(is_given, HOLD_SECONDS)
+        if self.merge.holds(stream.cursor.stream):
+            self._deliver(self.merge.flush())
 
     def _deliver(self, chunks: list[OutputChunk]) -> None:
         """Give *chunks* to the sink or the queue; the lock is held."""
-        self.held_since = time.monotonic() if self.merge.holds else None
         for chunk in chunks:
             if self.sink is not None:
                 self.sink(chunk)

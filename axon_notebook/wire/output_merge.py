@@ -27,10 +27,9 @@ class OutputMerge:
         self._held: dict[str, deque[OutputChunk]] = {name: deque() for name in streams}
         self._next = start
 
-    @property
-    def holds(self) -> bool:
-        """Whether a chunk waits for others."""
-        return any(self._held.values())
+    def holds(self, stream: str) -> bool:
+        """Whether a chunk of *stream* waits for another stream's."""
+        return bool(self._held.get(stream))
 
     def take(self, chunk: OutputChunk) -> list[OutputChunk]:
         """Return what can be given now that *chunk* is there."""

@@ -64,6 +64,8 @@ class LogServer(LoopThread):
         logs: What it wrote, by stream.
         names: Which end of a chunk its ``offset`` names; ``None`` leaves the field out.
         sizes: Bytes of the chunks, in turn, going on from connection to connection.
+        before: How many bytes both streams had when each of them began; without it, chunks
+            have no ``order``.
 
     Attributes:
         requests: Stream and offset of every stream request.
@@ -76,6 +78,7 @@ class LogServer(LoopThread):
         *,
         names: Literal["start", "end"] | None = "end",
         sizes: tuple[int, ...] = (16, 5, 40),
+        before: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.logs = {"stdout": b"", "stderr": b"", **logs}
@@ -83,6 +86,7 @@ class LogServer(LoopThread):
         self.requests: list[tuple[str, int | None]] = []
         self.asked = 0
         self._sizes = sizes
+        self._before = before or {}
         self._turn = 0
         self._script: dict[str, deque[Step]] = defaultdict(deque)
 
@@ -127,7 +131,7 @@ class LogServer(LoopThread):
             writer.write(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % step.status)
             await writer.drain()
             return
-        frames = list(self._frames(self.logs[name], start))
+        frames = list(self._frames(name, start))
         if isinstance(step, ErrorFrame | Hang):
             frames = frames[: step.chunks]
         if isinstance(step, ErrorFrame):
@@ -148,7 +152,8 @@ class LogServer(LoopThread):
         if isinstance(step, Hang):
             await reader.read()  # until the client leaves
 
-    def _frames(self, log: bytes, start: int) -> Iterator[bytes]:
+    def _frames(self, name: str, start: int) -> Iterator[bytes]:
+        log = self.logs[name]
         while start < len(log):
             size = self._sizes[self._turn % len(self._sizes)]
             self._turn += 1
@@ -159,5 +164,7 @@ class LogServer(LoopThread):
             frame = {"output": text}
             if self.names is not None:
                 frame["offset"] = start if self.names == "start" else end  # type: ignore[assignment]
+            if name in self._before:
+                frame["order"] = self._before[name] + start  # type: ignore[assignment]
             yield b"data: " + json.dumps(frame).encode() + b"\n\n"
             start = end

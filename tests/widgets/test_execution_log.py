@@ -107,6 +107,21 @@ def test_the_output_is_in_python_and_in_the_page(comms: Comms, box: Devbox) -> N
         an.ExecutionLog(box.run("true"), max_bytes=0)
 
 
+def test_both_streams_are_shown_in_the_order_of_their_writing(comms: Comms, box: Devbox) -> None:
+    """A late log, too: each stream comes over its own connection, as fast as it likes."""
+    command = "for i in 1 2 3 4; do echo o$i; read x; echo e$i >&2; read x; done"
+    execution = box.run(command, stdin=True)
+    for _ in execution.output():
+        execution.send_stdin("\n")
+    expected = "".join(f"o{i}\ne{i}\n" for i in range(1, 5))
+
+    with an.ExecutionLog(execution) as log:
+        ended(log)
+        comms.wait(lambda: page_of(comms, log).in_order() == expected)
+
+        assert log.text() == expected
+
+
 def test_a_command_tells_how_long_it_ran_if_that_was_seen(comms: Comms, box: Devbox) -> None:
     """The duration of a build is half of what a log is opened for."""
     with ended(an.ExecutionLog(box.run("sleep 1.2"))) as log:

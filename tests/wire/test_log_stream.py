@@ -260,6 +260,29 @@ def test_a_sink_gets_every_chunk_and_the_end() -> None:
     assert ends == [None]
 
 
+def test_a_sink_is_not_kept_waiting_for_what_a_silent_stream_does_not_bring() -> None:
+    """The log shows what is there, also where the order cannot be known any more."""
+    got: list[OutputChunk] = []
+    came = threading.Event()
+
+    def sink(chunk: OutputChunk) -> None:
+        got.append(chunk)
+        if chunk.stream == "stderr":
+            came.set()
+
+    logs, before = {"stdout": b"o" * 16, "stderr": b"e" * 16}, {"stdout": 0, "stderr": 1000}
+    with (
+        LogServer(logs, sizes=(16,), before=before) as server,
+        client_of(server) as client,
+    ):
+        server.script("stdout", Hang(1))
+        server.script("stderr", Hang(1))
+        with subscription(client, sink=sink):
+            assert came.wait(20)
+
+    assert by_stream(got)["stderr"] == "e" * 16
+
+
 def test_an_error_of_one_stream_comes_after_the_chunks_and_ends_both() -> None:
     """The other stream would go on for hours, and the error would wait with it."""
     with LogServer({"stdout": LOG, "stderr": b"e"}) as server, client_of(server) as client:
