@@ -3,7 +3,7 @@
 A benchmark prints what it likes, and hands the figures that belong into the table to
 :func:`report`, each beside its peers in the same run::
 
-    report("publish, 32 connections", "1/s", 5_200, {"empty POST": 9_100}, better="higher")
+    report("publish, 32 connections", "answers/s", 5_200, {"empty POST": 9_100}, better="higher")
     report("event to pixel, p50", "ms", 31, goal=60)
 
 The unit and which way is better are part of the figure; the ratio of a peer is always

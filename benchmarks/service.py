@@ -257,7 +257,7 @@ async def publishing(service: Service, connections: int, seconds: float, rounds:
     ratio = statistics.median(d / e for d, e in zip(durable, empty, strict=True))
     name = f"publish, {connections} connection{'s' if connections > 1 else ''}"
     peers = {"the same server, empty POST": statistics.median(empty)}
-    report(name, "1/s", statistics.median(durable), peers, better="higher")
+    report(name, "answers/s", statistics.median(durable), peers, better="higher")
     report(f"{name}: p99", "ms", 1000 * part_of(times, 0.99))
     return (
         f"{statistics.median(durable):>9,.0f}/s durable, {statistics.median(empty):,.0f}/s empty: "
