@@ -16,6 +16,7 @@ from ..wire.cursor import EventBatch
 from ..wire.stream import EventStream, StreamState
 from ..wire.subscription import Subscription
 from .event_store import EventStore
+from .interrupts import put_off
 from .live import LiveWidget
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class AxonWidget(LiveWidget):
         """Close the subscription; called once."""
         self._subscription.close()
 
+    @put_off()
     def close(self, reason: str = "closed") -> None:
         """End the stream and the display; the last state stays as HTML.  Idempotent."""
         if not self._closed and reason != "replaced":

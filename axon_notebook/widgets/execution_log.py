@@ -16,6 +16,7 @@ import traitlets
 from ..errors import AxonError, ParameterError
 from ..models import ExecutionInfo, OutputChunk
 from ..wire.stream import StreamState
+from .interrupts import put_off
 from .live import STATIC, LiveWidget
 from .output_store import OutputStore, Piece
 from .snapshot import shown
@@ -163,6 +164,7 @@ class ExecutionLog(LiveWidget):
         head = f"{shown(self.title)} · {shown(self._status())}"
         return "\n".join([head, *self._plain_lines()[-TEXT_LINES:]])
 
+    @put_off()
     def close(self, reason: str = "closed") -> None:
         """End the log and the display; the last output stays as HTML.  Idempotent."""
         if not self._closed and reason != "replaced":

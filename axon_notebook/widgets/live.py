@@ -20,6 +20,7 @@ import traitlets
 from comm.base_comm import BaseComm
 
 from .feed import Feed, Source
+from .interrupts import put_off
 
 __all__ = ["STATIC", "LiveWidget"]
 
@@ -31,7 +32,22 @@ _alive: weakref.WeakSet[LiveWidget] = weakref.WeakSet()
 _cells: dict[str, tuple[str, list[LiveWidget]]] = {}
 
 
-class LiveWidget(anywidget.AnyWidget):
+class _Whole(type(anywidget.AnyWidget)):  # type: ignore[misc]
+    """Makes a widget whole or not at all, also when the stop button is pressed meanwhile."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        made = None
+        try:
+            with put_off():
+                made = super().__call__(*args, **options)
+        except BaseException:
+            if made is not None:
+                made.close()
+            raise
+        return made
+
+
+class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
     """Owns a feed, a comm and a display; lives until :meth:`close`.
 
     A widget made by running a cell again replaces, and closes, those of the
@@ -86,6 +102,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     # -- lifetime
 
+    @put_off()
     def close(self, reason: str = "closed") -> None:
         """End the threads and the connection, and leave the last state as HTML; idempotent."""
         if self._closed:
@@ -110,6 +127,7 @@ class LiveWidget(anywidget.AnyWidget):
     def __enter__(self) -> Self:
         return self
 
+    @put_off()
     def __exit__(
         self,
         kind: type[BaseException] | None,

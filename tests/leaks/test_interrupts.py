@@ -1,0 +1,87 @@
+"""The stop button at random moments of whatever a cell does: nothing stays behind."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from .kernels import Kernel, wait_for
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
+
+SET_UP = """
+import itertools
+client = an.connect()
+axon = client.create_axon("stopped")
+axon.publish_many([("tick", {"n": n}) for n in range(500)], progress=False)
+devbox = client.create_devbox("stopped")
+execution = devbox.run("for i in $(seq 100000); do echo $i; sleep 0.01; done")
+%load_ext axon_notebook
+_ = get_ipython().run_line_magic("axon", "use " + axon.id)
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+"""
+
+#: What is interrupted; each lasts until it is.
+WORK = {
+    "iterating": "for event in axon.subscribe():\n    pass",
+    "waiting at the head": "for event in axon.subscribe('head'):\n    pass",
+    "reading again and again": "while True:\n    axon.events(200)",
+    "publishing": "for n in itertools.count():\n    axon.publish('more', {'n': n})",
+    "a long query": "axon.sql(ENDLESS)",
+    "a magic": "while True:\n    %axonsql SELECT 1",
+    "output": "for chunk in execution.output():\n    pass",
+    "a viewer": "while True:\n    with an.EventViewer(axon):\n        pass",
+    "connecting": "while True:\n    with an.connect() as c:\n        c.axon(axon.id)",
+}
+
+
+@pytest.mark.parametrize(
+    "times", [9, pytest.param(54, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+)
+def test_interrupts_at_random_moments_leave_nothing(
+    home: Path, times: int, record_property: pytest.RecordProperty
+) -> None:
+    """People press stop when they have seen enough, not when it suits the library."""
+    draw = random.Random(50)
+    with Kernel(home) as kernel:
+        kernel.good(SET_UP)
+        for name, code in WORK.items():  # once each, so that what is made once is there
+            pressed(kernel, name, code, 0.3)
+        before = kernel.level()
+        for turn in range(times):
+            name, code = list(WORK.items())[turn % len(WORK)]
+            pressed(kernel, name, code, draw.random())
+
+        # A widget that was made as the button was pressed ends with the next run of its cell.
+        kernel.good("an.EventViewer(axon).close()", cell="a viewer")
+        wait_for(lambda: kernel.level().own == [] and kernel.level().files <= before.files)
+        after = kernel.level()
+        sequences = kernel.good("print(axon.events(5000)['sequence'].is_monotonic_increasing)")
+
+    record_property("before", before)
+    record_property("after", after)
+    assert after.own == []
+    assert after.threads <= before.threads
+    assert after.files <= before.files
+    assert after.sockets <= before.sockets
+    assert after.comms <= before.comms
+    assert after.processes <= before.processes
+    assert sequences.strip() == "True"
+
+
+def pressed(kernel: Kernel, name: str, code: str, seconds: float) -> None:
+    """Run *code*, press stop after *seconds*; the kernel is itself again right after."""
+    request = kernel.send(code, cell=name)
+    time.sleep(0.1 + seconds)
+    kernel.interrupt()
+    reply = kernel.wait(request, timeout=30)
+
+    assert reply["status"] == "error", name
+    assert reply["ename"] in ("KeyboardInterrupt", "Interrupted", "PublishError"), (
+        name,
+        reply["ename"],
+    )
+    assert kernel.good("print(6 * 7)").strip() == "42", name
