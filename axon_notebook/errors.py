@@ -37,7 +37,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from .visible import visible
 
@@ -70,6 +70,9 @@ __all__ = [
     "error_for_status",
 ]
 
+#: Characters of a line that a cell's error shows; names and messages of others have no bound.
+LINE: Final = 1000
+
 
 class AxonError(Exception):
     """The root of all errors raised by this package.
@@ -96,7 +99,8 @@ class AxonError(Exception):
             lines = "".join(traceback.format_exception(self)).splitlines()
         else:
             self.shown = True
-            lines = [f"{type(self).__name__}: {self}", *self.detail]
+            whole = [f"{type(self).__name__}: {self}", *self.detail]
+            lines = [x if len(x) <= LINE else f"{x[:LINE]}… (%tb shows all)" for x in whole]
         # Servers and statements are quoted in them; a terminal would obey what it is told.
         return [visible(line, keep="\n\t") for line in lines]
 

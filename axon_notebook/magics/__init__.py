@@ -21,7 +21,7 @@ def load(shell: Any) -> None:
     Nothing is connected and no service is started.  Loading again replaces
     what is there.
     """
-    from . import completion, lexers, transforms
+    from . import completion, frame_display, lexers, transforms
     from .cards import greeting
     from .shell import AxonMagics
 
@@ -34,6 +34,7 @@ def load(shell: Any) -> None:
     completion.install(shell, magics)
     transforms.install(shell)
     lexers.install()
+    frame_display.install(shell)
     _LOADED[id(shell)] = magics
     atexit.register(magics.session.close)
     for complaint in magics.complaints:
@@ -44,7 +45,7 @@ def load(shell: Any) -> None:
 
 def unload(shell: Any) -> None:
     """Take back exactly what :func:`load` added, and close the connection."""
-    from . import completion, lexers, transforms
+    from . import completion, frame_display, lexers, transforms
 
     magics = _LOADED.pop(id(shell), None)
     if magics is None:
@@ -57,5 +58,6 @@ def unload(shell: Any) -> None:
     completion.remove(shell)
     transforms.remove(shell)
     lexers.remove()
+    frame_display.remove(shell)
     magics.session.close()
     atexit.unregister(magics.session.close)

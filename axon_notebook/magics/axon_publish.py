@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import AxonError, ParameterError, PublishError
 from ..models import PUBLISH_ORIGINS, PublishResult
+from ..visible import visible
 from .options import Option, Parsed, checked_name, describe, meant, scan
 from .payloads import evaluated, events_from, json_lines, json_value, key_values
 from .session import label
@@ -147,7 +148,8 @@ class DryRun:
             for e in self.events[:10]
         ]
         more = len(self.events) - len(shown)
-        return "\n".join([*shown, *([f"… and {more:,} more"] if more > 0 else [])])
+        lines = [*shown, *([f"… and {more:,} more"] if more > 0 else [])]
+        return visible("\n".join(lines), keep="\n")
 
 
 def _events(

@@ -20,7 +20,7 @@ class Text(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return str(self)
+        return visible(str(self), keep="\n")
 
 
 class Card:

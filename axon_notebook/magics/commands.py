@@ -105,6 +105,7 @@ def _ls(call: Call) -> Any:
     session = call.magics.session
     search = call.options.get("search")
     listed = _ask(call, lambda: session.client.axons(prefix, limit=count, search=search))
+    listed.attrs["axon"] = {}
     session.seen = list(dict.fromkeys([*session.seen, *listed["name"].dropna()]))
     return listed
 
@@ -120,7 +121,9 @@ def _tables(call: Call) -> Any:
     name = call.words[0] if call.words else None
     schema = _ask(call, lambda: call.magics.session.fetch_schema(call.axon(name)))
     rows = [(t.name, t.kind, len(t.columns)) for t in schema.tables.values()]
-    return rows_frame(rows, ["table", "kind", "columns"])
+    frame = rows_frame(rows, ["table", "kind", "columns"])
+    frame.attrs["axon"] = {}
+    return frame
 
 
 def _schema(call: Call) -> Any:
@@ -137,7 +140,9 @@ def _schema(call: Call) -> Any:
     if call.options.get("ddl"):
         return Text(";\n\n".join(table.sql for table in tables) + ";")
     rows = [(t.name, c.name, c.type, c.not_null, c.primary_key) for t in tables for c in t.columns]
-    return rows_frame(rows, ["table", "column", "type", "not_null", "primary_key"])
+    frame = rows_frame(rows, ["table", "column", "type", "not_null", "primary_key"])
+    frame.attrs["axon"] = {}
+    return frame
 
 
 def _events(call: Call) -> Any:

@@ -56,7 +56,8 @@ class Last:
         took = "unanswered" if self.seconds is None else f"{self.seconds * 1000:.0f} ms"
         outcome = f"failed: {self.error}" if self.error else f"{self.rows} rows"
         values = [f"params: {params}" for params in self.params if params]
-        return "\n".join([f"{self.axon} · {took} · {outcome}", self.sql, *values])
+        lines = [f"{self.axon} · {took} · {outcome}", self.sql, *values]
+        return visible("\n".join(lines), keep="\n")
 
 
 class Session:
