@@ -18,6 +18,8 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
+  // One that submits is asked for by name.
+  if (tag === "button") element.setAttribute("type", "button");
   if (FOCUSABLE.has(tag) || "tabindex" in props) keepKeys(element);
   for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === false) continue;

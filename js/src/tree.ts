@@ -42,7 +42,7 @@ function addChildren(
   actions: TreeActions,
 ): void {
   let shown = 0;
-  const more = h("button", { class: "more", type: "button" });
+  const more = h("button", { class: "more" });
   const page = () => {
     more.remove();
     for (const [key, item] of branch.slice(shown, shown + PAGE)) {
@@ -69,7 +69,7 @@ function node(
   const children = h("div", { class: "children" });
   const button = h(
     "button",
-    { class: "branch", type: "button", "aria-expanded": "false" },
+    { class: "branch", "aria-expanded": "false" },
     h("span", { class: "arrow", "aria-hidden": "true" }),
     h("span", { class: "key", text: visible(key) }),
     h("span", { class: "hint", text: visible(hint(value, branch)) }),
@@ -110,7 +110,6 @@ function leaf(key: string, value: Json, path: string, actions: TreeActions): HTM
 function act(sign: string, title: string, run: () => void): HTMLElement {
   const button = h("button", {
     class: "act",
-    type: "button",
     title,
     "aria-label": title,
     text: sign,
@@ -135,7 +134,6 @@ function stringElement(value: string): HTMLElement {
   }
   const all = h("button", {
     class: "more",
-    type: "button",
     text: `show all ${value.length} characters`,
   });
   all.addEventListener("click", () => {

@@ -17,7 +17,7 @@ from .test_chat import SILENT
 from .viewer_page import CONNECT, Viewer
 
 LINES = """\
-log = an.ExecutionLog(run("for i in $(seq 4000); do echo line $i; sleep 0.004; done"))
+log = an.ExecutionLog(run("for i in $(seq 4000); do echo line $i; sleep 0.02; done"))
 log"""
 EVENTS = "viewer = an.EventViewer(axon)\nviewer"
 
@@ -51,7 +51,7 @@ def viewer_of_a_stream(open_notebook) -> Iterator[tuple[NotebookPage, Locator, L
         notebook.run_all()
         viewer = Viewer(notebook)
         viewer.is_live()
-        server.run(200, 4000)
+        server.run(50, 4000)
         yield notebook, viewer.list, viewer.root.get_by_role("button", name="Follow", exact=True)
 
 
@@ -90,7 +90,7 @@ def drag_thumb(notebook: NotebookPage, scroller: Locator, follow: Locator, to_en
     mouse = notebook.page.mouse
     mouse.move(x, y)
     mouse.down()
-    for pull in range(100):
+    for pull in range(0, 2000, 40):
         edge = box["height"] + 60 + pull if to_end else -60 - pull
         mouse.move(x, box["y"] + edge, steps=12)
         if to_end and follow.get_attribute("aria-pressed") == "true":

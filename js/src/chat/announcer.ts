@@ -2,7 +2,7 @@
 // each word of a text that streams in.
 
 import { h } from "../dom.ts";
-import type { Status } from "../viewer/status.ts";
+import type { Status } from "../events/status.ts";
 import { visibleLine } from "../visible.ts";
 import type { Turn } from "./conversation.ts";
 import type { Talk } from "./talk.ts";

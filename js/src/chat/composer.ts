@@ -19,7 +19,7 @@ export class Composer {
     dir: "auto",
   });
   readonly #send = h("button", { type: "submit", class: "send", title: "send (Enter)" }, "Send");
-  readonly #stop = h("button", { type: "button", class: "stop", title: "stop this turn" }, "Stop");
+  readonly #stop = h("button", { class: "stop", title: "stop this turn" }, "Stop");
   readonly #sent = h("div", { class: "sent-list" });
   readonly #trouble = h("div", { class: "trouble", role: "alert", hidden: true });
   #sentDrawn = "";
@@ -124,7 +124,7 @@ export class Composer {
   }
 
   #sentElement(one: Sent, word: string): HTMLElement {
-    const again = h("button", { type: "button", class: "again", text: "edit" });
+    const again = h("button", { class: "again", text: "edit" });
     again.addEventListener("click", () => {
       this.talk.forget(one);
       this.write(one.text);

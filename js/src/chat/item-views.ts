@@ -139,7 +139,7 @@ class AskView implements ItemView {
     for (const option of ask.options.slice(0, 12)) {
       const tone = option.kind.startsWith("allow") ? "yes" : "no";
       const text = visibleLine(option.name).slice(0, 80);
-      const button = h("button", { type: "button", class: `option ${tone}`, text });
+      const button = h("button", { class: `option ${tone}`, text });
       button.addEventListener("click", () => {
         around.talk.answer(ask, option.id);
         around.follow();

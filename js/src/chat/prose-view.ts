@@ -36,7 +36,7 @@ export class ProseView {
   }
 
   #offerRest(): void {
-    const more = h("button", { type: "button", class: "more", text: "show all of it" });
+    const more = h("button", { class: "more", text: "show all of it" });
     more.addEventListener("click", () => {
       const text = this.#text;
       this.#whole = true;

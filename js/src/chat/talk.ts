@@ -2,9 +2,9 @@
 // sent from this page and is not among the events yet. Independent of any DOM.
 
 import type { Channel } from "../conn.ts";
+import { Session } from "../events/session.ts";
+import { CHUNK } from "../events/store.ts";
 import type { ChatStatMessage, EventRecord } from "../protocol.ts";
-import { Session } from "../viewer/session.ts";
-import { CHUNK } from "../viewer/store.ts";
 import { type Ask, Conversation, type Protocol } from "./conversation.ts";
 
 /** A prompt on its way to the axon. */

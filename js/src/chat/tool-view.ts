@@ -109,7 +109,6 @@ export function textElement(text: string): HTMLElement {
     return pre;
   }
   const more = h("button", {
-    type: "button",
     class: "more",
     text: `show all ${text.length} characters`,
   });
@@ -130,7 +129,7 @@ export function diffElement(diff: Diff): HTMLElement {
   show(lines.slice(0, DIFF_LINES));
   if (lines.length > DIFF_LINES) {
     const rest = lines.length - DIFF_LINES;
-    const more = h("button", { type: "button", class: "more", text: `show ${rest} more lines` });
+    const more = h("button", { class: "more", text: `show ${rest} more lines` });
     more.addEventListener("click", () => {
       more.remove();
       show(lines.slice(DIFF_LINES));

@@ -19,11 +19,11 @@ const PROMPT_CUT = 4000;
 export class TurnView {
   readonly element: HTMLElement;
   readonly #items = h("div", { class: "items" });
-  readonly #earlier = h("button", { type: "button", class: "more earlier", hidden: true });
+  readonly #earlier = h("button", { class: "more earlier", hidden: true });
   readonly #state = h("span", { class: "turn-state" });
   readonly #facts = h("span", { class: "turn-facts" });
   readonly #error = h("div", { class: "turn-error", dir: "auto", hidden: true });
-  readonly #rawButton = h("button", { type: "button", class: "raw", "aria-expanded": "false" });
+  readonly #rawButton = h("button", { class: "raw", "aria-expanded": "false" });
   readonly #raw = h("div", { class: "raw-events", hidden: true });
   readonly #views = new Map<Item, ItemView>();
   #most = MOST_ITEMS;
@@ -74,7 +74,7 @@ export class TurnView {
     const text = h("div", { class: "prompt-text", dir: "auto" });
     text.textContent = visible(prompt.slice(0, PROMPT_CUT));
     if (prompt.length > PROMPT_CUT) {
-      const more = h("button", { type: "button", class: "more", text: "show all of it" });
+      const more = h("button", { class: "more", text: "show all of it" });
       more.addEventListener("click", () => {
         text.textContent = visible(prompt);
       });
@@ -143,7 +143,7 @@ export class TurnView {
     this.#raw.append(...around.talk.eventsOf(wanted).map((event) => rawElement(event, around)));
     const rest = turn.events.length - this.#rawShown;
     if (rest === 0) return;
-    const more = h("button", { type: "button", class: "more", text: `show ${count(rest)} more` });
+    const more = h("button", { class: "more", text: `show ${count(rest)} more` });
     more.addEventListener("click", () => {
       this.#rawWanted += EVENTS_AT_ONCE;
       this.#fillRaw();

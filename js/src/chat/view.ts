@@ -2,15 +2,16 @@
 // takes in the new events and draws the turns that changed.
 
 import { copyText, h, on, setAttribute, setText, shadow } from "../dom.ts";
+import type { Status } from "../events/status.ts";
 import { type FollowInput, type FollowState, follow, NEAR_PX } from "../follow.ts";
 import { count, plural } from "../format.ts";
 import frame from "../frame.css";
 import { Hand } from "../hand.ts";
+import { HeightHandle, USUAL_HEIGHT } from "../height.ts";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
+import { assign, observe } from "../traits.ts";
 import tree from "../tree.css";
-import { HeightHandle, USUAL_HEIGHT } from "../viewer/height.ts";
-import type { Status } from "../viewer/status.ts";
 import { visibleLine } from "../visible.ts";
 import { Announcer } from "./announcer.ts";
 import css from "./chat.css";
@@ -35,23 +36,22 @@ type PartView = TurnView | ItemView;
 export class View implements Around {
   readonly root: HTMLElement;
   readonly #log = h("div", { class: "log", role: "log", tabindex: 0, "aria-live": "off" });
-  readonly #earlier = h("button", { type: "button", class: "more earlier", hidden: true });
+  readonly #earlier = h("button", { class: "more earlier", hidden: true });
   readonly #parts = h("div", { class: "parts" });
   readonly #empty = h("div", { class: "nothing" });
   readonly #hints = h("div", { class: "hints" });
-  readonly #pill = h("button", { type: "button", class: "pill", hidden: true });
+  readonly #pill = h("button", { class: "pill", hidden: true });
   readonly #title = h("span", { class: "axon-name" });
   readonly #sign = h("i", { class: "sign", "aria-hidden": "true" });
   readonly #word = h("span", { class: "word" });
   readonly #counts = h("span", { class: "counts" });
   readonly #follow = h("button", {
-    type: "button",
     class: "follow",
     title: "stay with the newest (End)",
   });
   readonly #line = h("div", { class: "state-line", hidden: true });
   readonly #lineText = h("span");
-  readonly #retry = h("button", { type: "button", text: "retry now" });
+  readonly #retry = h("button", { text: "retry now" });
   readonly #header: HTMLElement;
   readonly #composer: Composer;
   readonly #announcer = new Announcer();
@@ -175,7 +175,7 @@ export class View implements Around {
     this.#hintsDrawn = key;
     this.#hints.replaceChildren(
       ...shown.map(({ name, what }) => {
-        const button = h("button", { type: "button", class: "chip", title: visibleLine(what) });
+        const button = h("button", { class: "chip", title: visibleLine(what) });
         button.textContent = visibleLine(name).slice(0, 40);
         button.addEventListener("click", () => this.#composer.write(`${name} `));
         return button;
@@ -254,8 +254,7 @@ export class View implements Around {
   }
 
   #keepHeight(height: number): void {
-    this.model.set("height", height);
-    this.model.save_changes();
+    assign(this.model, "height", height);
   }
 
   #say(text: string): void {
@@ -288,12 +287,12 @@ export class View implements Around {
       },
       signal,
     );
-    on(this.#retry, "click", () => talk.events.conn.command("retry"), signal);
+    on(this.#retry, "click", () => talk.events.retry(), signal);
     const dress = () => applyTheme(this.root, model.get("theme") ?? "auto");
     watchTheme(dress, signal);
-    this.#observe("theme", dress);
-    this.#observe("title", () => this.changed());
-    this.#observe("height", () => this.#handle.set(model.get("height") || USUAL_HEIGHT));
+    observe(model, "theme", dress, signal);
+    observe(model, "title", () => this.changed(), signal);
+    observe(model, "height", () => this.#handle.set(model.get("height") || USUAL_HEIGHT), signal);
     const sizes = new ResizeObserver(() => this.#measure());
     sizes.observe(this.root);
     const timer = setInterval(() => this.#invalidate(), SLOW_MS);
@@ -306,13 +305,6 @@ export class View implements Around {
       },
       { once: true },
     );
-  }
-
-  #observe(name: "theme" | "title" | "height", changed: () => void): void {
-    this.model.on(`change:${name}`, changed);
-    this.signal.addEventListener("abort", () => this.model.off(`change:${name}`, changed), {
-      once: true,
-    });
   }
 
   /** The element has a size, or another one. */

@@ -53,7 +53,7 @@ export class Footer {
 
   #form(): HTMLFormElement {
     const { signal } = this.view;
-    const end = h("button", { type: "button", text: "EOF", title: "close the input (Ctrl+D)" });
+    const end = h("button", { text: "EOF", title: "close the input (Ctrl+D)" });
     const prompt = h("span", { class: "prompt", "aria-hidden": "true", text: "❯" });
     const form = h("form", { class: "stdin" }, prompt, this.#input, end);
     const submit = (event: Event) => {

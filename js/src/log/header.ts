@@ -2,7 +2,7 @@
 
 import { h, on, setAttribute, setText } from "../dom.ts";
 import { plural, size } from "../format.ts";
-import { entry, heading, type Menu, menu } from "../viewer/menu.ts";
+import { entry, heading, type Menu, menu } from "../menu.ts";
 import { visibleLine } from "../visible.ts";
 import type { Streams } from "./settings.ts";
 import type { View } from "./view.ts";
@@ -31,11 +31,11 @@ export class Header {
   readonly #follow = toggle("⤓", "Follow", "stay with the newest line (End, f)");
   readonly #wrap = toggle("↩", "Wrap", "wrap long lines (w)");
   readonly #times = toggle("◷", "Time", "when each line arrived at the kernel (t)");
-  readonly #kill = h("button", { type: "button", class: "kill", text: "Stop" });
+  readonly #kill = h("button", { class: "kill", text: "Stop" });
   readonly #sure: HTMLElement;
   readonly #lineText = h("span");
-  readonly #retry = h("button", { type: "button", class: "retry", text: "retry now" });
-  readonly #load = h("button", { type: "button", class: "load", text: "load" });
+  readonly #retry = h("button", { class: "retry", text: "retry now" });
+  readonly #load = h("button", { class: "load", text: "load" });
   readonly #menu: Menu;
   #asking = false;
 
@@ -119,8 +119,8 @@ export class Header {
   /** Ending a command cannot be undone: it takes a second click. */
   #question(): HTMLElement {
     const { signal } = this.view;
-    const yes = h("button", { type: "button", class: "kill sure", text: "Stop it" });
-    const no = h("button", { type: "button", text: "Keep" });
+    const yes = h("button", { class: "kill sure", text: "Stop it" });
+    const no = h("button", { text: "Keep" });
     const sure = h("span", { class: "question", role: "group" }, "Stop the command?", yes, no);
     sure.setAttribute("aria-label", "Stop the command?");
     on(no, "click", () => this.#ask(false), signal);
@@ -192,7 +192,7 @@ export class Header {
 function toggle(icon: string, label: string, title: string): HTMLButtonElement {
   return h(
     "button",
-    { type: "button", title, "aria-label": label },
+    { title, "aria-label": label },
     h("span", { class: "icon", "aria-hidden": "true", text: icon }),
     h("span", { class: "label", text: label }),
   );

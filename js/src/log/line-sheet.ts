@@ -11,13 +11,13 @@ export class LineSheet {
   readonly element = h("div", { class: "sheet", role: "dialog", "aria-label": "Long line" });
   readonly #title = h("span", { class: "title" });
   readonly #text = h("pre", { class: "whole", tabindex: 0 });
-  readonly #more = h("button", { type: "button", class: "more-button" });
+  readonly #more = h("button", { class: "more-button" });
   #row = -1;
   #limit = PART_BYTES;
 
   constructor(private readonly view: View) {
-    const copy = h("button", { type: "button", text: "Copy line" });
-    const close = h("button", { type: "button", text: "✕", title: "close (Esc)" });
+    const copy = h("button", { text: "Copy line" });
+    const close = h("button", { text: "✕", title: "close (Esc)" });
     close.setAttribute("aria-label", "close");
     const head = h("div", { class: "sheet-head" }, this.#title, copy, close);
     this.element.append(head, this.#text, this.#more);

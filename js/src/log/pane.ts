@@ -30,7 +30,7 @@ export class Pane implements Follower {
   find = -1;
 
   readonly #layer = h("div", { class: "lines", role: "presentation" });
-  readonly #pill = h("button", { type: "button", class: "pill" });
+  readonly #pill = h("button", { class: "pill" });
   readonly #empty = h("div", { class: "empty" });
   readonly #ticks = h("canvas", { class: "ticks", "aria-hidden": "true" });
   readonly #pool: LineElement[] = [];
@@ -126,9 +126,10 @@ export class Pane implements Follower {
     }
     if (this.following) scroll.moveTo(scroll.bottom);
     scroll.moveTo(scroll.top);
-    this.#syncScrollBar();
     if (this.height > 0) this.#drawLines();
     this.#drawPill();
+    // This lays out, so it comes last.
+    this.#syncScrollBar();
     return this.#complete;
   }
 

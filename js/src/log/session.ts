@@ -1,20 +1,12 @@
-// What one log model knows: the output, the command's state, the connection. Made in `initialize`,
-// shared by every view of the model, independent of any DOM.
+// What one log model knows: the output and the command's state.
 
-import { type Channel, Conn, type Hole, type Receiver } from "../conn.ts";
-import type {
-  ByeMessage,
-  KernelMessage,
-  LogMessage,
-  LogSnapshot,
-  LogStatMessage,
-} from "../protocol.ts";
+import type { Channel, Hole } from "../conn.ts";
+import type { KernelMessage, LogMessage, LogSnapshot, LogStatMessage } from "../protocol.ts";
+import { type KernelFacts, KernelSession } from "../session.ts";
 import { Classifier } from "./entries.ts";
 import { Intake } from "./intake.ts";
 import { type LogStore, STREAMS, type StreamName } from "./store.ts";
 
-/** A view without a word from the kernel shows its saved snapshot after this time. */
-export const SNAPSHOT_AFTER_MS = 3000;
 /** A hole that nobody filled in this time is not waited for any longer. */
 const GIVE_UP_MS = 30_000;
 const RATE_MS = 2000;
@@ -24,60 +16,25 @@ const REBUILD_MS = 12;
 const CLASSIFY_MS = 4;
 
 /** Everything the status is made from. */
-export interface Facts {
-  heard: boolean;
-  /** Time since the session began, ms. */
-  age: number;
-  silent: boolean;
-  gone: boolean;
-  bye: ByeMessage["reason"] | null;
+export interface Facts extends KernelFacts {
   stat: LogStatMessage | null;
-  /** When the snapshot was taken; null if this is not one. */
-  snapshot: number | null;
-  /** Time until the next attempt, ms. */
-  retryIn: number;
   /** How long the command has been running, or ran; null while that is not known. */
   ranMs: number | null;
-  error: string;
 }
 
-export class LogSession implements Receiver {
+export class LogSession extends KernelSession<LogStatMessage> {
   readonly intake = new Intake();
-  stat: LogStatMessage | null = null;
-  bye: ByeMessage["reason"] | null = null;
-  snapshotTaken: number | null = null;
-  isSilent = false;
-  isGone = false;
-  /** Shown in place of the output: the widget itself failed. */
-  error = "";
   classifier = new Classifier(this.intake.store);
 
-  readonly #conn: Conn;
-  readonly #views = new Set<() => void>();
-  readonly #bornAt: number;
   readonly #rates: [number, number][] = [];
   #generation = this.intake.generation;
-  #heardAt: number;
-  #statAt = 0;
-  #kernelMs = 0;
   /** Since when something is missing that is not earlier output. */
   #holeSince = 0;
   #killed = false;
 
-  constructor(
-    channel: Channel,
-    signal: AbortSignal,
-    private readonly now: () => number = () => performance.now(),
-  ) {
-    this.#bornAt = now();
-    this.#heardAt = now();
-    this.#conn = new Conn(channel, this, signal, now);
-  }
-
-  /** Call `changed` whenever there is something new to draw, until the signal ends. */
-  watch(changed: () => void, signal: AbortSignal): void {
-    this.#views.add(changed);
-    signal.addEventListener("abort", () => this.#views.delete(changed), { once: true });
+  constructor(channel: Channel, signal: AbortSignal, now: () => number = () => performance.now()) {
+    super(now);
+    this.connect(channel, signal);
   }
 
   get store(): LogStore {
@@ -85,19 +42,7 @@ export class LogSession implements Receiver {
   }
 
   get facts(): Facts {
-    const retry = this.stat?.state.retry_in_ms;
-    return {
-      heard: this.#conn.heard,
-      age: this.now() - this.#bornAt,
-      silent: this.isSilent,
-      gone: this.isGone,
-      bye: this.bye,
-      stat: this.stat,
-      snapshot: this.snapshotTaken,
-      retryIn: retry === undefined ? 0 : Math.max(0, retry - (this.now() - this.#statAt)),
-      ranMs: this.#ranMs(),
-      error: this.error,
-    };
+    return { ...this.kernelFacts, stat: this.stat, ranMs: this.#ranMs() };
   }
 
   /** The command still runs, as far as this page knows. */
@@ -147,25 +92,21 @@ export class LogSession implements Receiver {
     if (!stat) return;
     intake.want("stdout", stat.stdout_from);
     intake.want("stderr", stat.stderr_from);
-    this.#conn.tick();
+    this.conn.tick();
   }
 
   kill(): void {
     this.#killed = true;
-    this.#conn.command("kill");
-    this.#changed();
+    this.conn.command("kill");
+    this.changed();
   }
 
   send(text: string): void {
-    this.#conn.command("stdin", text);
+    this.conn.command("stdin", text);
   }
 
   endInput(): void {
-    this.#conn.command("stdin_eof");
-  }
-
-  retry(): void {
-    this.#conn.command("retry");
+    this.conn.command("stdin_eof");
   }
 
   /** What is left to do between frames; true when it is all done. */
@@ -183,32 +124,20 @@ export class LogSession implements Receiver {
 
   epoch(_epoch: string, previous: string): void {
     if (previous !== "" || this.snapshotTaken !== null) this.intake.clear();
-    this.stat = null;
-    this.bye = null;
-    this.snapshotTaken = null;
+    this.begin();
     this.#killed = false;
   }
 
-  take(message: KernelMessage, bytes: Uint8Array): void {
-    this.#heardAt = this.now();
-    this.#kernelMs = message.sent_ms;
-    this.isGone = false;
+  protected receive(message: KernelMessage, bytes: Uint8Array): void {
     if (message.kind === "log") this.#takeLog(message, bytes);
     if (message.kind === "logstat") this.#takeStat(message);
-    if (message.kind === "bye") this.bye = message.reason;
     this.#finish();
-    this.#changed();
   }
 
   holes(): Hole[] {
-    if (this.bye || this.snapshotTaken !== null) return [];
+    if (this.isOver) return [];
     this.#giveUp();
     return STREAMS.map((stream) => ({ stream, ranges: this.#missing(stream) }));
-  }
-
-  silent(silent: boolean): void {
-    this.isSilent = silent;
-    this.#changed();
   }
 
   have(): number {
@@ -217,27 +146,14 @@ export class LogSession implements Receiver {
 
   // ---- other sources ----------------------------------------------------------------------
 
-  /** The host says that the comm is dead: the kernel was restarted or shut down. */
-  kernelGone(): void {
-    this.isGone = true;
-    this.#changed();
-  }
-
   /** Show what was saved with the notebook. */
   load(snapshot: LogSnapshot): void {
-    if (this.#conn.heard) return;
+    if (this.conn.heard) return;
     const encoder = new TextEncoder();
     for (const { stream, offset, text, at_ms } of snapshot.pieces)
       this.intake.take(stream, offset, encoder.encode(text), at_ms, offset);
     for (const name of STREAMS) this.intake.finish(name);
-    this.snapshotTaken = snapshot.taken_ms;
-    this.stat = statOf(snapshot);
-    this.#changed();
-  }
-
-  fail(error: unknown): void {
-    this.error = error instanceof Error ? error.message : String(error);
-    this.#changed();
+    this.showSnapshot(snapshot.taken_ms, statOf(snapshot));
   }
 
   #takeLog({ parts }: LogMessage, bytes: Uint8Array): void {
@@ -252,8 +168,7 @@ export class LogSession implements Receiver {
   }
 
   #takeStat(stat: LogStatMessage): void {
-    this.stat = stat;
-    this.#statAt = this.now();
+    this.keepStat(stat);
     for (const name of STREAMS) this.#startLate(name, stat);
     if (this.earlier > 0 && this.earlier <= LOAD_BYTES && !this.intake.loading) this.loadEarlier();
   }
@@ -299,12 +214,8 @@ export class LogSession implements Receiver {
     const { stat } = this;
     if (!stat || stat.started_ms === null) return null;
     if (stat.ended_ms !== null) return stat.ended_ms - stat.started_ms;
-    if (stat.status !== "running" || this.#kernelMs === 0) return null;
-    return this.#kernelMs + this.now() - this.#heardAt - stat.started_ms;
-  }
-
-  #changed(): void {
-    for (const changed of this.#views) changed();
+    if (stat.status !== "running" || this.kernelNow === 0) return null;
+    return this.kernelNow - stat.started_ms;
   }
 }
 

@@ -1,8 +1,9 @@
 // Each state of a command and of the connection in words.
 
 import { date, stopwatch } from "../format.ts";
+import { SNAPSHOT_AFTER_MS } from "../session.ts";
 import { duration } from "../summary.ts";
-import { type Facts, SNAPSHOT_AFTER_MS } from "./session.ts";
+import type { Facts } from "./session.ts";
 
 export interface Status {
   /** Colour and shape of the sign in the header. */

@@ -88,7 +88,7 @@ export class Toolbar {
       const amount = h("span", { class: "amount" });
       const sign = h("span", { class: "level-sign", "aria-hidden": "true", text: LETTERS[level]! });
       const title = `show only ${LEVELS[level]} lines`;
-      const chip = h("button", { type: "button", class: "chip", title }, sign, amount);
+      const chip = h("button", { class: "chip", title }, sign, amount);
       chip.dataset.level = String(level);
       on(chip, "click", () => this.view.setLevel(level), this.view.signal);
       this.#chips[level] = chip;
@@ -126,7 +126,7 @@ export class Toolbar {
 }
 
 function switched(text: string, title: string): HTMLButtonElement {
-  const props = { type: "button", class: "toggle", "aria-pressed": "false", title, text };
+  const props = { class: "toggle", "aria-pressed": "false", title, text };
   // What is said begins with what is seen, so that it can be called by that.
   return h("button", { ...props, "aria-label": `${text}: ${title}` });
 }
@@ -136,5 +136,5 @@ function pressed(button: HTMLElement): boolean {
 }
 
 function step(text: string, title: string): HTMLButtonElement {
-  return h("button", { type: "button", class: "step", title, "aria-label": title, text });
+  return h("button", { class: "step", title, "aria-label": title, text });
 }

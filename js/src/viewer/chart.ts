@@ -1,14 +1,13 @@
 // The rate chart: stacked bars by colour on a canvas, a brush that filters by time.
 
 import { h, on, setText } from "../dom.ts";
-import { HUES } from "./histogram.ts";
-import { clock, count } from "./status.ts";
+import { HUES } from "../events/histogram.ts";
+import { clock, count } from "../events/status.ts";
 import type { View } from "./view.ts";
 
-const HEIGHT = 50;
+const HEIGHT = 38;
 /** Above the bars, for the highest rate in words. */
 const HEAD = 12;
-const AXIS = 12;
 const BAR = 5;
 const GAP = 1;
 const LEAST_MS = 30_000;
@@ -28,6 +27,8 @@ export class Chart {
     class: "chart-window",
     "aria-label": "Time shown in the chart",
   });
+  readonly #peak = h("span", { class: "chart-peak", "aria-hidden": "true" });
+  readonly #axis = h("div", { class: "chart-axis", "aria-hidden": "true" });
   readonly #tip = h("span", { class: "chart-tip", "aria-hidden": "true" });
   #width = 0;
   #span = 300_000;
@@ -37,7 +38,6 @@ export class Chart {
   #drag: [number, number] | null = null;
   #colours: string[] = [];
   #coloursOf = -1;
-  #font = "sans-serif";
 
   constructor(private readonly view: View) {
     for (const [name, span] of WINDOWS)
@@ -52,7 +52,8 @@ export class Chart {
       },
       view.signal,
     );
-    this.element = h("div", { class: "chart" }, this.#canvas, this.#tip, this.#window);
+    this.element = h("div", { class: "chart" }, this.#canvas, this.#axis, this.#peak);
+    this.element.append(this.#tip, this.#window);
     this.#listen();
   }
 
@@ -77,7 +78,9 @@ export class Chart {
     const step = this.#width / Math.max(1, bars.length);
     for (const [i, bar] of bars.entries()) this.#bar(context, i * step, step, bar.counts, highest);
     context.globalAlpha = 1;
-    this.#axis(context, highest, widthMs);
+    context.fillStyle = this.#colours[HUES] ?? "gray";
+    context.fillRect(0, HEIGHT - 1, this.#width, 1);
+    this.#words(highest, widthMs);
     this.#drawBrush(context);
     const words = `${count(bars.reduce((sum, bar) => sum + bar.total, 0))} events from ${clock(from)} to ${clock(to)}`;
     this.#canvas.setAttribute(
@@ -120,8 +123,8 @@ export class Chart {
     counts: number[],
     highest: number,
   ): void {
-    const room = HEIGHT - AXIS - HEAD;
-    let y = HEIGHT - AXIS;
+    const room = HEIGHT - 1 - HEAD;
+    let y = HEIGHT - 1;
     for (let hue = 0; hue < HUES; hue++) {
       const amount = counts[hue]!;
       if (amount === 0) continue;
@@ -132,23 +135,16 @@ export class Chart {
     }
   }
 
-  #axis(context: CanvasRenderingContext2D, highest: number, widthMs: number): void {
-    const base = HEIGHT - AXIS + 0.5;
-    context.fillStyle = this.#colours[HUES + 1] ?? "gray";
-    context.fillRect(0, base - 0.5, this.#width, 1);
-    context.fillStyle = this.#colours[HUES] ?? "gray";
-    context.font = `10px ${this.#font}`;
-    context.textBaseline = "top";
+  /** Words are elements, written when they change: a canvas shapes each of them every time. */
+  #words(highest: number, widthMs: number): void {
+    setText(this.#peak, `peak ${count(Math.round((highest * 1000) / widthMs))}/s`);
     const labels = Math.max(1, Math.floor(this.#width / 140));
-    for (let i = 0; i <= labels; i++) {
-      const x = (this.#width * i) / labels;
-      context.textAlign = i === 0 ? "left" : i === labels ? "right" : "center";
-      context.fillText(clock(this.#from + x * this.#scale).slice(0, 8), x, base + 2);
+    while (this.#axis.childElementCount <= labels) this.#axis.append(h("span"));
+    while (this.#axis.childElementCount > labels + 1) this.#axis.lastElementChild?.remove();
+    for (const [i, label] of [...this.#axis.children].entries()) {
+      const time = this.#from + ((this.#width * i) / labels) * this.#scale;
+      setText(label, clock(time).slice(0, 8));
     }
-    context.textAlign = "left";
-    const peak = (highest * 1000) / widthMs;
-    const words = `peak ${count(Math.round(peak))}/s`;
-    context.fillText(words, 2, 0);
   }
 
   #drawBrush(context: CanvasRenderingContext2D): void {
@@ -157,31 +153,24 @@ export class Chart {
     const x0 = (Math.min(...range) - this.#from) / this.#scale;
     const x1 = (Math.max(...range) - this.#from) / this.#scale;
     context.globalAlpha = 0.18;
-    context.fillStyle = this.#colours[HUES + 2] ?? "blue";
-    context.fillRect(x0, 0, Math.max(1, x1 - x0), HEIGHT - AXIS);
+    context.fillStyle = this.#colours[HUES + 1] ?? "blue";
+    context.fillRect(x0, 0, Math.max(1, x1 - x0), HEIGHT);
     context.globalAlpha = 1;
-    context.fillRect(x0, 0, 1, HEIGHT - AXIS);
-    context.fillRect(x1, 0, 1, HEIGHT - AXIS);
+    context.fillRect(x0, 0, 1, HEIGHT);
+    context.fillRect(x1, 0, 1, HEIGHT);
   }
 
   /** Canvas knows no custom properties: read what they are now, once per redrawing. */
   #readColours(): void {
     if (this.#coloursOf === this.view.drawKey) return;
     this.#coloursOf = this.view.drawKey;
-    const style = getComputedStyle(this.element);
     const probe = h("i", { class: "axon-hidden" });
     this.element.append(probe);
-    const names = [
-      ...Array.from({ length: HUES }, (_, i) => `--c${i}`),
-      "--quiet",
-      "--line",
-      "--accent",
-    ];
+    const names = [...Array.from({ length: HUES }, (_, i) => `--c${i}`), "--line", "--accent"];
     this.#colours = names.map((name) => {
       probe.style.color = `var(${name})`;
       return getComputedStyle(probe).color;
     });
-    this.#font = style.fontFamily;
     probe.remove();
   }
 

@@ -1,13 +1,13 @@
 // The inspector: one event, or one folded run, in full.
 
 import { copyText, h, setText } from "../dom.ts";
+import { clock, count, date, plural, since } from "../events/status.ts";
+import type { EventAt, Pair } from "../events/store.ts";
 import { parseJson, writeJson } from "../json.ts";
 import { duration } from "../summary.ts";
 import { jsonTree } from "../tree.ts";
 import { visible } from "../visible.ts";
 import { jsonLine } from "./export.ts";
-import { clock, count, date, plural, since } from "./status.ts";
-import type { EventAt, Pair } from "./store.ts";
 import type { View } from "./view.ts";
 
 /** A joined text longer than this is cut; the events have it all. */
@@ -19,16 +19,15 @@ export class Details {
   readonly #title = h("b", { class: "title" });
   readonly #facts = h("dl", { class: "facts" });
   readonly #body = h("div", { class: "body" });
-  readonly #raw = h("button", { type: "button", "aria-pressed": "false", text: "raw" });
+  readonly #raw = h("button", { "aria-pressed": "false", text: "raw" });
   #shown = "";
   #isRaw = false;
 
   constructor(private readonly view: View) {
-    const copy = h("button", { type: "button", title: "copy the event as JSON", text: "copy" });
+    const copy = h("button", { title: "copy the event as JSON", text: "copy" });
     copy.addEventListener("click", () => this.#copy());
     this.#raw.addEventListener("click", () => this.#toggleRaw());
     const close = h("button", {
-      type: "button",
       title: "close (Esc)",
       "aria-label": "close details",
       text: "✕",
@@ -87,7 +86,6 @@ export class Details {
     const text = this.view.runText({ position: from, last: to }, RUN_LIMIT);
     const isOpen = this.view.showing.unfolded.has(from);
     const unfold = h("button", {
-      type: "button",
       class: "wide",
       text: isOpen ? "fold the pieces" : "show the pieces as rows",
     });
@@ -157,7 +155,6 @@ function pairFact(event: EventAt, pair: Pair | null, view: View): [string, Node]
   const took = duration(pair.closeTime - pair.openTime);
   const name = isOpen ? "ends with" : "began with";
   const button = h("button", {
-    type: "button",
     class: "link",
     text: `${view.session.store.sequence(other)} (${took})`,
   });

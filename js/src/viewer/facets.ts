@@ -1,11 +1,11 @@
 // Chips with counts per type, menus for source and origin. A click edits the filter text.
 
 import { h, setAttribute, setText } from "../dom.ts";
+import { count } from "../events/status.ts";
+import type { Dictionary } from "../events/store.ts";
+import { entry, type Menu, menu } from "../menu.ts";
 import { visibleLine } from "../visible.ts";
 import { shortOrigin } from "./filter.ts";
-import { entry, type Menu, menu } from "./menu.ts";
-import { count } from "./status.ts";
-import type { Dictionary } from "./store.ts";
 import { type FacetKey, facetState, setFacet } from "./terms.ts";
 import type { View } from "./view.ts";
 
@@ -69,7 +69,6 @@ export class Facets {
     const chip = h(
       "button",
       {
-        type: "button",
         class: "chip",
         title: `only ${name}; with Alt, or the Delete key: leave it out`,
       },

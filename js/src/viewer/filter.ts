@@ -12,8 +12,8 @@
 // Terms are joined by "and". Cheap terms run first; a payload is only parsed for an event
 // that passed all others.
 
+import type { Chunk, Store } from "../events/store.ts";
 import { type Pattern, pattern } from "../pattern.ts";
-import type { Chunk, Store } from "./store.ts";
 
 export type Test = (chunk: Chunk, slot: number) => boolean;
 

@@ -1,9 +1,9 @@
 // The first lines: what stream this is, how it stands, how much there is, the main switches.
 
 import { h, setAttribute, setText } from "../dom.ts";
+import { count, plural, type Status } from "../events/status.ts";
+import { entry, heading, type Menu, menu } from "../menu.ts";
 import { visibleLine } from "../visible.ts";
-import { entry, heading, type Menu, menu } from "./menu.ts";
-import { count, plural, type Status } from "./status.ts";
 import type { View } from "./view.ts";
 
 const SIGNS = { live: "●", busy: "◌", off: "■", warn: "◆", bad: "▲" } as const;
@@ -19,22 +19,22 @@ export class Header {
   readonly #rate = h("span", { class: "rate" });
   readonly #lost = h("span", { class: "lost" });
   readonly #kept = h("span", { class: "kept" });
-  readonly #pause = h("button", { type: "button", class: "pause" });
+  readonly #pause = h("button", { class: "pause" });
   readonly #follow = h(
     "button",
-    { type: "button", class: "follow", title: "stay with the newest event (End)" },
+    { class: "follow", title: "stay with the newest event (End)" },
     sign("⤓"),
     label("Follow"),
   );
   readonly #lineText = h("span");
-  readonly #retry = h("button", { type: "button", class: "retry", text: "retry now" });
+  readonly #retry = h("button", { class: "retry", text: "retry now" });
   readonly #menu: Menu;
 
   constructor(private readonly view: View) {
     this.#menu = menu("⋯", "more: columns, export, clear", view.signal, () => this.#fillMenu());
     this.#pause.addEventListener("click", () => view.showing.togglePause());
     this.#follow.addEventListener("click", () => view.toggleFollow());
-    this.#retry.addEventListener("click", () => view.session.conn.command("retry"));
+    this.#retry.addEventListener("click", () => view.session.retry());
     const state = h("span", { class: "state" }, this.#sign, this.#word);
     const counts = h("span", { class: "counts" }, this.#events, this.#rate, this.#lost, this.#kept);
     this.element = h(

@@ -4,13 +4,13 @@
 // moved to where it belongs.
 
 import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
+import { clock, date, since } from "../events/status.ts";
+import type { EventAt } from "../events/store.ts";
 import type { ScrollMap } from "../scroll.ts";
 import { Scroller } from "../scroller.ts";
 import { type Summary, summarize } from "../summary.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
 import { Divider, type Row } from "./rows.ts";
-import { clock, date, since } from "./status.ts";
-import type { EventAt } from "./store.ts";
 import type { View } from "./view.ts";
 
 export const HEAD_PX = 24;
@@ -30,7 +30,6 @@ export class List {
   readonly #layer = h("div", { class: "rows", role: "presentation" });
   readonly #timeHead = h("button", {
     class: "time-mode",
-    type: "button",
     title: "absolute, since the row before, since the start (t)",
   });
   readonly #pool: RowElement[] = [];
@@ -98,7 +97,6 @@ export class List {
   /** Write the rows of the current window into the pool. */
   draw(): void {
     const { scroll, view } = this;
-    this.#scroller.sync();
     setText(this.#timeHead, TIME_HEADS[view.times]);
     this.#fitSequence();
     if (this.#height <= 0) return;
@@ -117,6 +115,11 @@ export class List {
     for (const [i, element] of this.#pool.entries()) if (!used.has(i)) element.hide();
     setAttribute(this.element, "aria-rowcount", String(view.showing.rows.length + 1));
     this.#pointAtActive(first, last);
+  }
+
+  /** Bring the scroll bar along. This lays out, so it comes after whatever else was written. */
+  syncScrollBar(): void {
+    this.#scroller.sync();
   }
 
   /** Forget what the rows show: a setting changed that all of them depend on. */

@@ -1,8 +1,8 @@
 // What a screen reader hears: counts at most every five seconds, an end or a failure once.
 
 import { h } from "../dom.ts";
-import { count, plural, type Status } from "./status.ts";
-import type { Store } from "./store.ts";
+import { count, plural, type Status } from "../events/status.ts";
+import type { Store } from "../events/store.ts";
 
 const EVERY_MS = 5000;
 

@@ -1,11 +1,11 @@
 // Which event is meant: active, selected, found. Moving there, copying, exporting.
 
 import { copyText, download } from "../dom.ts";
+import { count, plural } from "../events/status.ts";
 import { csv, jsonl } from "./export.ts";
 import type { Row } from "./rows.ts";
 import { highlighter, Search, type SearchOptions } from "./search.ts";
 import { Selection } from "./selection.ts";
-import { count, plural } from "./status.ts";
 import type { View } from "./view.ts";
 
 const COPY_LIMIT = 100_000;

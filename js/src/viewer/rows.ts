@@ -4,8 +4,8 @@
 // rows of a new filter are there at once. A chunk that only grew is continued; a chunk into which
 // a recovered event was put is built again. Row numbers are sums over chunks.
 
+import { CHUNK, type Chunk, type Store } from "../events/store.ts";
 import type { Filter } from "./filter.ts";
-import { CHUNK, type Chunk, type Store } from "./store.ts";
 
 /** What a row is, beside an event or a folded run of events. */
 export enum Divider {

@@ -1,9 +1,9 @@
 // Finding without hiding: which shown events hold a text, in slices, oldest to newest on demand.
 
+import { CHUNK, type Store } from "../events/store.ts";
 import { type Pattern, pattern, shapeOf } from "../pattern.ts";
 import { escapeExpression, textExpression } from "./filter.ts";
 import { lowerBound, type RowIndex } from "./rows.ts";
-import { CHUNK, type Store } from "./store.ts";
 
 export interface SearchOptions {
   text: string;

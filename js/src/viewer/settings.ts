@@ -28,21 +28,3 @@ export interface Traits {
 }
 
 export type Model = AnyModel<Traits>;
-
-/** Set a trait and tell the kernel, if it is another value. */
-export function assign<K extends keyof Traits>(model: Model, name: K, value: Traits[K]): void {
-  if (JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
-  model.set(name, value);
-  model.save_changes();
-}
-
-/** Call `changed` when the trait changes, until the signal ends. */
-export function observe(
-  model: Model,
-  name: keyof Traits,
-  changed: () => void,
-  signal: AbortSignal,
-): void {
-  model.on(`change:${name}`, changed);
-  signal.addEventListener("abort", () => model.off(`change:${name}`, changed), { once: true });
-}

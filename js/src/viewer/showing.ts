@@ -1,11 +1,12 @@
 // Which events are shown: filter, brush, pause, clearing, folding. Local to a view; the filter
 // text, the brush and folding are traits, so that Python sees them and can set them.
 
+import type { Session } from "../events/session.ts";
+import { clock } from "../events/status.ts";
+import { assign, observe } from "../traits.ts";
 import { compileFilter, type Filter, FilterError } from "./filter.ts";
 import { RowIndex, type RowOptions } from "./rows.ts";
-import type { Session } from "./session.ts";
-import { assign, type Model, observe } from "./settings.ts";
-import { clock } from "./status.ts";
+import type { Model } from "./settings.ts";
 import { withTerm } from "./terms.ts";
 
 const EVERYTHING = Number.POSITIVE_INFINITY;

@@ -16,6 +16,9 @@ export class Ticks {
     const { pointing, showing, list, drawKey } = this.view;
     const { found } = pointing.search;
     const height = Math.max(1, Math.floor(list.scroll.view));
+    // A canvas that gets a size is made anew, even an empty one.
+    this.element.hidden = found.length === 0;
+    if (this.element.hidden) return;
     const key = [found.length, showing.rows.length, height, pointing.findIndex, drawKey].join(" ");
     if (key === this.#drawn) return;
     this.#drawn = key;

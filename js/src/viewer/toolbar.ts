@@ -1,7 +1,7 @@
 // Filter and search: two boxes, told apart. The filter hides, the search only marks.
 
 import { h, on, setAttribute, setText } from "../dom.ts";
-import { count } from "./status.ts";
+import { count } from "../events/status.ts";
 import type { View } from "./view.ts";
 
 const FILTER_AFTER_MS = 60;
@@ -22,7 +22,6 @@ export class Toolbar {
   });
   readonly #error = h("div", { class: "filter-error", role: "alert" });
   readonly #brush = h("button", {
-    type: "button",
     class: "brush-chip",
     title: "show all times again",
   });
@@ -180,7 +179,6 @@ export class Toolbar {
 
 function toggle(text: string, title: string): HTMLButtonElement {
   return h("button", {
-    type: "button",
     class: "toggle",
     "aria-pressed": "false",
     title,
@@ -194,5 +192,5 @@ function pressed(button: HTMLElement): boolean {
 }
 
 function step(text: string, title: string): HTMLButtonElement {
-  return h("button", { type: "button", class: "step", title, "aria-label": title, text });
+  return h("button", { class: "step", title, "aria-label": title, text });
 }

@@ -5,26 +5,27 @@
 // size: hosts render into detached elements.
 
 import { h, on, setText, shadow } from "../dom.ts";
+import type { Session } from "../events/session.ts";
+import { count, plural, statusOf } from "../events/status.ts";
 import { type FollowInput, type FollowState, follow } from "../follow.ts";
 import frame from "../frame.css";
+import { HeightHandle, USUAL_HEIGHT } from "../height.ts";
 import { deltaText } from "../summary.ts";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
+import { assign, observe } from "../traits.ts";
 import tree from "../tree.css";
 import { Chart } from "./chart.ts";
 import { Details } from "./details.ts";
 import { Facets } from "./facets.ts";
 import { Header } from "./header.ts";
-import { HeightHandle, USUAL_HEIGHT } from "./height.ts";
 import { listenKeys } from "./keys.ts";
 import { List } from "./list.ts";
 import { LiveRegion } from "./live.ts";
 import { Pointing } from "./pointing.ts";
 import type { Row } from "./rows.ts";
-import type { Session } from "./session.ts";
-import { assign, type Model, observe, type Times } from "./settings.ts";
+import type { Model, Times } from "./settings.ts";
 import { Showing } from "./showing.ts";
-import { count, plural, statusOf } from "./status.ts";
 import { Ticks } from "./ticks.ts";
 import { Toolbar } from "./toolbar.ts";
 import css from "./viewer.css";
@@ -68,7 +69,7 @@ export class View {
   readonly #ticks: Ticks;
   readonly #handle: HeightHandle;
   readonly #live = new LiveRegion();
-  readonly #pill = h("button", { type: "button", class: "pill" });
+  readonly #pill = h("button", { class: "pill" });
   readonly #empty = h("div", { class: "empty" });
   #follow: FollowState;
   /** Newest position that was on the screen since following ended. */
@@ -242,6 +243,7 @@ export class View {
       this.#chart.draw();
     }
     if (now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
+    list.syncScrollBar();
     if (!rows.complete || (search.active && !search.complete)) this.invalidate();
   }
 

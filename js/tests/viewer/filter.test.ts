@@ -4,7 +4,7 @@ import type { EventRecord } from "../../src/protocol.ts";
 import { compileFilter, FilterError, split } from "../../src/viewer/filter.ts";
 import { highlighter } from "../../src/viewer/search.ts";
 import { facetState, setFacet, withTerm } from "../../src/viewer/terms.ts";
-import { storeOf } from "./make.ts";
+import { storeOf } from "../events/make.ts";
 
 interface Cases {
   tz_offset_min: number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { CHUNK } from "../../src/viewer/store.ts";
-import { event, indexOf, piece, range, storeOf, words } from "./make.ts";
+import { CHUNK } from "../../src/events/store.ts";
+import { event, indexOf, piece, range, storeOf, words } from "../events/make.ts";
 
 const ALL = Number.POSITIVE_INFINITY;
 

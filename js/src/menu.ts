@@ -1,6 +1,6 @@
 // A small menu on <details>: native semantics, closes on Escape, on a click elsewhere, after a choice.
 
-import { h, on } from "../dom.ts";
+import { h, on } from "./dom.ts";
 
 export interface Menu {
   element: HTMLDetailsElement;
@@ -54,7 +54,7 @@ export function entry(label: string, run: () => void, checked?: boolean): HTMLEl
   const props = checked === undefined ? {} : { "aria-pressed": String(checked) };
   const button = h(
     "button",
-    { type: "button", class: "entry", ...props },
+    { class: "entry", ...props },
     h("span", { class: "check", "aria-hidden": "true", text: checked ? "✓" : "" }),
     label,
   );

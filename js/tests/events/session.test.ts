@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SimulatedKernel } from "../../demo/kernel.ts";
+import { Session } from "../../src/events/session.ts";
+import { statusOf } from "../../src/events/status.ts";
 import type { PageMessage, Snapshot } from "../../src/protocol.ts";
-import { Session } from "../../src/viewer/session.ts";
-import { statusOf } from "../../src/viewer/status.ts";
 import { event } from "./make.ts";
 
 let kernel: SimulatedKernel;

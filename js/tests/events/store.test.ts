@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CHUNK, Dictionary } from "../../src/viewer/store.ts";
+import { CHUNK, Dictionary } from "../../src/events/store.ts";
 import { event, range, storeOf } from "./make.ts";
 
 describe("store", () => {

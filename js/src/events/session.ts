@@ -1,39 +1,18 @@
-// What one widget model knows: its events, its connection, its counts. Made in `initialize`,
-// shared by every view of the model, independent of any DOM.
+// The event stream in the page: its events, its counts, what is missing and asked for.
 
-import { type Channel, Conn, type Hole, type Receiver } from "../conn.ts";
-import type {
-  ByeMessage,
-  EventRecord,
-  KernelMessage,
-  Range,
-  Snapshot,
-  StatMessage,
-} from "../protocol.ts";
+import type { Channel, Hole } from "../conn.ts";
+import type { EventRecord, KernelMessage, Range, Snapshot, StatMessage } from "../protocol.ts";
+import { type KernelFacts, KernelSession } from "../session.ts";
 import { Histogram } from "./histogram.ts";
 import { Store } from "./store.ts";
 
-/** A view without a word from the kernel shows its saved snapshot after this time. */
-export const SNAPSHOT_AFTER_MS = 3000;
 const RATE_MS = 2000;
 const HOLES_AT_ONCE = 8;
 
 /** Everything the state line is made from. */
-export interface Facts {
-  heard: boolean;
-  /** Time since the session began, ms. */
-  age: number;
-  silentMs: number;
-  silent: boolean;
-  gone: boolean;
-  bye: ByeMessage["reason"] | null;
+export interface Facts extends KernelFacts {
   stat: StatMessage | null;
-  /** When the snapshot was taken; null if this is not one. */
-  snapshot: number | null;
-  /** Time until the next attempt, ms. */
-  retryIn: number;
   size: number;
-  error: string;
 }
 
 export interface Counts {
@@ -47,49 +26,22 @@ export interface Counts {
   recovering: number;
 }
 
-export class Session implements Receiver {
+export class Session extends KernelSession<StatMessage> {
   readonly store = new Store();
   readonly histogram = new Histogram();
   readonly marks = new Map<number, string>();
-  stat: StatMessage | null = null;
-  bye: ByeMessage["reason"] | null = null;
-  snapshotTaken: number | null = null;
-  isSilent = false;
-  isGone = false;
-  /** Shown in place of the events: the widget itself failed. */
-  error = "";
   maxChars = Number.POSITIVE_INFINITY;
   /** Grows when events were put between or before others: searches begin anew. */
   reordered = 0;
 
-  readonly #conn: Conn;
-  readonly #views = new Set<() => void>();
   readonly #decoder = new TextDecoder();
-  readonly #bornAt: number;
   readonly #arrivals: [number, number][] = [];
   /** Ranges of positions that nobody can deliver. */
   #unavailable: Range[] = [];
-  #heardAt: number;
-  #kernelMs = 0;
 
-  constructor(
-    channel: Channel,
-    signal: AbortSignal,
-    private readonly now: () => number = () => performance.now(),
-  ) {
-    this.#bornAt = now();
-    this.#heardAt = now();
-    this.#conn = new Conn(channel, this, signal, now);
-  }
-
-  /** Call `changed` whenever there is something new to draw, until the signal ends. */
-  watch(changed: () => void, signal: AbortSignal): void {
-    this.#views.add(changed);
-    signal.addEventListener("abort", () => this.#views.delete(changed), { once: true });
-  }
-
-  get conn(): Conn {
-    return this.#conn;
+  constructor(channel: Channel, signal: AbortSignal, now: () => number = () => performance.now()) {
+    super(now);
+    this.connect(channel, signal);
   }
 
   /** First position that the viewer was asked to show; beyond all until the kernel has said it. */
@@ -97,30 +49,9 @@ export class Session implements Receiver {
     return this.stat ? this.store.position(this.stat.start) : Number.MAX_SAFE_INTEGER;
   }
 
-  /** The kernel's clock, as far as messages tell. */
-  get kernelNow(): number {
-    return this.#kernelMs === 0 ? 0 : this.#kernelMs + this.now() - this.#heardAt;
-  }
-
   get facts(): Facts {
-    const silentMs = this.now() - this.#heardAt;
-    const retry = this.stat?.state.retry_in_ms;
-    return {
-      heard: this.#conn.heard,
-      age: this.now() - this.#bornAt,
-      silentMs,
-      silent: this.isSilent,
-      gone: this.isGone,
-      bye: this.bye,
-      stat: this.stat,
-      snapshot: this.snapshotTaken,
-      retryIn: retry === undefined ? 0 : Math.max(0, retry - (this.now() - this.#statAt)),
-      size: this.store.size,
-      error: this.error,
-    };
+    return { ...this.kernelFacts, stat: this.stat, size: this.store.size };
   }
-
-  #statAt = 0;
 
   /** Events per second over the last two seconds, by arrival. */
   get rate(): number {
@@ -169,26 +100,19 @@ export class Session implements Receiver {
     const isNew = previous !== "" || this.store.size > 0;
     if (isNew || this.store.epochs.length === 0)
       this.store.beginEpoch(isNew ? "the stream began anew" : "");
-    this.stat = null;
-    this.bye = null;
-    this.snapshotTaken = null;
+    this.begin();
     this.#unavailable = [];
     this.reordered++;
   }
 
-  take(message: KernelMessage, bytes: Uint8Array): void {
-    this.#heardAt = this.now();
-    this.#kernelMs = message.sent_ms;
-    this.isGone = false;
+  protected receive(message: KernelMessage, bytes: Uint8Array): void {
     if (message.kind === "ev" || message.kind === "snap") this.#takeEvents(bytes);
     if (message.kind === "snap") this.#takeMissing(message.missing);
     if (message.kind === "stat") this.#takeStat(message);
-    if (message.kind === "bye") this.bye = message.reason;
-    this.#changed();
   }
 
   holes(): Hole[] {
-    if (this.bye || this.snapshotTaken !== null) return [];
+    if (this.isOver) return [];
     const [low, high] = this.#askable();
     const ranges = this.store
       .absent(low, high, HOLES_AT_ONCE + this.#unavailable.length)
@@ -196,11 +120,6 @@ export class Session implements Receiver {
       .map(([from, to]): Range => [this.store.sequence(from), this.store.sequence(to)])
       .sort((a, b) => b[0] - a[0]);
     return [{ stream: "", ranges }];
-  }
-
-  silent(silent: boolean): void {
-    this.isSilent = silent;
-    this.#changed();
   }
 
   have(): number {
@@ -211,25 +130,12 @@ export class Session implements Receiver {
 
   // ---- other sources ----------------------------------------------------------------------------
 
-  /** The host says that the comm is dead: the kernel was restarted or shut down. */
-  kernelGone(): void {
-    this.isGone = true;
-    this.#changed();
-  }
-
   /** Show what was saved with the notebook. */
   load(snapshot: Snapshot): void {
-    if (this.#conn.heard) return;
+    if (this.conn.heard) return;
     this.store.beginEpoch("");
     this.#add(snapshot.events);
-    this.snapshotTaken = snapshot.taken_ms;
-    this.stat = statOf(snapshot);
-    this.#changed();
-  }
-
-  fail(error: unknown): void {
-    this.error = error instanceof Error ? error.message : String(error);
-    this.#changed();
+    this.showSnapshot(snapshot.taken_ms, statOf(snapshot));
   }
 
   #takeEvents(bytes: Uint8Array): void {
@@ -266,8 +172,7 @@ export class Session implements Receiver {
   }
 
   #takeStat(stat: StatMessage): void {
-    this.stat = stat;
-    this.#statAt = this.now();
+    this.keepStat(stat);
     for (const gap of stat.gaps) this.#declare(gap);
     for (const mark of stat.marks) this.marks.set(this.store.position(mark.sequence), mark.label);
   }
@@ -294,10 +199,6 @@ export class Session implements Receiver {
       count += Math.max(0, Math.min(to, high) - Math.max(from, low) + 1);
     }
     return count;
-  }
-
-  #changed(): void {
-    for (const changed of this.#views) changed();
   }
 }
 

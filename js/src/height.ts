@@ -1,6 +1,6 @@
 // The lower edge of the widget: dragged with the pointer, moved with the arrow keys.
 
-import { h, on } from "../dom.ts";
+import { h, on } from "./dom.ts";
 
 const LEAST = 160;
 const MOST = 2000;
