@@ -16,8 +16,6 @@ import pytest
 
 from axon_notebook.local.launcher import ServiceAddress, ensure_service
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "25"))
-
 
 class Publisher(threading.Thread):
     """Publishes over one connection until the service dies; keeps what was answered."""
@@ -57,13 +55,18 @@ def stored(home: Path, axon_id: str) -> dict[int, str]:
         connection.close()
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.slow
-def test_no_answered_event_is_lost_by_kill_nine(home: Path, wire_to: Any) -> None:
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        pytest.param(25, marks=[pytest.mark.slow, pytest.mark.timeout(240)]),
+        pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
+    ],
+)
+def test_no_answered_event_is_lost_by_kill_nine(home: Path, wire_to: Any, rounds: int) -> None:
     """Four publishers at full speed, killed again and again on the same axon."""
     axon_id = wire_to(ensure_service(home)).create("crash")
     answered: dict[int, str] = {}
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         address = ensure_service(home)
         publishers = [Publisher(wire_to(address), axon_id, f"{turn}.{n}") for n in range(4)]
         for publisher in publishers:
@@ -79,7 +82,7 @@ def test_no_answered_event_is_lost_by_kill_nine(home: Path, wire_to: Any) -> Non
         found = stored(home, axon_id)
         assert {n: found.get(n) for n in answered} == answered, f"round {turn}: lost"
         assert sorted(found) == list(range(1, len(found) + 1)), f"round {turn}: a hole"
-    assert len(answered) > ROUNDS
+    assert len(answered) > rounds
 
 
 def test_a_reader_resumes_after_kill_nine_where_it_was(home: Path, wire_to: Any) -> None:

@@ -208,6 +208,20 @@ TestNetwork.settings = settings(
 )
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+class TestNetworkForLong(Network.TestCase):  # type: ignore[misc]
+    """The same machine, over many more and longer histories, other ones in each run."""
+
+    settings = settings(
+        max_examples=3000,
+        stateful_step_count=80,
+        deadline=None,
+        derandomize=False,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+
+
 def read(reception: Reception, data: bytes) -> list[int]:
     return [e.sequence for batch in reception.received(data) for e in batch.events]
 
