@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import threading
 import weakref
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,7 @@ _alive: weakref.WeakSet[LiveWidget] = weakref.WeakSet()
 _cells: dict[str, tuple[str, list[LiveWidget]]] = {}
 
 
-class _Whole(type(anywidget.AnyWidget)):  # type: ignore[misc]
+class _Whole(ABCMeta, type(anywidget.AnyWidget)):  # type: ignore[misc]
     """Makes a widget whole or not at all, also when the stop button is pressed meanwhile."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
@@ -89,16 +90,17 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
     def on_page_message(self, message: Mapping[str, Any]) -> None:
         """Take a ``hello``, ``cmd`` or ``select`` message of a page, in the host's thread."""
 
+    @abstractmethod
     def stop_source(self) -> None:
         """Close what feeds this widget; called once, before the feed ends."""
 
+    @abstractmethod
     def static_html(self) -> str:
         """Return what stands in the notebook when no kernel runs: plain, safe HTML."""
-        raise NotImplementedError(f"{type(self).__name__} shows nothing without a kernel")
 
+    @abstractmethod
     def static_text(self) -> str:
         """Return the same as plain text."""
-        raise NotImplementedError(f"{type(self).__name__} shows nothing without a kernel")
 
     # -- lifetime
 

@@ -12,13 +12,32 @@ from axon_notebook.widgets.live import LiveWidget
 from .comms import Comms
 
 
+class Bare(LiveWidget):
+    """A widget with nothing to show."""
+
+    def static_html(self) -> str:
+        return ""
+
+    def static_text(self) -> str:
+        return ""
+
+    def stop_source(self) -> None:
+        pass
+
+
+def test_a_widget_says_what_stands_in_a_saved_notebook() -> None:
+    """One that does not is told when it is written, not when somebody saves."""
+    with pytest.raises(TypeError, match="static_html"):
+        LiveWidget()  # type: ignore[abstract]
+
+
 def test_a_message_of_the_page_is_no_cell_that_ran(monkeypatch: pytest.MonkeyPatch) -> None:
     """After each cell the inline backend draws unfinished plots, here it would draw half of one."""
     told: list[str] = []
     taken: list[Any] = []
     shell = SimpleNamespace(events=SimpleNamespace(trigger=told.append))
     Comms(monkeypatch)
-    widget = LiveWidget(keep=True)
+    widget = Bare(keep=True)
     widget.on_msg(lambda widget, content, buffers: taken.append(content))
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
 
