@@ -117,6 +117,22 @@ def test_a_saved_notebook_shows_the_last_output(open_notebook):
     assert notebook.page.locator(".axon[role=region]").count() == 0
 
 
+def test_a_log_out_of_sight_is_not_drawn_until_it_is_scrolled_to(open_notebook):
+    """Of fifty logs in a notebook three can be seen; the others must not cost frames."""
+    show = "logs = [an.ExecutionLog(run('echo here')) for _ in range(8)]\ndisplay(*logs)"
+    notebook = open_notebook([SETUP, show])
+    notebook.run_all()
+    LogView(notebook).shows("here")
+    last = LogView(notebook, 7)
+    drawn_before = last.root.locator(".line").count()
+    last.root.scroll_into_view_if_needed()
+    last.shows("here")
+
+    assert drawn_before == 0
+    last.says("exit 0")
+    notebook.execute("[log.close() for log in logs]")
+
+
 def test_fifteen_logs_at_once_leave_the_kernel_free(open_notebook):
     """A sweep of experiments, each watched in its own widget, in one notebook."""
     cell = """\
