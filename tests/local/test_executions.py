@@ -239,7 +239,10 @@ async def test_stdin_takes_text_in_order_and_then_its_end(tmp_path: Path) -> Non
 async def test_interrupt_is_what_ctrl_c_is(tmp_path: Path) -> None:
     """The command may tidy up; a Python program sees KeyboardInterrupt."""
     program = (
-        "import time\ntry:\n print('up'); time.sleep(600)\nexcept KeyboardInterrupt: print('bye')"
+        "import sys, time\n"
+        # In one piece: an unbuffered print() writes its line end apart, and can be interrupted.
+        "try:\n sys.stdout.write('up\\n'); time.sleep(600)\n"
+        "except KeyboardInterrupt: print('bye')"
     )
     async with opened(tmp_path) as devboxes:
         box = await a_devbox(devboxes, file_mounts={"p.py": program})
