@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test docs examples pictures faults bench style types js-check js-test widgets clean
+.PHONY: demo test docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,12 @@ examples: $(STAMP)  ## run the examples of tutorial and cookbook, write what the
 
 pictures: $(STAMP) widgets  ## take the pictures of README and docs in a real JupyterLab
 	AXON_NOTEBOOK_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest -q tests/browser/test_pictures.py
+
+wheel-test: $(STAMP) widgets  ## sdist and wheel, in an empty environment without Node
+	AXON_WHEEL=1 $(BIN)/pytest tests/front_ends/test_wheel.py tests/test_packaging.py tests/test_labextension.py
+
+matrix: $(STAMP) widgets  ## other versions of Python, IPython, ipykernel, pandas; ROWS="oldest py313"
+	$(BIN)/python tests/front_ends/matrix.py $(ROWS)
 
 style: $(STAMP)
 	$(BIN)/ruff check .

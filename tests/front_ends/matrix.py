@@ -37,7 +37,9 @@ TOOLS: Final = (
 WARNINGS: Final = (
     "-o",
     "filterwarnings=error\n"
-    r"ignore:\s*Pyarrow will become a required dependency:DeprecationWarning",  # pandas 2.2.0
+    r"ignore:\s*Pyarrow will become a required dependency:DeprecationWarning"  # pandas 2.2.0
+    "\n"
+    "ignore:Deprecated in traitlets 4.1:DeprecationWarning",  # ipywidgets 8.1.0, anywidget 0.9.0
 )
 
 
@@ -60,7 +62,7 @@ ROWS: Final = (
             *("ipywidgets==8.1.0", "httpx==0.27.0", "httpx-sse==0.4.0", "msgspec==0.19.0"),
             *("apsw==3.46.0.0", "starlette==0.49.1", "uvicorn==0.34.0", "uvloop==0.21.0"),
             *("httptools==0.6.0", "platformdirs==4.0.0", "filelock==3.15.1"),
-            *("agent-client-protocol==0.6.2",),
+            *("agent-client-protocol==0.8.1",),
         ),
         "the lowest versions that pyproject.toml promises",
     ),
