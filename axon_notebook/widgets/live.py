@@ -121,6 +121,7 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
         if layout is not None:
             layout.close()  # ipywidgets leaves this comm open
         _alive.discard(self)
+        _let_go(type(self))
 
     def freeze(self) -> None:
         """Replace the display by HTML that needs no kernel, and close."""
@@ -193,6 +194,18 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
     def _take(self, widget: Any, content: Any, buffers: Any) -> None:
         if self._feed is not None and isinstance(content, dict):
             self._feed.take(content)
+
+
+def _let_go(kind: type[LiveWidget]) -> None:
+    """Forget the widgets that wait for a change of the script: it keeps every one for good.
+
+    Only who develops the script misses that, for a widget that is still open
+    (manzt/anywidget#929).
+    """
+    for owner in kind.__mro__:
+        changed = getattr(owner.__dict__.get("_esm"), "changed", None)
+        if changed is not None:
+            changed.disconnect()
 
 
 def _replace_previous(widget: LiveWidget) -> None:

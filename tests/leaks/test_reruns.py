@@ -17,9 +17,10 @@ axon.publish_many([("tick", {"n": n, "text": "x" * 200}) for n in range(300)], p
 devbox = client.create_devbox("leaks")
 execution = devbox.run("seq 1 2000; sleep 600")
 """
+#: Displayed, not the value of the cell: IPython keeps values for good, in `Out`.
 FACES = {
-    "viewer": "shown = an.EventViewer(axon)\nshown",
-    "log": "shown = an.ExecutionLog(execution)\nshown",
+    "viewer": "shown = an.EventViewer(axon)\ndisplay(shown)",
+    "log": "shown = an.ExecutionLog(execution)\ndisplay(shown)",
 }
 MIB = 1024 * 1024
 

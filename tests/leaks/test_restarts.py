@@ -42,7 +42,6 @@ def services(home: Path) -> list[int]:
     return found
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "times", [4, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
