@@ -49,9 +49,16 @@ const NEED_MS = 1000;
 const NEED_LIMIT_MS = 8000;
 const NEED_RANGES = 8;
 
-export function modelChannel(model: AnyModel, signal: AbortSignal): Channel {
+/** `gone` is called for each message that the host refuses: the comm is dead. */
+export function modelChannel(model: AnyModel, signal: AbortSignal, gone: () => void): Channel {
   return {
-    send: (message) => model.send(message),
+    send(message) {
+      try {
+        model.send(message);
+      } catch {
+        gone();
+      }
+    },
     listen(take) {
       const handler = (content: unknown, buffers: DataView[]) => take(content, buffers);
       model.on("msg:custom", handler);

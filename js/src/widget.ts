@@ -30,13 +30,16 @@ export function widget<Traits extends Saved, Data, Snapshot>(
   show: (data: Data, model: AnyModel<Traits>, el: HTMLElement, signal: AbortSignal) => void,
 ) {
   const begin = (model: AnyModel<Traits>, signal: AbortSignal): Data => {
-    const data = open(modelChannel(model, signal), model, signal);
-    const live = liveOf(data);
+    let live: Live<Snapshot> | null = null;
+    const gone = () => live?.kernelGone();
+    const data = open(modelChannel(model, signal, gone), model, signal);
+    const heard = liveOf(data);
+    live = heard;
     const events = model as unknown as { on(name: string, run: () => void): void };
     // Fired by Jupyter's front ends when the comm dies or comes back; others do not know it.
-    events.on("comm_live_update", () => live.kernelGone());
+    events.on("comm_live_update", gone);
     const timer = setTimeout(() => {
-      restore(model, live).catch((error: unknown) => live.fail(error));
+      restore(model, heard).catch((error: unknown) => heard.fail(error));
     }, SNAPSHOT_AFTER_MS);
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
     return data;

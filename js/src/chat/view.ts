@@ -15,11 +15,13 @@ import tree from "../tree.css";
 import { visibleLine } from "../visible.ts";
 import { Announcer } from "./announcer.ts";
 import css from "./chat.css";
+import composeCss from "./compose.css";
 import { Composer } from "./composer.ts";
 import type { Note, Part } from "./conversation.ts";
 import { type Around, type ItemView, NoteView } from "./item-views.ts";
 import type { Model } from "./settings.ts";
 import type { Talk } from "./talk.ts";
+import toolsCss from "./tools.css";
 import { TurnView } from "./turn-view.ts";
 import { chatStatus, money } from "./words.ts";
 
@@ -73,7 +75,7 @@ export class View implements Around {
     host: HTMLElement,
     private readonly signal: AbortSignal,
   ) {
-    const { root, remove } = shadow(host, theme + frame + tree + css);
+    const { root, remove } = shadow(host, [theme, frame, tree, css, toolsCss, composeCss].join(""));
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.#composer = new Composer(talk, this, signal);

@@ -19,10 +19,12 @@ import { Chart } from "./chart.ts";
 import { Details } from "./details.ts";
 import { Facets } from "./facets.ts";
 import { Header } from "./header.ts";
+import inspectorCss from "./inspector.css";
 import { listenKeys } from "./keys.ts";
 import { List } from "./list.ts";
 import { LiveRegion } from "./live.ts";
 import { Pointing } from "./pointing.ts";
+import rowsCss from "./rows.css";
 import type { Row } from "./rows.ts";
 import type { Model, Times } from "./settings.ts";
 import { Showing } from "./showing.ts";
@@ -84,7 +86,10 @@ export class View {
     host: HTMLElement,
     readonly signal: AbortSignal,
   ) {
-    const { root, remove } = shadow(host, theme + frame + tree + css);
+    const { root, remove } = shadow(
+      host,
+      [theme, frame, tree, css, rowsCss, inspectorCss].join(""),
+    );
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.times = model.get("times") ?? "absolute";
