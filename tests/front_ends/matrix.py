@@ -33,13 +33,18 @@ TOOLS: Final = (
     *("trustme", "pexpect", "pyte", "polars"),
 )
 
-#: Warnings stay errors, but for what old versions say about themselves.
+#: Warnings stay errors, but for what old versions say of themselves or hear from newer ones.
 WARNINGS: Final = (
     "-o",
-    "filterwarnings=error\n"
-    r"ignore:\s*Pyarrow will become a required dependency:DeprecationWarning"  # pandas 2.2.0
-    "\n"
-    "ignore:Deprecated in traitlets 4.1:DeprecationWarning",  # ipywidgets 8.1.0, anywidget 0.9.0
+    "\n".join(
+        [
+            "filterwarnings=error",
+            # pandas 2.2.0; pandas 2.2 with today's NumPy; ipywidgets 8.1.0 and anywidget 0.9.0
+            r"ignore:\s*Pyarrow will become a required dependency:DeprecationWarning",
+            "ignore:The 'generic' unit for NumPy timedelta:DeprecationWarning",
+            "ignore:Deprecated in traitlets 4.1:DeprecationWarning",
+        ]
+    ),
 )
 
 
