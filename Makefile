@@ -15,8 +15,7 @@ demo: $(STAMP)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
 
 test: $(STAMP) style types js-check js-test widgets  ## everything CI runs
-	# What failed beside others gets a second try alone; both runs are shown, the second decides.
-	$(BIN)/pytest -n 2 --dist loadgroup || $(BIN)/pytest --last-failed --last-failed-no-failures none
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 faults: $(STAMP) widgets  ## the long versions of the fault, leak and crash tests
 	$(BIN)/pytest --long -m long
