@@ -3,7 +3,8 @@
 How values leave (this service's choice where the API is silent):
 
 * INTEGER is a number, exact over 64 bits.  REAL is a number; the infinities
-  are the texts ``"Infinity"`` and ``"-Infinity"`` (SQLite stores NaN as NULL).
+  are the texts ``"Infinity"`` and ``"-Infinity"`` (SQLite stores NaN as NULL),
+  and the column's ``type`` becomes ``"REAL"`` as soon as one of its values is one.
 * A BLOB is base64 text, in a column whose ``type`` is ``"BLOB"``.  A column
   without that declared type gets it as soon as one of its values is a BLOB;
   and in a column with that type *every* text is base64, of a TEXT's UTF-8 too.
@@ -227,9 +228,8 @@ class _Table:
         self._blobs: set[int] = set()
         self._infinite: set[int] = set()
         self._take(iter(rows), limits)
-        self.columns = [
-            SqlColumn(c.name, "BLOB") if i in self._blobs else c for i, c in enumerate(columns)
-        ]
+        types = dict.fromkeys(self._infinite, "REAL") | dict.fromkeys(self._blobs, "BLOB")
+        self.columns = [SqlColumn(c.name, types.get(i, c.type)) for i, c in enumerate(columns)]
         self._encode({i for i, c in enumerate(self.columns) if c.type.upper() == "BLOB"})
 
     def _take(self, rows: Iterator[Sequence[Any]], limits: Limits) -> None:

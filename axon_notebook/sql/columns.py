@@ -8,8 +8,9 @@ only NULLs), by SQLite's own affinity rules.
 
 JSON has no bytes and no infinities.  The embedded service sends a BLOB as
 base64 in a column of type ``BLOB`` (where every text is base64) and an infinity
-as the text ``Infinity``; both are read back here.  A column of type ``BLOB``
-with a text that is no base64 comes from another server and is left alone.
+as the text ``Infinity`` in a column of type ``REAL``; both are read back here.  A
+column with another text among its values comes from another server, or holds what
+it was not declared for, and is left alone.
 
 Pure: no third-party import, so that every output form starts from here.
 
@@ -99,8 +100,7 @@ class Column:
     @property
     def may_be_encoded(self) -> bool:
         """Whether a text among the values may stand for bytes or an infinity."""
-        claim = affinity(self.declared)
-        return self._wire and (claim == "blob" or claim in ("real", "unknown"))
+        return self._wire and affinity(self.declared) in ("blob", "real")
 
     def settle(self, kind: Kind, nullable: bool) -> None:
         """Tell what the values are, by whoever found out on the way."""
@@ -127,15 +127,28 @@ def unified(results: Sequence[SqlResult]) -> list[SqlResult]:
     """Return pages of one result with the same types of columns.
 
     A page without blobs does not know that its column is one of blobs; its
-    texts become base64 like those of the other pages.
+    texts become base64 like those of the other pages.  Nor does one without
+    infinities know of theirs.
     """
-    blobs = {
+    blobs, reals = _places(results, "BLOB"), _places(results, "REAL")
+    return [_with_blobs(_with_reals(result, reals), blobs) for result in results]
+
+
+def _places(results: Sequence[SqlResult], declared: str) -> set[int]:
+    return {
         place
         for result in results
         for place, column in enumerate(result.columns)
-        if column.type.upper() == "BLOB"
+        if column.type.upper() == declared
     }
-    return [_with_blobs(result, blobs) for result in results]
+
+
+def _with_reals(result: SqlResult, reals: set[int]) -> SqlResult:
+    columns = [
+        SqlColumn(c.name, "REAL") if p in reals and c.type.upper() != "BLOB" else c
+        for p, c in enumerate(result.columns)
+    ]
+    return SqlResult(columns, result.rows, result.meta)
 
 
 def _with_blobs(result: SqlResult, blobs: set[int]) -> SqlResult:
@@ -156,8 +169,8 @@ def _with_blobs(result: SqlResult, blobs: set[int]) -> SqlResult:
 def _read_back(values: list[Any], declared: str) -> list[Any]:
     if declared.upper() == "BLOB":
         return _bytes_of(values)
-    if affinity(declared) == "real" or not declared:
-        return _infinities_of(values, declared)
+    if affinity(declared) == "real":
+        return _infinities_of(values)
     return values
 
 
@@ -168,14 +181,10 @@ def _bytes_of(values: list[Any]) -> list[Any]:
         return values
 
 
-def _infinities_of(values: list[Any], declared: str) -> list[Any]:
-    if not any(v in INFINITIES for v in values if type(v) is str):
+def _infinities_of(values: list[Any]) -> list[Any]:
+    if not all(v in INFINITIES for v in values if type(v) is str):
         return values
-    found = [INFINITIES.get(v, v) if type(v) is str else v for v in values]
-    # Without a declared type, a column of such words alone may just as well be text.
-    numbers = sum(type(v) in (int, float) for v in values)
-    texts = sum(type(v) is str for v in found)
-    return found if not texts and (numbers or declared) else values
+    return [INFINITIES[v] if type(v) is str else v for v in values]
 
 
 def rows_of(result: SqlResult) -> Sequence[Sequence[Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from axon_notebook.errors import ParameterError
@@ -67,6 +67,7 @@ def same(found: Any, expected: Any) -> bool:
 
 @settings(max_examples=150)
 @given(TABLES)
+@example([[0], ["Infinity"]])
 def test_every_cell_of_every_storage_class_is_exact(rows: list[list[Any]]) -> None:
     """A frame that is nearly right is wrong where nobody looks."""
     result = from_sqlite(rows, len(rows[0]) if rows else 1)
