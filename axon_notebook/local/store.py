@@ -30,7 +30,6 @@ import msgspec
 
 from ..errors import ServiceError
 from ..models import (
-    ORIGINS,
     AxonEvent,
     AxonEventList,
     AxonInfo,
@@ -41,11 +40,12 @@ from ..models import (
     SqlStep,
     SqlStepError,
 )
-from .commit import Draft
+from .commit import LAST_SEQUENCE, Draft
 from .connections import Connections
 from .database import AxonDatabase
 from .frames import join_frames
-from .limits import Limits, NotFoundInStore, Refused, stopping, storage_damaged
+from .history import events_after, events_before, head_of
+from .limits import Limits, NotFoundInStore, Refused, stopping
 from .registry import Registry, new_axon_id
 from .run import Run
 from .sql import NeedsWriter, SqlConnection, Statement, checked, refusal_for
@@ -56,10 +56,6 @@ __all__ = ["Draft", "Limits", "NotFoundInStore", "Refused", "Store"]
 
 T = TypeVar("T")
 
-_COLUMNS: Final = "sequence, timestamp_ms, origin, source, event_type, payload"
-#: Characters of payload in one answer: pages of large events are short, so that memory is bounded.
-_FRAMES_TEXT: Final = 1024 * 1024
-_LIST_TEXT: Final = 16 * 1024 * 1024
 _SKIPPED: Final = "not executed: transaction rolled back"
 
 
@@ -217,17 +213,12 @@ class Store:
             include_total_count: Whether to say how many there are in all.
         """
         await self._live(axon_id)
-        start = 2**63 - 1 if before is None else before - 1
-        sql = (
-            f"SELECT {_COLUMNS} FROM main.rl_axon_events"
-            " WHERE sequence <= ? ORDER BY sequence DESC LIMIT ?"
-        )
+        start = LAST_SEQUENCE if before is None else before - 1
 
         def read() -> AxonEventList:
             with self._database(axon_id).history() as connection:
-                found = _events(axon_id, connection, sql, (start, limit), _LIST_TEXT)
-                newest = connection.execute("SELECT max(sequence) FROM main.rl_axon_events")
-                total = _count(newest) if include_total_count else None
+                found = events_before(connection, axon_id, start, limit)
+                total = head_of(connection) if include_total_count else None
             # Sequences begin at 1 and have no holes.
             has_more = bool(found) and found[-1].sequence > 1
             return AxonEventList(found, has_more=has_more, total_count=total)
@@ -243,13 +234,9 @@ class Store:
             The frames in one piece, the sequence of the last (*after_sequence* if
             there is none), and their number.
         """
-        sql = (
-            f"SELECT {_COLUMNS} FROM main.rl_axon_events"
-            " WHERE sequence > ? ORDER BY sequence LIMIT ?"
-        )
         try:
             with self._database(axon_id).history() as connection:
-                found = _events(axon_id, connection, sql, (after_sequence, limit), _FRAMES_TEXT)
+                found = events_after(connection, axon_id, after_sequence, limit)
         except apsw.Error as error:
             raise refusal_for(error) from None
         last = found[-1].sequence if found else after_sequence
@@ -421,30 +408,6 @@ def _batch(
         rest = len(statements) - len(steps)
         steps += [SqlStep(error=SqlStepError(_SKIPPED))] * rest
     return SqlBatchResult(steps)
-
-
-def _events(
-    axon_id: str, connection: apsw.Connection, sql: str, params: tuple[int, int], text: int
-) -> list[AxonEvent]:
-    """Read a page: at least one event if there is one, and no more than about *text* characters."""
-    rows: Any = connection.execute(sql, params)
-    found: list[AxonEvent] = []
-    try:
-        for sequence, time_ms, origin, source, event_type, payload in rows:
-            found.append(
-                AxonEvent(sequence, axon_id, time_ms, ORIGINS[origin], source, event_type, payload)
-            )
-            text -= len(payload)
-            if text <= 0:
-                break
-    except (UnicodeDecodeError, KeyError, TypeError):  # not what was published
-        raise storage_damaged() from None
-    return found
-
-
-def _count(cursor: apsw.Cursor) -> int:
-    row: Any = cursor.fetchone()
-    return row[0] or 0
 
 
 def _ignored(axon_id: str, events: list[AxonEvent]) -> None:

@@ -61,8 +61,8 @@ def test_interrupts_at_random_moments_leave_nothing(
         after = kernel.level()
         sequences = kernel.good("print(axon.events(5000)['sequence'].is_monotonic_increasing)")
 
-    record_property("before", before)
-    record_property("after", after)
+    record_property("before", str(before))
+    record_property("after", str(after))
     assert after.own == []
     assert after.threads <= before.threads
     assert after.files <= before.files

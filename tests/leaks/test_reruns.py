@@ -61,7 +61,7 @@ def test_running_a_cell_again_leaves_one_of_everything(
         none = kernel.level()
 
     for name, level in (("idle", idle), ("one", one), ("many", many), ("none", none)):
-        record_property(name, level)
+        record_property(name, str(level))
     grown = (many.memory - one.memory) / MIB
     assert above(many, one) == {}
     assert none.own == []

@@ -69,8 +69,8 @@ def test_restarting_the_service_leaves_nothing(
         running = services(home)
         more = names(home) - files
 
-    record_property("before", before)
-    record_property("after", after)
+    record_property("before", str(before))
+    record_property("after", str(after))
     assert {name: count for name, count in after.items() if count > before[name]} == {}
     assert history == list(range(1, times + 2))
     assert len(running) == 1

@@ -4,6 +4,7 @@ import { h, on, setAttribute, setText } from "../dom.ts";
 import { plural, size } from "../format.ts";
 import { entry, heading, type Menu, menu } from "../menu.ts";
 import { visibleLine } from "../visible.ts";
+import { save } from "./save.ts";
 import type { Streams } from "./settings.ts";
 import type { View } from "./view.ts";
 
@@ -175,15 +176,15 @@ export class Header {
       heading("Save"),
       entry(
         "what is shown, as text",
-        act(() => view.save("shown")),
+        act(() => save(view, "shown")),
       ),
       entry(
         "stdout, byte for byte",
-        act(() => view.save("stdout")),
+        act(() => save(view, "stdout")),
       ),
       entry(
         "stderr, byte for byte",
-        act(() => view.save("stderr")),
+        act(() => save(view, "stderr")),
       ),
     );
   }

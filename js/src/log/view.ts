@@ -3,7 +3,7 @@
 // Whatever changes calls `invalidate`; one animation frame then takes in what is new and draws
 // what is visible. Nothing is laid out before the element has a size.
 
-import { copyText, download, h, on, shadow } from "../dom.ts";
+import { copyText, h, on, shadow } from "../dom.ts";
 import { count, plural } from "../format.ts";
 import frame from "../frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../height.ts";
@@ -27,8 +27,6 @@ import type { Model, Streams } from "./settings.ts";
 import { Slices } from "./slices.ts";
 import { Speech } from "./speech.ts";
 import { type Status, statusOf } from "./status.ts";
-import type { StreamName } from "./store.ts";
-import { textOf } from "./text.ts";
 import { Toolbar } from "./toolbar.ts";
 
 const SEARCH_MS = 10;
@@ -311,19 +309,6 @@ export class View {
   #saidCopied(copied: boolean, lines: number, cut: boolean): void {
     const rest = cut ? "; save the log to have all of it" : "";
     this.say(copied ? `${plural(lines, "line")} copied${rest}` : "the browser refused to copy");
-  }
-
-  /** What is shown as text, or a stream's bytes as they came. */
-  save(what: "shown" | StreamName): void {
-    const name = this.title.replace(/[^\w.-]+/g, "_").slice(0, 60) || "log";
-    if (what === "shown")
-      download(`${name}.log`, "text/plain", textOf(this.session.store, this.pane.rows), this.root);
-    else {
-      const parts = this.session.intake.bytes(what) as BlobPart[];
-      download(`${name}.${what}.log`, "application/octet-stream", parts, this.root);
-    }
-    const kept = this.session.earlier > 0 ? "; what is not loaded is not in it" : "";
-    this.say(`saved${kept}`);
   }
 
   // ---- inside -----------------------------------------------------------------------------

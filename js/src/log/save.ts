@@ -1,0 +1,19 @@
+// A log as a file: what is shown as text, or a stream's bytes as they came.
+
+import { download } from "../dom.ts";
+import type { StreamName } from "./store.ts";
+import { textOf } from "./text.ts";
+import type { View } from "./view.ts";
+
+export function save(view: View, what: "shown" | StreamName): void {
+  const { session, root } = view;
+  const name = view.title.replace(/[^\w.-]+/g, "_").slice(0, 60) || "log";
+  if (what === "shown")
+    download(`${name}.log`, "text/plain", textOf(session.store, view.pane.rows), root);
+  else {
+    const parts = session.intake.bytes(what) as BlobPart[];
+    download(`${name}.${what}.log`, "application/octet-stream", parts, root);
+  }
+  const kept = session.earlier > 0 ? "; what is not loaded is not in it" : "";
+  view.say(`saved${kept}`);
+}
