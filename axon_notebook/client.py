@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .axon import Axon
+from .closing import Closing
 from .config import Secret, Settings
 from .devbox import Devbox, create_body
 from .errors import NotFound, ServiceError
@@ -49,7 +49,7 @@ def connect(
     return Client(Settings.resolve(base_url, api_key=api_key, home=home))
 
 
-class Client:
+class Client(Closing):
     """A connection; lives as long as the notebook, or until :meth:`close`.
 
     Safe to use from several threads.  Axons and devboxes made from it share its
@@ -182,17 +182,6 @@ class Client:
     def close(self) -> None:
         """Close the connections; idempotent.  The embedded service goes on running."""
         self._api.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _list(self, limit: int, deleted: bool, **query: str | None) -> list[AxonInfo]:
         found: list[AxonInfo] = []

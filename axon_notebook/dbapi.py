@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from .closing import Closing
 from .errors import AxonError, ParameterError, SqlError
 from .models import SqlResult
 from .paging import whole_result
@@ -125,7 +125,7 @@ def _kind_of(message: str) -> type[DatabaseError]:
     return OperationalError
 
 
-class Connection:
+class Connection(Closing):
     """A connection to one axon; threads may share it."""
 
     Warning = Warning
@@ -178,17 +178,6 @@ class Connection:
         """Refuse further use; idempotent."""
         self._closed = True
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def check_open(self) -> None:
         """Raise :class:`InterfaceError` if the connection is closed."""
         if self._closed:
@@ -199,7 +188,7 @@ class Connection:
         self._wrote = True
 
 
-class Cursor:
+class Cursor(Closing):
     """One statement at a time, and its rows; belongs to one thread.
 
     Attributes:
@@ -292,17 +281,6 @@ class Cursor:
 
     def setoutputsize(self, size: int, column: int | None = None) -> None:
         """Part of the interface; does nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _check(self) -> None:
         self.connection.check_open()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
+from ..closing import Closing
 from ..errors import AgentError
 from ..wire.stream import EventStream
 from ..wire.subscription import Subscription
@@ -32,7 +32,7 @@ Decision = bool | str | Option | None
 Permissions = Literal["ask", "allow", "reject"] | Callable[[PermissionRequest], Decision]
 
 
-class AgentSession:
+class AgentSession(Closing):
     """Talk to the agent that a devbox's ``broker_mount`` has joined to *axon*.
 
     ::
@@ -199,17 +199,6 @@ class AgentSession:
         """End the reader thread; idempotent.  Agent, turns and devbox go on."""
         self._conversation.close()
         self._subscription.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         subscription = getattr(self, "_subscription", None)  # missing if __init__ raised

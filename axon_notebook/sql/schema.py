@@ -9,11 +9,11 @@ character SQLite stumbles.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import apsw
 
+from ..closing import Closing
 from .splitting import split, verb_of
 from .tokens import tokenize
 
@@ -131,7 +131,7 @@ def _is_internal(name: str) -> bool:
     return name.startswith(("sqlite_", "rl_")) and name != EVENTS_TABLE
 
 
-class Mirror:
+class Mirror(Closing):
     """A database in memory with a schema's definitions and no data.
 
     Lives for one check; close it, or use it in a ``with``.
@@ -146,17 +146,6 @@ class Mirror:
         # Definitions come from the server: they may not call anything unusual either.
         self._database.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
         self.refused = [name for _, name, sql in schema.entries if not self._define(sql)]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Forget everything; idempotent."""

@@ -15,8 +15,7 @@ import threading
 import uuid
 import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,6 +23,7 @@ import msgspec
 from httpx_sse import connect_sse
 
 from .. import errors
+from ..closing import Closing
 from ..config import Secret, is_loopback
 from ..models import (
     ErrorFrame,
@@ -102,7 +102,7 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class ByteStream:
+class ByteStream(Closing):
     """An open response body; iterate its chunks of bytes in one thread."""
 
     def __init__(
@@ -136,17 +136,6 @@ class ByteStream:
     def close(self) -> None:
         """Give the connection back; only from the iterating thread."""
         self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -15,11 +15,11 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
 
+from ..closing import Closing
 from ..errors import ApiError, AxonError, ClosedError, ProtocolError
 from ..models import OutputChunk, OutputFrame
 from .api import ApiClient
@@ -315,7 +315,7 @@ class _Readers:
             stream.close()
 
 
-class OutputSubscription:
+class OutputSubscription(Closing):
     """The output of one command as it comes, both streams merged; lives until :meth:`close`.
 
     Iterate it: :class:`~axon_notebook.models.OutputChunk` in the order of writing
@@ -401,17 +401,6 @@ class OutputSubscription:
             thread.join(timeout=2.0)
             if thread.is_alive():
                 warnings.warn(f"{thread.name} did not end", ResourceWarning, stacklevel=2)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         if any(thread.is_alive() for thread in getattr(self, "_threads", ())):

@@ -11,11 +11,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 import msgspec
 
+from ..closing import Closing
 from ..errors import (
     ApiError,
     AxonError,
@@ -60,7 +60,7 @@ class StreamState(msgspec.Struct, frozen=True):
     failures: int = 0
 
 
-class EventStream:
+class EventStream(Closing):
     """Iterate :class:`~axon_notebook.wire.cursor.EventBatch`; blocks; no thread of its own.
 
     One thread iterates; :meth:`close`, :meth:`reconnect` may be called from any
@@ -136,17 +136,6 @@ class EventStream:
         """Drop the connection, or the wait for the next one, and connect now; any thread."""
         self._wake.set()
         self._interrupt.fire()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _connection(self) -> Iterator[EventBatch]:
         """One connection, from the request to its end."""

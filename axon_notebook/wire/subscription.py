@@ -12,9 +12,9 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
+from ..closing import Closing
 from ..errors import AxonError, ClosedError
 from ..models import AxonEvent
 from .cursor import EventBatch
@@ -159,7 +159,7 @@ class _Reader:
             self.changed.notify_all()
 
 
-class Subscription:
+class Subscription(Closing):
     """Events of one axon as they come; lives until :meth:`close`.
 
     ::
@@ -274,17 +274,6 @@ class Subscription:
             self._thread.join(timeout=2.0)
             if self._thread.is_alive():
                 warnings.warn(f"{self._thread.name} did not end", ResourceWarning, stacklevel=2)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         thread = getattr(self, "_thread", None)  # missing if __init__ raised
