@@ -48,7 +48,9 @@ async def count_lines(session: DemoSession, pattern: str) -> None:
     await session.plan(steps, 2)
     longest = max(counts, key=lambda name: counts[name], default=None)
     more = f" The longest is {longest} with {counts[longest]}." if longest else ""
-    await session.say(f"{len(counts)} files have {sum(counts.values())} lines.{more}")
+    files_have = "1 file has" if len(counts) == 1 else f"{len(counts)} files have"
+    total = sum(counts.values())
+    await session.say(f"{files_have} {total} {'line' if total == 1 else 'lines'}.{more}")
     await session.plan(steps, 3)
 
 

@@ -40,7 +40,7 @@ def test_the_turn_is_printed_and_its_events_returned(
     events = agent("%%axon_prompt\ncount *.txt")
 
     shown = capsys.readouterr()
-    assert "1 files have 3 lines" in shown.out
+    assert "1 file has 3 lines" in shown.out
     assert "✓ completed" in shown.err
     assert events["event_type"].iloc[0] == "session/prompt"
     assert events["event_type"].iloc[-1] in ("turn.completed", "session/update", "session/prompt")
