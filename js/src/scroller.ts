@@ -88,7 +88,7 @@ export class Scroller {
   #moved(before: number, byUser = true): void {
     const { map } = this;
     const down = map.top >= before;
-    const distance = (down ? this.#recentEnd() : map.bottom) - map.top;
+    const distance = (down ? this.#recentEnd(before) : map.bottom) - map.top;
     this.follower.feedFollow({ type: "scrolled", distance, height: map.view, byUser });
   }
 
@@ -102,10 +102,12 @@ export class Scroller {
     this.#bottom = bottom;
   }
 
-  #recentEnd(): number {
+  /** Of the ends since then the nearest below where the movement began. */
+  #recentEnd(before: number): number {
     const now = performance.now();
     this.#ends = this.#ends.filter(({ until }) => until > now);
-    return Math.min(this.map.bottom, ...this.#ends.map(({ bottom }) => bottom));
+    const below = this.#ends.map(({ bottom }) => bottom).filter((bottom) => bottom > before);
+    return Math.min(this.map.bottom, ...below);
   }
 
   /** A mapped list moves by rows; any other is left to the browser, which needs no script for it. */

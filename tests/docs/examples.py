@@ -37,6 +37,7 @@ from traitlets.config import Config
 import axon_notebook
 from axon_notebook.local.launcher import stop_service
 from axon_notebook.local.store import Draft, Store
+from axon_notebook.widgets.live import LiveWidget
 
 __all__ = ["RECORDED", "Cell", "Shell", "cells", "masked", "rewrite", "seed", "shell_at"]
 
@@ -157,7 +158,10 @@ class Shell:
         self._shell = InteractiveShell(config=config, displayhook_class=Kept)
 
     def close(self) -> None:
-        """Take the extension away again, with all it opened."""
+        """Take the extension away again, with all it opened, and the widgets."""
+        for value in list(self._shell.user_ns.values()):
+            if isinstance(value, LiveWidget):
+                value.close()
         axon_notebook.unload_ipython_extension(self._shell)
         self._shell.atexit_operations()
         atexit.unregister(self._shell.atexit_operations)
