@@ -163,7 +163,7 @@ class Axon:
         """
         from .sql.frames import result_frame
 
-        result = self.execute(query, params)
+        result = self.api.query(self.id, *_bound(query, params))
         return result_frame(result, dates=dates, axon_id=self.id, sql=query)
 
     def execute(
@@ -173,7 +173,7 @@ class Axon:
 
         *timeout* is the longest silence of the server in seconds, 60 by default.
         """
-        return self.api.query(self.id, *_bound(query, params), timeout=timeout)
+        return self.api.query(self.id, *_bound(query, params), timeout=timeout).by_rows()
 
     def batch(
         self, statements: Iterable[str | tuple[str, Params]], *, timeout: float | None = None
@@ -272,7 +272,7 @@ class Axon:
         edge = after
         while (left := limit - len(found)) > 0:
             sql, params = _history_query(edge, filters, min(left, EVENTS_PER_PAGE), after is None)
-            result = self.api.query(self.id, sql, params)
+            result = self.api.query(self.id, sql, params).by_rows()
             found += [self._event(row) for row in result.rows]
             full = len(result.rows) == min(left, EVENTS_PER_PAGE)
             if not result.rows or not (full or result.meta.rows_read_limit_reached):

@@ -14,12 +14,14 @@ from typing import Any, Final
 import msgspec
 
 __all__ = [
+    "JSON",
     "Receive",
     "Refusal",
     "Scope",
     "Send",
     "WHOLE",
     "error_body",
+    "send_body",
     "refusal_of",
     "send_json",
     "send_refusal",
@@ -30,12 +32,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-#: On every answer: a browser must neither store it nor guess its type.
+#: On every answer, beside its type: a browser must neither store it nor guess.
 BASE_HEADERS: Final = (
-    (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+
+JSON: Final = b"application/json"
 
 #: In the first message of an answer whose body follows at once; see :mod:`.protocol`.
 WHOLE: Final = "axon_notebook.whole"
@@ -84,7 +87,14 @@ def error_body(status: int, message: str) -> bytes:
 
 async def send_json(send: Send, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
     """Send *body*, which is JSON already, as a complete answer."""
-    await send(_start(status, body, headers) | {WHOLE: True})
+    await send_body(send, body, JSON, status=status, headers=headers)
+
+
+async def send_body(
+    send: Send, body: bytes, media_type: bytes, *, status: int = 200, headers: Headers = ()
+) -> None:
+    """Send *body* as a complete answer."""
+    await send(_start(status, body, headers, media_type) | {WHOLE: True})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -109,12 +119,12 @@ async def send_refusal(receive: Receive, send: Send, refusal: Refusal) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _start(status: int, body: bytes, headers: Headers) -> dict[str, Any]:
-    length = (b"content-length", b"%d" % len(body))
+def _start(status: int, body: bytes, headers: Headers, media_type: bytes = JSON) -> dict[str, Any]:
+    about = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
     return {
         "type": "http.response.start",
         "status": status,
-        "headers": [*BASE_HEADERS, length, *headers],
+        "headers": [*BASE_HEADERS, *about, *headers],
     }
 
 

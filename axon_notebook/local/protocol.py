@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from .answers import BASE_HEADERS, WHOLE, Send, error_body
+from .answers import BASE_HEADERS, JSON, WHOLE, Send, error_body
 from .streams import ABORT
 
 __all__ = ["ServiceProtocol"]
@@ -141,7 +141,7 @@ class ServiceProtocol(HttpToolsProtocol):
             return
         body = error_body(status, message)
         lines = [STATUS_LINE[status], b"content-length: %d\r\nconnection: close\r\n" % len(body)]
-        lines += [b"%b: %b\r\n" % header for header in BASE_HEADERS]
+        lines += [b"%b: %b\r\n" % header for header in (*BASE_HEADERS, (b"content-type", JSON))]
         self.transport.write(b"".join([*lines, b"\r\n", body]))
         self.transport.close()
 

@@ -23,11 +23,11 @@ import math
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, count
+from itertools import count
 from types import NoneType
 from typing import Any, Final, Literal
 
-from ..models import SqlColumn, SqlResult
+from ..models import SqlColumn, SqlColumns, SqlResult
 
 __all__ = [
     "INFINITIES",
@@ -36,7 +36,6 @@ __all__ = [
     "affinity",
     "columns_of",
     "kind_of",
-    "rows_of",
     "unified",
     "unique_names",
 ]
@@ -111,15 +110,14 @@ class Column:
         return Column(name, self.declared, self.raw, wire=self._wire)
 
 
-def columns_of(result: SqlResult) -> list[Column]:
+def columns_of(result: SqlResult | SqlColumns) -> list[Column]:
     """Return the columns of *result*."""
-    width = len(result.columns)
-    # One flat list and strides through it: `zip(*rows)` makes one argument per row.
-    flat = list(chain.from_iterable(rows_of(result)))
     names = unique_names(column.name for column in result.columns)
     return [
-        Column(name, result.columns[place].type, flat[place::width], wire=True)
-        for place, name in enumerate(names)
+        Column(name, column.type, values, wire=True)
+        for name, column, values in zip(
+            names, result.columns, result.by_columns().values, strict=True
+        )
     ]
 
 
@@ -185,13 +183,6 @@ def _infinities_of(values: list[Any]) -> list[Any]:
     if not all(v in INFINITIES for v in values if type(v) is str):
         return values
     return [INFINITIES[v] if type(v) is str else v for v in values]
-
-
-def rows_of(result: SqlResult) -> Sequence[Sequence[Any]]:
-    """Return the rows as sequences; the API's schema also allows objects."""
-    if result.rows and isinstance(result.rows[0], Mapping):
-        return [[row.get(column.name) for column in result.columns] for row in result.rows]
-    return result.rows
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

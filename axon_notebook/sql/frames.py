@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParameterError
-from ..models import AxonEvent, AxonInfo, PublishResult, SqlResult
+from ..models import AxonEvent, AxonInfo, PublishResult, SqlColumns, SqlResult
 from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_names
 
 __all__ = [
@@ -39,7 +39,7 @@ _STR_DTYPE: Final = int(pd.__version__.partition(".")[0]) >= 3
 
 
 def result_frame(
-    result: SqlResult,
+    result: SqlResult | SqlColumns,
     *,
     dates: bool | Sequence[str] = False,
     axon_id: str | None = None,
@@ -67,7 +67,7 @@ def result_frame(
             value that is no date.
     """
     own = columns_of(result) if columns is None else columns
-    frame = columns_frame(own, len(result.rows))
+    frame = columns_frame(own, len(own[0].raw) if own else 0)
     frame.attrs["axon"] = _origin_of(result, own, axon_id, sql)
     if dates:
         _make_dates(frame, own, dates)
@@ -131,7 +131,7 @@ def columns_frame(columns: Sequence[Column], length: int) -> pd.DataFrame:
 
 
 def _origin_of(
-    result: SqlResult, columns: Sequence[Column], axon_id: str | None, sql: str | None
+    result: SqlResult | SqlColumns, columns: Sequence[Column], axon_id: str | None, sql: str | None
 ) -> dict[str, Any]:
     about: dict[str, Any] = {
         "axon": axon_id,

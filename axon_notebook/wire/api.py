@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from .. import errors
 from ..models import (
+    COLUMNS_TYPE,
     AxonEventList,
     AxonInfo,
     AxonList,
@@ -20,6 +21,7 @@ from ..models import (
     ExecutionInfo,
     PublishResult,
     SqlBatchResult,
+    SqlColumns,
     SqlResult,
 )
 from .client import ByteStream, Endpoint, HttpClient, Interrupt, Locate
@@ -121,13 +123,19 @@ class ApiClient:
         *,
         timeout: float | None = None,
         interrupt: Interrupt | None = None,
-    ) -> SqlResult:
-        """``POST /v1/axons/{id}/sql/query``: one statement."""
+    ) -> SqlResult | SqlColumns:
+        """``POST /v1/axons/{id}/sql/query``: one statement, by columns if the server can."""
         body = {"sql": sql, "params": list(params)}
         path = f"/v1/axons/{_part(axon_id)}/sql/query"
         try:
             return self._http.send(
-                "POST", path, SqlResult, json=body, timeout=timeout, interrupt=interrupt
+                "POST",
+                path,
+                SqlResult,
+                packed={COLUMNS_TYPE: SqlColumns},
+                json=body,
+                timeout=timeout,
+                interrupt=interrupt,
             )
         except errors.BadRequest as error:
             if error.status != 400:

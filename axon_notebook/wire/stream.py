@@ -220,9 +220,10 @@ class EventStream(Closing):
         found: list[AxonEvent] = []
         # A server may return fewer rows than asked for; only none means that there are no more.
         while first <= last and len(found) < FILL_PAGE:
-            rows = self._client.query(
+            answer = self._client.query(
                 self.axon_id, sql, [first, last, FILL_PAGE], interrupt=self._interrupt
-            ).rows
+            )
+            rows = answer.by_rows().rows
             if not rows:
                 return found, last
             for sequence, time_ms, origin, source, event_type, payload in rows:

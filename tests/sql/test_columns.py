@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_notebook.models import SqlColumn, SqlResult
+from axon_notebook.models import SqlColumn, SqlColumns, SqlMeta, SqlResult
 from axon_notebook.sql.columns import columns_of, kind_of, unified, unique_names
 
 
@@ -60,6 +61,28 @@ def test_rows_may_be_objects() -> None:
     result = SqlResult([SqlColumn("b"), SqlColumn("a")], [{"a": 1, "b": "x"}, {"a": 2}])
 
     assert [column.values for column in columns_of(result)] == [["x", None], [1, 2]]
+
+
+@given(st.integers(0, 3), st.integers(0, 4))
+def test_rows_and_columns_are_the_same_values(width: int, height: int) -> None:
+    """A frame is made of columns, ``execute()`` answers rows, the server sends either."""
+    columns = [SqlColumn(f"c{place}") for place in range(width)]
+    rows = [tuple(range(row * width, (row + 1) * width)) for row in range(height if width else 0)]
+    result = SqlResult(columns, rows, SqlMeta(changes=3))
+    by_columns = result.by_columns()
+
+    assert by_columns.values == [[row[place] for row in rows] for place in range(width)]
+    assert by_columns.by_rows() == result.by_rows() == result
+    assert by_columns.by_columns() is by_columns
+
+
+@pytest.mark.parametrize("values", [[[1]], [[1], [2, 3]], [[1], [2], [3]]])
+def test_columns_of_different_lengths_are_no_answer(values: list[list[int]]) -> None:
+    """Rows made of them would end where the shortest column does, and nobody would see it."""
+    body = msgspec.msgpack.encode({"columns": [{"name": "a"}, {"name": "b"}], "values": values})
+
+    with pytest.raises(msgspec.ValidationError, match="2 columns have values of"):
+        msgspec.msgpack.decode(body, type=SqlColumns)
 
 
 def values_of(declared: str, values: list[Any]) -> list[Any]:
