@@ -15,6 +15,9 @@ const FIRST = [CUT, 512, 96, 40, 24, 16, 12] as const;
 
 export interface Pattern {
   test(text: string): boolean;
+  /** Up to this length `plain` may be asked instead: many short texts are tested faster so. */
+  short: number;
+  plain: RegExp;
   /** The underlying expression, global, for marking what was found. */
   expression: RegExp;
 }
@@ -42,6 +45,8 @@ export function pattern(source: string, flags: string): Pattern {
   }
   return {
     test: (text) => careful(expression, text, open),
+    short: FIRST[open]!,
+    plain: expression,
     expression: compile(source, `${kept}g`),
   };
 }

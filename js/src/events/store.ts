@@ -50,6 +50,8 @@ export class Chunk {
   readonly fold = new Uint16Array(CHUNK);
   readonly payload: string[] = new Array<string>(CHUNK).fill("");
   count = 0;
+  /** The first filled slot, or CHUNK. */
+  first = CHUNK;
   /** One past the last filled slot. */
   end = 0;
   /** Grows when a slot before `end` was filled or emptied: what was derived must be made again. */
@@ -57,6 +59,11 @@ export class Chunk {
   chars = 0;
 
   constructor(readonly key: number) {}
+
+  /** No slot between the first and the last filled one is empty. */
+  get seamless(): boolean {
+    return this.count === this.end - this.first;
+  }
 
   /** Position of slot 0. */
   get base(): number {
@@ -140,6 +147,7 @@ export class Store {
     this.#link(record, this.kinds[type]!, position);
     if (slot < chunk.end) chunk.revision++;
     else chunk.end = slot + 1;
+    if (slot < chunk.first) chunk.first = slot;
     if (slot === CHUNK - 1) this.#rederive(chunk.key + 1);
     chunk.count++;
     this.size++;

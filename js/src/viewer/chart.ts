@@ -160,10 +160,10 @@ export class Chart {
     context.fillRect(x1, 0, 1, HEIGHT);
   }
 
-  /** Canvas knows no custom properties: read what they are now, once per redrawing. */
+  /** Canvas knows no custom properties: read what they are now, once per theme. */
   #readColours(): void {
-    if (this.#coloursOf === this.view.drawKey) return;
-    this.#coloursOf = this.view.drawKey;
+    if (this.#coloursOf === this.view.themeKey) return;
+    this.#coloursOf = this.view.themeKey;
     const probe = h("i", { class: "axon-hidden" });
     this.element.append(probe);
     const names = [...Array.from({ length: HUES }, (_, i) => `--c${i}`), "--line", "--accent"];

@@ -15,14 +15,17 @@
 import type { Chunk, Store } from "../events/store.ts";
 import { type Pattern, pattern } from "../pattern.ts";
 
-export type Test = (chunk: Chunk, slot: number) => boolean;
+type Test = (chunk: Chunk, slot: number) => boolean;
+
+/** Leaves of the first `count` slots those that pass, in place and in order, and counts them. */
+export type Sieve = (chunk: Chunk, slots: Uint16Array, count: number) => number;
 
 export interface Filter {
   /** What was written, tidied. */
   text: string;
   /** Nothing is left out. */
   empty: boolean;
-  test: Test;
+  sieve: Sieve;
 }
 
 export class FilterError extends Error {}
@@ -37,19 +40,25 @@ interface Term {
 export function compileFilter(text: string, store: Store, tzOffsetMin = zone()): Filter {
   const terms = split(text).map((word) => parseTerm(word, tzOffsetMin));
   terms.sort((a, b) => a.cost - b.cost);
-  const tests = terms.map((term) => {
-    const test = term.make(store);
-    return term.negated ? (((chunk, slot) => !test(chunk, slot)) satisfies Test) : test;
-  });
-  return { text: text.trim(), empty: tests.length === 0, test: all(tests) };
+  const sieves = terms.map((term) => sieveOf(term.make(store), term.negated));
+  return {
+    text: text.trim(),
+    empty: sieves.length === 0,
+    sieve: (chunk, slots, count) =>
+      sieves.reduce((left, sieve) => sieve(chunk, slots, left), count),
+  };
 }
 
-function all(tests: Test[]): Test {
-  const [first, second] = tests;
-  if (!first) return () => true;
-  if (!second) return first;
-  if (tests.length === 2) return (chunk, slot) => first(chunk, slot) && second(chunk, slot);
-  return (chunk, slot) => tests.every((test) => test(chunk, slot));
+/** Many events with one call: a call per event and term would cost more than the terms do. */
+function sieveOf(test: Test, negated: boolean): Sieve {
+  return (chunk, slots, count) => {
+    let kept = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i]!;
+      if (test(chunk, slot) !== negated) slots[kept++] = slot;
+    }
+    return kept;
+  };
 }
 
 function zone(): number {
@@ -97,7 +106,11 @@ function regexTerm(body: string, source: string, flags: string): Body {
   } catch (error) {
     throw new FilterError(`${body}: ${(error as Error).message}`);
   }
-  const test: Test = (chunk, slot) => compiled.test(chunk.payload[slot]!);
+  const { short, plain } = compiled;
+  const test: Test = (chunk, slot) => {
+    const text = chunk.payload[slot]!;
+    return text.length <= short ? plain.test(text) : compiled.test(text);
+  };
   return { cost: 4, make: () => test };
 }
 
@@ -121,26 +134,19 @@ function wordTerm(word: string): Body {
   const expression = textExpression(word, "i");
   return {
     cost: 3,
-    make(store) {
-      const type = byCode(store.types, (name) => expression.test(name));
-      const source = byCode(store.sources, (name) => expression.test(name));
-      return (chunk, slot) =>
-        type(chunk.type[slot]!) ||
-        source(chunk.source[slot]!) ||
-        expression.test(chunk.payload[slot]!);
+    make({ types, sources }) {
+      // Names are decided once, and here: a function for it would be called a million times.
+      const byType: boolean[] = [];
+      const bySource: boolean[] = [];
+      return (chunk, slot) => {
+        if (expression.test(chunk.payload[slot]!)) return true;
+        const type = chunk.type[slot]!;
+        const source = chunk.source[slot]!;
+        byType[type] ??= expression.test(types.names[type]!);
+        bySource[source] ??= expression.test(sources.names[source]!);
+        return byType[type] || bySource[source];
+      };
     },
-  };
-}
-
-/** Decide once per name, not once per event. */
-function byCode(
-  names: { names: string[] },
-  decide: (name: string) => boolean,
-): (code: number) => boolean {
-  const known: boolean[] = [];
-  return (code) => {
-    known[code] ??= decide(names.names[code] ?? "");
-    return known[code];
   };
 }
 
@@ -158,8 +164,13 @@ function nameTerm(key: "type" | "source" | "origin", value: string): Body {
   return {
     cost: 1,
     make(store) {
-      const matches = byCode(store[`${key}s`], decide);
-      return (chunk, slot) => matches(chunk[key][slot]!);
+      const { names } = store[`${key}s`];
+      const known: boolean[] = [];
+      return (chunk, slot) => {
+        const code = chunk[key][slot]!;
+        known[code] ??= decide(names[code]!);
+        return known[code];
+      };
     },
   };
 }

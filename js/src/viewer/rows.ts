@@ -5,6 +5,7 @@
 // a recovered event was put is built again. Row numbers are sums over chunks.
 
 import { CHUNK, type Chunk, type Store } from "../events/store.ts";
+import { ChunkRows } from "./chunk-rows.ts";
 import type { Filter } from "./filter.ts";
 
 /** What a row is, beside an event or a folded run of events. */
@@ -21,6 +22,9 @@ export enum Divider {
 
 /** A quiet time longer than this gets a divider. */
 export const PAUSE_MS = 5000;
+/** Events looked at between two looks at the clock. */
+const BLOCK = 256;
+const NONE: readonly Divider[] = [];
 
 export interface Row {
   /** An event, the first event of a run, or the event that a divider stands before. */
@@ -32,19 +36,6 @@ export interface Row {
   divider: Divider | 0;
   /** An event of a run that is shown unfolded. */
   child: boolean;
-}
-
-interface Built {
-  revision: number;
-  /** Slots below this were looked at. */
-  upto: number;
-  /** Slots that passed the filter. */
-  hits: number[];
-  /** Per row: index of its first hit, and number of hits or a Divider. */
-  from: number[];
-  span: number[];
-  /** All slots there were looked at. */
-  done: boolean;
 }
 
 export interface RowOptions {
@@ -66,11 +57,12 @@ export interface RowOptions {
 }
 
 export class RowIndex {
-  #built = new Map<number, Built>();
+  #built = new Map<number, ChunkRows>();
   /** Number of rows before chunk i, in the order of store.keys; one entry more than keys. */
   #before: number[] = [0];
   #hitsBefore: number[] = [0];
   complete = true;
+  readonly #picked = new Uint16Array(BLOCK);
 
   constructor(
     private readonly store: Store,
@@ -150,9 +142,9 @@ export class RowIndex {
     const built = key === undefined ? undefined : this.#built.get(key);
     if (!built || key === undefined) return null;
     const inside = index - this.#before[at]!;
-    const from = built.from[inside];
-    const span = built.span[inside];
-    if (from === undefined || span === undefined) return null;
+    if (!(inside >= 0 && inside < built.rowCount)) return null;
+    const from = built.from[inside]!;
+    const span = built.span[inside]!;
     const base = key * CHUNK;
     const position = base + built.hits[from]!;
     if (span < 0) return { position, last: position, count: 0, divider: span, child: false };
@@ -175,11 +167,11 @@ export class RowIndex {
     const built = this.#built.get(keys[at]!);
     const slot = position - keys[at]! * CHUNK;
     if (built && keys[at] === key) {
-      const inside = lowerBound(built.from.length, (i) => {
+      const inside = lowerBound(built.rowCount, (i) => {
         const span = Math.max(1, built.span[i]!);
         return built.hits[built.from[i]! + span - 1]! >= slot;
       });
-      if (inside < built.from.length)
+      if (inside < built.rowCount)
         return this.#before[at]! + this.#skipDividers(built, inside, slot);
       at++;
     }
@@ -191,8 +183,9 @@ export class RowIndex {
     for (const key of [...this.store.keys]) {
       const base = key * CHUNK;
       if (base + CHUNK <= from || base > to) continue;
-      for (const slot of this.#built.get(key)?.hits ?? []) {
-        const position = base + slot;
+      const built = this.#built.get(key);
+      for (let i = 0; built && i < built.hitCount; i++) {
+        const position = base + built.hits[i]!;
         if (position >= from && position <= to) yield position;
       }
     }
@@ -204,84 +197,96 @@ export class RowIndex {
     for (const [i, key] of this.store.keys.entries()) {
       const base = key * CHUNK;
       if (base + CHUNK <= from || base > to) continue;
-      const hits = this.#built.get(key)?.hits ?? [];
       if (base >= from && base + CHUNK - 1 <= to) {
         count += this.#hitsBefore[i + 1]! - this.#hitsBefore[i]!;
         continue;
       }
-      const low = lowerBound(hits.length, (j) => base + hits[j]! >= from);
-      count += lowerBound(hits.length, (j) => base + hits[j]! > to) - low;
+      const built = this.#built.get(key);
+      if (!built) continue;
+      const { hits, hitCount } = built;
+      const low = lowerBound(hitCount, (j) => base + hits[j]! >= from);
+      count += lowerBound(hitCount, (j) => base + hits[j]! > to) - low;
     }
     return count;
   }
 
-  #current(chunk: Chunk): Built {
+  #current(chunk: Chunk): ChunkRows {
     const known = this.#built.get(chunk.key);
     if (known && known.revision === chunk.revision) {
       if (known.upto < chunk.end) known.done = false;
       return known;
     }
-    const built: Built = {
-      revision: chunk.revision,
-      upto: 0,
-      hits: [],
-      from: [],
-      span: [],
-      done: false,
-    };
+    const built = new ChunkRows(chunk.revision);
     this.#built.set(chunk.key, built);
     return built;
   }
 
-  #grow(chunk: Chunk, built: Built, until: number, now: () => number): void {
-    const { filter, limit, since, time } = this.options;
+  #grow(chunk: Chunk, built: ChunkRows, until: number, now: () => number): void {
+    const { limit, since } = this.options;
     const { base } = chunk;
     const end = Math.min(chunk.end, limit - base + 1);
+    const isSeamless = chunk.seamless && !this.#hasMark(base);
     let slot = Math.max(built.upto, Math.min(end, since - base));
-    for (; slot < end; slot++) {
-      if ((slot & 255) === 255 && now() > until) break;
-      if (chunk.type[slot] === 0) continue;
-      if (time && (chunk.time[slot]! < time[0] || chunk.time[slot]! > time[1])) continue;
-      if (filter.empty || filter.test(chunk, slot)) this.#push(chunk, built, slot);
+    while (slot < end) {
+      const stop = Math.min(end, slot + BLOCK);
+      const count = this.#pick(chunk, slot, stop);
+      for (let i = 0; i < count; i++) this.#push(chunk, built, this.#picked[i]!, isSeamless);
+      slot = stop;
+      if (slot < end && now() > until) break;
     }
     built.done = slot >= end;
     built.upto = built.done ? chunk.end : slot;
   }
 
-  #push(chunk: Chunk, built: Built, slot: number): void {
-    const { hits, from, span } = built;
-    const hit = hits.length;
-    const previous = hit > 0 ? hits[hit - 1]! : -1;
-    hits.push(slot);
-    const dividers = this.#dividers(chunk, slot, previous);
-    for (const divider of dividers) {
-      from.push(hit);
-      span.push(divider);
+  /** Write the slots in [slot, stop) that are to be shown into `picked`; returns how many. */
+  #pick(chunk: Chunk, slot: number, stop: number): number {
+    const { filter, time } = this.options;
+    const picked = this.#picked;
+    let count = 0;
+    for (let at = slot; at < stop; at++) {
+      if (chunk.type[at] === 0) continue;
+      if (time && (chunk.time[at]! < time[0] || chunk.time[at]! > time[1])) continue;
+      picked[count++] = at;
     }
-    const row = span.length - 1;
+    return filter.empty ? count : filter.sieve(chunk, picked, count);
+  }
+
+  #push(chunk: Chunk, built: ChunkRows, slot: number, isSeamless: boolean): void {
+    const hit = built.addHit(slot);
+    const previous = hit > 0 ? built.hits[hit - 1]! : -1;
+    const dividers =
+      isSeamless && slot > chunk.first && !this.#pausesBefore(chunk, slot)
+        ? NONE
+        : this.#dividers(chunk, slot, previous);
+    for (const divider of dividers) built.addRow(hit, divider);
     const code = chunk.fold[slot]!;
     const joins = this.options.fold && dividers.length === 0 && code !== 0 && previous >= 0;
-    if (joins && chunk.fold[previous] === code) {
-      this.#join(built, chunk.base, row, hit);
-      return;
-    }
-    from.push(hit);
-    span.push(1);
+    if (joins && chunk.fold[previous] === code) this.#join(built, chunk.base, hit);
+    else built.addRow(hit, 1);
+  }
+
+  /** In a filtered list a quiet time would mislead. */
+  #pausesBefore(chunk: Chunk, slot: number): boolean {
+    const { filter, time } = this.options;
+    return filter.empty && !time && chunk.time[slot]! - chunk.time[slot - 1]! > PAUSE_MS;
   }
 
   /** Put a hit into the run of the last row; a run that is shown unfolded gets one more row. */
-  #join(built: Built, base: number, row: number, hit: number): void {
+  #join(built: ChunkRows, base: number, hit: number): void {
     const { hits, from, span } = built;
+    const row = built.rowCount - 1;
     let head = row;
     while (head > 0 && span[head] === 0) head--;
     span[head]!++;
     if (!this.options.unfolded.has(base + hits[from[head]!]!)) return;
-    if (head === row) {
-      from.push(from[head]!);
-      span.push(0);
-    }
-    from.push(hit);
-    span.push(0);
+    if (head === row) built.addRow(from[head]!, 0);
+    built.addRow(hit, 0);
+  }
+
+  #hasMark(base: number): boolean {
+    for (const mark of this.options.marks.keys())
+      if (mark >= base && mark < base + CHUNK) return true;
+    return false;
   }
 
   #dividers(chunk: Chunk, slot: number, previous: number): Divider[] {
@@ -333,7 +338,7 @@ export class RowIndex {
   }
 
   /** From a divider to its event; from the head of an unfolded run to the child at `slot`. */
-  #skipDividers(built: Built, inside: number, slot: number): number {
+  #skipDividers(built: ChunkRows, inside: number, slot: number): number {
     let at = inside;
     while (built.span[at]! < 0) at++;
     const from = built.from[at]!;
@@ -359,8 +364,8 @@ export class RowIndex {
     this.#hitsBefore = [0];
     for (const key of this.store.keys) {
       const built = this.#built.get(key);
-      rows += built?.from.length ?? 0;
-      hits += built?.hits.length ?? 0;
+      rows += built?.rowCount ?? 0;
+      hits += built?.hitCount ?? 0;
       this.#before.push(rows);
       this.#hitsBefore.push(hits);
     }

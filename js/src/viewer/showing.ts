@@ -10,7 +10,6 @@ import type { Model } from "./settings.ts";
 import { withTerm } from "./terms.ts";
 
 const EVERYTHING = Number.POSITIVE_INFINITY;
-const SLICE_MS = 8;
 
 export class Showing {
   readonly rows: RowIndex;
@@ -163,7 +162,6 @@ export class Showing {
   #rebuild(): void {
     this.revision++;
     this.rows.reset(this.#options());
-    this.rows.update(SLICE_MS);
     this.changed();
   }
 }

@@ -10,6 +10,7 @@ import { count, plural, statusOf } from "../events/status.ts";
 import { type FollowInput, type FollowState, follow } from "../follow.ts";
 import frame from "../frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../height.ts";
+import { Slices } from "../slices.ts";
 import { deltaText } from "../summary.ts";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
@@ -32,8 +33,10 @@ import { Ticks } from "./ticks.ts";
 import { Toolbar } from "./toolbar.ts";
 import css from "./viewer.css";
 
-const SLICE_MS = 8;
+const SLICE_MS = 10;
 const SEARCH_MS = 4;
+/** Rows of a new filter are drawn when it has seen everything, or after this long. */
+const HOLD_MS = 85;
 const SLOW_MS = 250;
 const CHART_MS = 200;
 const WIDE_PX = 720;
@@ -64,6 +67,8 @@ export class View {
   chartShown = true;
   /** Grows when every row has to be drawn again. */
   drawKey = 0;
+  /** Grows when colours are others. */
+  themeKey = 0;
 
   readonly #header: Header;
   readonly #facets: Facets;
@@ -71,12 +76,14 @@ export class View {
   readonly #ticks: Ticks;
   readonly #handle: HeightHandle;
   readonly #live = new LiveRegion();
+  readonly #slices: Slices;
   readonly #pill = h("button", { class: "pill" });
   readonly #empty = h("div", { class: "empty" });
   #follow: FollowState;
   /** Newest position that was on the screen since following ended. */
   #seen = -1;
   #frame = 0;
+  #heldUntil = 0;
   #slowAt = 0;
   #chartAt = 0;
 
@@ -94,7 +101,8 @@ export class View {
     signal.addEventListener("abort", remove, { once: true });
     this.times = model.get("times") ?? "absolute";
     this.#follow = (model.get("follow") ?? true) ? "following" : "released";
-    this.showing = new Showing(session, model, () => this.redraw(), signal);
+    this.#slices = new Slices(() => this.#takeMore(), signal);
+    this.showing = new Showing(session, model, () => this.#changed(), signal);
     this.pointing = new Pointing(this);
     this.toolbar = new Toolbar(this);
     this.#header = new Header(this);
@@ -119,8 +127,12 @@ export class View {
     return this.#follow === "following";
   }
 
+  /**
+   * Draw with the next frame. A view outside of the document does nothing until it is put there,
+   * which changes its size: JupyterLab forgets the view of an output that it renders anew.
+   */
   invalidate(): void {
-    if (this.#frame !== 0 || this.signal.aborted) return;
+    if (this.#frame !== 0 || this.signal.aborted || !this.root.isConnected) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       if (!this.signal.aborted) this.#draw(performance.now());
@@ -224,20 +236,50 @@ export class View {
 
   // ---- drawing ----------------------------------------------------------------------------------
 
-  #draw(now: number): void {
-    const { list, session, pointing } = this;
-    const { rows, revision } = this.showing;
-    rows.setFrame(session.start, session.marks);
+  /** Other rows are to be shown: until they are known, what is on the screen stays there. */
+  #changed(): void {
+    this.redraw();
+    if (this.showing.rows.complete) return;
+    this.#heldUntil = performance.now() + HOLD_MS;
+    this.#slices.start();
+  }
+
+  get #isHeld(): boolean {
+    return !this.showing.rows.complete && performance.now() < this.#heldUntil;
+  }
+
+  /** Between two frames. Later, only the end keeps still under a hand that scrolls meanwhile. */
+  #takeMore(): boolean {
+    if (!this.root.isConnected || !(this.following || this.#isHeld)) return true;
+    this.#take();
+    return this.showing.rows.complete;
+  }
+
+  /** Take in what is new, and stay at what is at the top, or at the end. */
+  #take(): void {
+    const { list } = this;
+    const { rows } = this.showing;
     const anchor = this.following ? null : list.anchor();
     const wasComplete = rows.complete;
     const changed = rows.update(SLICE_MS);
     // The count of a filter that has just seen everything is worth an early word.
     if (rows.complete && !wasComplete) this.#slowAt = 0;
-    const { search } = pointing;
-    if (search.active) search.update(rows, session.reordered + revision, SEARCH_MS);
     list.scroll.rows = rows.length;
     if (this.following) list.toEnd();
     else if (changed && anchor) list.restore(anchor);
+  }
+
+  #draw(now: number): void {
+    const { list, session, pointing } = this;
+    const { rows, revision } = this.showing;
+    if (this.#isHeld) {
+      this.invalidate();
+      return;
+    }
+    rows.setFrame(session.start, session.marks);
+    this.#take();
+    const { search } = pointing;
+    if (search.active) search.update(rows, session.reordered + revision, SEARCH_MS);
     list.scroll.moveTo(list.scroll.top);
     list.draw();
     this.#drawPill();
@@ -348,6 +390,7 @@ export class View {
     listenKeys(this);
     const dress = () => {
       applyTheme(this.root, model.get("theme") ?? "auto");
+      this.themeKey++;
       this.redraw();
     };
     observe(model, "theme", dress, signal);
@@ -381,7 +424,10 @@ export class View {
     if (width === 0) return;
     const { theme: before } = this.root.dataset;
     applyTheme(this.root, this.model.get("theme") ?? "auto");
-    if (this.root.dataset.theme !== before) this.drawKey++;
+    if (this.root.dataset.theme !== before) {
+      this.drawKey++;
+      this.themeKey++;
+    }
     this.root.dataset.size = width < NARROW_PX ? "narrow" : width < WIDE_PX ? "medium" : "wide";
     this.#chart.resize(width - 20);
     const shown = this.pointing.isShown;

@@ -145,6 +145,57 @@ describe("dividers", () => {
   });
 });
 
+describe("a chunk without holes, which is built without looking for them", () => {
+  const full = range(1, CHUNK + 600);
+
+  test("marks, quiet times and the chunk's first event get their dividers all the same", () => {
+    const late = full.map((record) =>
+      record.sequence < CHUNK + 300
+        ? record
+        : { ...record, timestamp_ms: record.timestamp_ms + 9e3 },
+    );
+    const store = storeOf(late.filter(({ sequence }) => sequence !== CHUNK - 1));
+    const rows = words(indexOf(store, { marks: new Map([[CHUNK + 500, "reconnected"]]) }), store);
+
+    expect(store.chunks.get(1)!.seamless).toBe(true);
+    expect(rows.filter((word) => word.startsWith("|"))).toEqual([
+      `|missing ${CHUNK}`,
+      `|pause ${CHUNK + 300}`,
+      `|mark ${CHUNK + 500}`,
+    ]);
+  });
+
+  test("a hole that comes later is shown, and a filled one is gone", () => {
+    const store = storeOf(full);
+    const index = indexOf(store);
+    store.add(event(CHUNK + 602));
+    index.update(ALL);
+
+    expect(store.chunks.get(1)!.seamless).toBe(false);
+    expect(words(index, store).slice(-2)).toEqual([`|missing ${CHUNK + 602}`, `${CHUNK + 602}`]);
+    store.add(event(CHUNK + 601));
+    index.update(ALL);
+    expect(words(index, store).slice(-2)).toEqual([`${CHUNK + 601}`, `${CHUNK + 602}`]);
+  });
+
+  test("a run as long as a chunk is one row of all its events", () => {
+    const store = storeOf(Array.from({ length: CHUNK }, (_, i) => piece(CHUNK + i, "x")));
+    const index = indexOf(store, { start: CHUNK });
+
+    expect(index.row(0)).toMatchObject({ position: CHUNK, last: 2 * CHUNK - 1, count: CHUNK });
+    expect(index.length).toBe(1);
+  });
+
+  test("every event of it can be a row, unfolded beside its head", () => {
+    const store = storeOf(Array.from({ length: CHUNK }, (_, i) => piece(CHUNK + i, "x")));
+    const index = indexOf(store, { start: CHUNK, unfolded: new Set([CHUNK]) });
+
+    expect(index.length).toBe(CHUNK + 1);
+    expect(index.row(CHUNK)).toMatchObject({ position: 2 * CHUNK - 1, child: true });
+    expect(index.indexOf(2 * CHUNK - 1)).toBe(CHUNK);
+  });
+});
+
 describe("the index", () => {
   test("slices give the newest rows first and all rows in the end", () => {
     const store = storeOf(range(1, 5 * CHUNK));
