@@ -93,6 +93,11 @@ class JupyterServer:
             body = answer.read()
         return json.loads(body) if body else None
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the server itself holds, without its kernels."""
+        return int(psutil.Process(self._process.pid).memory_info().rss)
+
     def end_kernels(self) -> None:
         """Shut every kernel down."""
         for session in self.api("sessions"):

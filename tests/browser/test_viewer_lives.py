@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 
 from playwright.sync_api import expect
 
 from axon_notebook.local.launcher import find_service, stop_service
+from axon_notebook.widgets.feed import MOST_BYTES
 
 from ..faults.rate_server import RateServer
 from .viewer_page import CONNECT, Viewer
 
-RUNS = 100 if os.environ.get("AXON_LONG") else 20
+LONG = bool(os.environ.get("AXON_LONG"))
+RUNS = 100 if LONG else 20
+CLOSED_SECONDS = 60 if LONG else 5
+EVENTS = 300_000  # some 120 MB: more than the bound
 
 OWN = """\
 import axon_notebook as an
@@ -126,3 +131,30 @@ def test_running_the_cell_again_and_again_leaves_one_viewer(open_notebook):
         late = Viewer(notebook)
         late.has(21_000)
         assert late.exported() == list(range(1, 21_001))
+
+
+def test_nobody_looks_for_a_while_and_the_server_does_not_fill_up(open_notebook, jupyter):
+    """The server keeps for a closed tab whatever its kernel sends: so that must be little."""
+    total = 100 + EVENTS
+    with RateServer() as server:
+        server.run(10**9, 100)
+        cell = "viewer = an.EventViewer(axon, max_bytes=10**9)\nviewer"
+        notebook = open_notebook([CONNECT.format(url=server.base_url), cell])
+        notebook.run_all()
+        Viewer(notebook).has(100)
+        notebook.save()
+        before = most = jupyter.memory
+        notebook.page.close()
+        server.run(EVENTS / CLOSED_SECONDS, EVENTS)
+        while server.head < total:
+            most = max(most, jupyter.memory)
+            time.sleep(0.1)
+
+        again = open_notebook(notebook)
+        viewer = Viewer(again)
+        viewer.has(total, timeout=90)
+        most = max(most, jupyter.memory)
+
+        assert most - before < MOST_BYTES
+        assert viewer.exported() == list(range(1, total + 1))
+        assert server.streams == 1
