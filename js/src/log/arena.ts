@@ -38,6 +38,11 @@ export class Arena {
     return joined;
   }
 
+  /** How many bytes from `start` on lie in one block. */
+  together(start: number): number {
+    return BLOCK - (start & MASK);
+  }
+
   /** Bytes held, the unused end of the last block included. */
   get capacity(): number {
     return this.#blocks.length * BLOCK;
@@ -100,6 +105,15 @@ export class Bits {
 
   has(index: number): boolean {
     return (this.#words.get(index >>> 5) & (1 << (index & 31))) !== 0;
+  }
+
+  /** Whether there is a member in [from, to). */
+  any(from: number, to: number): boolean {
+    for (let at = from; at < to; ) {
+      if ((at & 31) === 0 && this.#words.get(at >>> 5) === 0) at += 32;
+      else if (this.has(at++)) return true;
+    }
+    return false;
   }
 
   /** The members in [from, to), by 32 at a time where there are none. */

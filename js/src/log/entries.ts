@@ -2,12 +2,16 @@
 // (the frames of a stack trace belong to its first line).
 
 import { Bits } from "./arena.ts";
-import { visibleRun } from "./search.ts";
-import { type LogStore, STREAMS, type StreamName } from "./store.ts";
+import { plainLine, visibleText } from "./plain.ts";
+import { ODD, WIDE } from "./screen.ts";
+import { type LogStore, type Run, STREAMS, type StreamName } from "./store.ts";
+import { linesNear, Words } from "./words.ts";
 
 export const LEVELS = ["", "error", "warning", "info", "debug"] as const;
 /** Index into LEVELS. */
 export type Level = 0 | 1 | 2 | 3 | 4;
+
+const ascii = new TextDecoder("latin1");
 
 /** A level stands near the beginning of a line. */
 const LOOK_AT = 240;
@@ -27,6 +31,16 @@ const FRAME = /^\s+(?:at\s\S|\.\.\. \d+ (?:more|common frames))|^Caused by: |^\s
 const GO_TRACE = /^goroutine \d+ \[/;
 const RUST_TRACE = /^(?:stack backtrace:|thread '.*' panicked at)/;
 
+/** Whatever is more than a line by itself holds one of these, as the patterns above show. */
+const TELLING = new Words(
+  [
+    ...["FATAL", "CRITICAL", "PANIC", "ERR", "FAILED", "FAILURE", "rror", "xception", "fatal"],
+    ...["panic", "WARN", "warn", "arning", "INFO", "NOTICE", "DEBUG", "TRACE"],
+    ...["Traceback", "at ", "at\t", "more", "frames", "Caused", "End of", "goroutine", "backtrace"],
+  ],
+  false,
+);
+
 enum Inside {
   Nothing,
   Python,
@@ -38,6 +52,11 @@ enum Inside {
 export class Traces {
   #inside: Inside = Inside.Nothing;
   #indent = 0;
+
+  /** A line that holds nothing telling is a line by itself. */
+  get atRest(): boolean {
+    return this.#inside === Inside.Nothing;
+  }
 
   /** Whether `line` goes on with the entry before it. */
   continues(line: string): boolean {
@@ -133,21 +152,40 @@ export class Classifier {
   }
 
   #run(name: StreamName): void {
-    const { rows } = this.store.stream(name);
     const first = this.#done[name];
-    const { text, lines } = visibleRun(this.store, name, first);
-    const texts = lines === 1 ? [text] : text.split("\n");
-    for (let n = 0; n < lines; n++) {
-      const row = rows.get(first + n);
-      const line = texts[n] ?? "";
-      const level = levelOf(line);
-      const continues = this.#traces[name].continues(line);
-      if (level === 0 && !continues) continue;
-      this.store.classify(row, level, continues);
-      this.counts[name][level]!++;
-      if (level === 1) this.errors.add(row);
+    const run = this.store.run(name, first);
+    if (run.flags & (ODD | WIDE)) this.#readAll(name, first, run);
+    else this.#readTelling(name, first, run);
+    this.#done[name] = first + run.starts.length;
+  }
+
+  #readAll(name: StreamName, first: number, run: Run): void {
+    const text = visibleText(run);
+    const { length } = run.starts;
+    const texts = length === 1 ? [text] : text.split("\n");
+    for (let n = 0; n < length; n++) this.#read(name, first + n, texts[n] ?? "");
+  }
+
+  /** Within a trace every line counts, elsewhere those that hold something telling. */
+  #readTelling(name: StreamName, first: number, run: Run): void {
+    const near = linesNear(TELLING, run);
+    const traces = this.#traces[name];
+    let next = 0;
+    for (let n = 0; n < run.starts.length; n++) {
+      while (near[next]! < n) next++;
+      if (traces.atRest) n = near[next] ?? run.starts.length;
+      if (n < run.starts.length) this.#read(name, first + n, ascii.decode(plainLine(run, n)));
     }
-    this.#done[name] = first + lines;
+  }
+
+  #read(name: StreamName, line: number, text: string): void {
+    const level = levelOf(text);
+    const continues = this.#traces[name].continues(text);
+    if (level === 0 && !continues) return;
+    const row = this.store.stream(name).rows.get(line);
+    this.store.classify(row, level, continues);
+    this.counts[name][level]!++;
+    if (level === 1) this.errors.add(row);
   }
 
   #count(row: number, name: StreamName, before: number, level: number): void {

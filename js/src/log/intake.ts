@@ -50,6 +50,8 @@ class Ledger {
   };
   readonly finished = new Set<StreamName>();
   bytes = 0;
+  /** When the newest bytes came. */
+  #atMs = 0;
 
   begin(stream: StreamName, offset: number): void {
     const at = this.at[stream];
@@ -65,6 +67,7 @@ class Ledger {
     this.#record(stream, fresh.length, atMs);
     at.next += fresh.length;
     this.bytes += fresh.length;
+    this.#atMs = atMs;
     this.store.append(stream, fresh, atMs);
     return known;
   }
@@ -73,21 +76,21 @@ class Ledger {
     const at = this.at[stream];
     const missing = offset - at.next;
     if (missing <= 0) return;
-    this.#add({ stream, offset, length: 0, atMs: this.store.now, missing });
+    this.#add({ stream, offset, length: 0, atMs: this.#atMs, missing });
     at.lost += missing;
     at.next = offset;
-    this.store.note(lostNote(stream, missing), stream);
+    this.store.note(lostNote(stream, missing), stream, this.#atMs);
   }
 
   finish(stream: StreamName): void {
     if (this.finished.has(stream)) return;
     this.finished.add(stream);
-    this.store.finish(stream);
+    this.store.finish(stream, this.#atMs);
   }
 
   /** Part of a piece. */
   slice({ stream, position }: Piece, from: number, to: number): Uint8Array {
-    return this.store.stream(stream).screen.bytes(position + from, position + to);
+    return this.store.stream(stream).screen.arena.slice(position + from, position + to);
   }
 
   #record(stream: StreamName, length: number, atMs: number): void {
@@ -98,7 +101,7 @@ class Ledger {
   }
 
   #add(piece: Omit<Piece, "position">): void {
-    const position = this.store.stream(piece.stream).screen.length;
+    const position = this.store.stream(piece.stream).screen.arena.length;
     this.pieces.push({ ...piece, position });
   }
 }
@@ -202,10 +205,10 @@ export class Intake {
 
   /** All bytes of a stream that the page has, in order. */
   bytes(stream: StreamName): Uint8Array[] {
-    const { screen } = this.store.stream(stream);
+    const { arena } = this.store.stream(stream).screen;
     const parts: Uint8Array[] = [];
-    for (let at = 0; at < screen.length; at += REPLAY_BYTES)
-      parts.push(screen.bytes(at, Math.min(at + REPLAY_BYTES, screen.length)));
+    for (let at = 0; at < arena.length; at += REPLAY_BYTES)
+      parts.push(arena.slice(at, Math.min(at + REPLAY_BYTES, arena.length)));
     return parts;
   }
 
@@ -220,12 +223,22 @@ export class Intake {
     this.#replace(new Ledger());
   }
 
-  /** Go on putting loaded output in front, for about `budgetMs`; true when there is nothing to do. */
+  /**
+   * Go on reading what came and putting loaded output in front, for about `budgetMs` each; true
+   * when there is nothing to do.
+   */
   step(budgetMs: number, clock: () => number = () => performance.now()): boolean {
+    const rebuilt = this.#goOn(budgetMs, clock);
+    return this.store.read(budgetMs, clock) && rebuilt;
+  }
+
+  #goOn(budgetMs: number, clock: () => number): boolean {
     const start = clock();
     while (this.#rebuilding) {
-      if (this.#rebuilding.steps.next().done) {
-        const { ledger } = this.#rebuilding;
+      const { ledger, steps } = this.#rebuilding;
+      const { done } = steps.next();
+      ledger.store.read(Number.POSITIVE_INFINITY);
+      if (done) {
         this.#rebuilding = null;
         this.#replace(ledger);
       } else if (clock() - start > budgetMs) return false;
@@ -304,7 +317,7 @@ export class Intake {
   }
 
   #finishRebuild(): void {
-    while (!this.step(Number.POSITIVE_INFINITY));
+    this.#goOn(Number.POSITIVE_INFINITY, () => 0);
   }
 
   #replace(ledger: Ledger): void {

@@ -271,7 +271,7 @@ export class Pane implements Follower {
     canvas.width = 6;
     canvas.height = Math.max(1, this.height);
     const context = canvas.getContext("2d");
-    if (!context || this.rows.count === 0) return;
+    if (!context || this.rows.count === 0 || !(found?.size || errors.size)) return;
     const style = getComputedStyle(canvas);
     const height = Math.min(this.height, this.rows.places * this.scroll.rowHeight);
     for (let y = 0; y < height; y += 2) {
@@ -284,6 +284,7 @@ export class Pane implements Follower {
   }
 
   #anyOf(rows: Bits, from: number, to: number): boolean {
+    if (this.streams === "both") return rows.any(from, to);
     for (const row of rows.between(from, to)) if (this.#isOurs(row)) return true;
     return false;
   }

@@ -4,7 +4,10 @@
 // holds anything else, the tokenizer reads the rest of it. No sequence outlives its line.
 
 import { visible } from "../visible.ts";
+import { STYLED, WIDE } from "./screen.ts";
+import type { Run } from "./store.ts";
 import { Tokenizer, type TokenSink } from "./tokens.ts";
+import { hides } from "./width.ts";
 
 const ESC = 0x1b;
 const BRACKET = 0x5b;
@@ -95,6 +98,22 @@ export class Plain implements TokenSink {
   csi(): void {}
   escape(): void {}
   osc(): void {}
+}
+
+const utf8 = new TextDecoder();
+const plain = new Plain();
+
+/** The visible texts of a run's lines, joined by "\n". */
+export function visibleText({ bytes, flags }: Run): string {
+  const text = utf8.decode(flags & STYLED ? plain.of(bytes) : bytes);
+  return flags & WIDE && hides(text) ? visible(text) : text;
+}
+
+/** What is visible of one line of a run that holds nothing but ASCII; valid until the next call. */
+export function plainLine({ bytes, starts, flags }: Run, line: number): Uint8Array {
+  const next = starts[line + 1];
+  const raw = bytes.subarray(starts[line], next === undefined ? bytes.length : next - 1);
+  return flags & STYLED ? plain.of(raw) : raw;
 }
 
 /** Position behind a CSI sequence of digits and separators; 0 for any other. */

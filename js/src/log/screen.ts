@@ -68,27 +68,33 @@ export class Screen implements TokenSink {
   /** The open line's bytes end here for good: a CR or another move came after them. */
   #closed = false;
   #link = "";
-  #carry: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
   #saved = { row: 0, column: 0 };
   /** Arena position up to which bytes have been taken in. */
   #at = 0;
-  /** What is being fed, and the arena position of its first byte. */
+  /** What is being fed, and the arena positions of its first byte and behind its last. */
   #bytes: Uint8Array = new Uint8Array(0);
   #base = 0;
+  #fed = 0;
+  /** How far to read for now; what cannot be told before more is there waits. */
+  #until = 0;
 
   constructor(private readonly sink: ScreenSink) {}
 
-  write(piece: Uint8Array): void {
-    const bytes = this.#carry.length > 0 ? join(this.#carry, piece) : piece;
-    const end = bytes.length - unfinishedTail(bytes);
-    this.#carry = end < bytes.length ? bytes.slice(end) : new Uint8Array(0);
-    this.#feed(end < bytes.length ? bytes.subarray(0, end) : bytes);
+  /** Takes in bytes of the arena, from where it stopped up to the position `until`. */
+  read(until: number): void {
+    const bytes = this.arena.slice(this.#fed, until);
+    this.#until = until;
+    this.#feed(bytes.subarray(0, bytes.length - unfinishedTail(bytes)));
+  }
+
+  /** How far it has been told to read. */
+  get until(): number {
+    return this.#until;
   }
 
   /** What follows does not go on with what came: the open line ends, and so does a sequence. */
   breakLine(): void {
-    this.#feed(this.#carry);
-    this.#carry = new Uint8Array(0);
+    this.#feed(this.arena.slice(this.#fed, this.#until));
     this.#tokens = new Tokenizer();
     if (this.openLine() || this.openCells()) this.#endOpen(this.#at);
     this.row = this.count;
@@ -103,23 +109,10 @@ export class Screen implements TokenSink {
     this.top = this.row = this.count;
   }
 
-  /** Bytes of the stream by position, also those that no complete character is made of yet. */
-  bytes(start: number, end: number): Uint8Array {
-    const { length } = this.arena;
-    const held = this.arena.slice(start, Math.min(end, length));
-    if (end <= length) return held;
-    return join(held, this.#carry.subarray(Math.max(0, start - length), end - length));
-  }
-
-  /** Bytes written so far. */
-  get length(): number {
-    return this.arena.length + this.#carry.length;
-  }
-
   /** The open line while it is a range of bytes; null when it is empty or has cells. */
   openLine(): RawLine | null {
     if (this.#cells.has(this.count)) return null;
-    const end = this.#closed ? this.#open.end : this.arena.length;
+    const end = this.#closed ? this.#open.end : this.#fed;
     return this.#open.width > 0 ? { ...this.#open, end } : null;
   }
 
@@ -132,7 +125,7 @@ export class Screen implements TokenSink {
   openVersion(limit: number): number {
     const cells = this.#cells.get(this.count);
     if (cells) return cells.version * 2 + 1;
-    const end = this.#closed ? this.#open.end : this.arena.length;
+    const end = this.#closed ? this.#open.end : this.#fed;
     return Math.min(end - this.#open.start, limit) * 2;
   }
 
@@ -143,7 +136,8 @@ export class Screen implements TokenSink {
 
   #feed(bytes: Uint8Array): void {
     this.#bytes = bytes;
-    this.#base = this.arena.append(bytes);
+    this.#base = this.#fed;
+    this.#fed += bytes.length;
     this.#tokens.feed(bytes, 0, bytes.length, this, this.#base);
   }
 
@@ -391,11 +385,4 @@ export class Screen implements TokenSink {
 
 function newLine(start: number, fg: number, bg: number): RawLine {
   return { start, end: start, fg, bg, width: 0, flags: 0 };
-}
-
-function join(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
 }

@@ -1,39 +1,19 @@
 // Finding lines, in slices that never hold up the page.
 //
-// Runs of lines are decoded together: a run without a match costs one indexOf for all of them.
-// Text in lines with colours and nothing worse, which are nearly all, is found as it was printed.
+// ASCII with colours and nothing worse, which is nearly everything, is looked through as the bytes
+// it came as; other lines are decoded, a run of them together.
 
-import { visible } from "../visible.ts";
 import { Bits } from "./arena.ts";
-import { Needle } from "./needle.ts";
-import { Plain } from "./plain.ts";
+import { plainLine, visibleText } from "./plain.ts";
 import type { Query } from "./query.ts";
 import { ODD, STYLED, WIDE } from "./screen.ts";
 import { type LogStore, type Run, STREAMS, type StreamName } from "./store.ts";
-import { hides } from "./width.ts";
+import { linesNear, Words } from "./words.ts";
 
-const RUN_BYTES = 262_144;
 /** A slice that ran this much longer than asked for is the pattern's fault. */
 const SLOW_MS = 400;
 
-const utf8 = new TextDecoder();
-
-/** The visible texts of the stream's lines from `line` on, joined by "\n". */
-export function visibleRun(
-  store: LogStore,
-  stream: StreamName,
-  line: number,
-): { text: string; lines: number } {
-  const run = store.run(stream, line, RUN_BYTES);
-  return { text: visibleText(run), lines: run.lines };
-}
-
-function visibleText({ bytes, flags }: Run): string {
-  const text = utf8.decode(flags & STYLED ? plain.of(bytes) : bytes);
-  return flags & WIDE && hides(text) ? visible(text) : text;
-}
-
-const plain = new Plain();
+const ASCII = /^[\t\x20-\x7e]+$/;
 
 export class Search {
   /** Rows that match. */
@@ -42,7 +22,8 @@ export class Search {
   /** The pattern took too long on a line; what was not searched is not known. */
   tooSlow = false;
   readonly #done: Record<StreamName, number> = { stdout: 0, stderr: 0 };
-  readonly #needle: Needle | null;
+  /** What is looked for among bytes; null where that cannot be found among them. */
+  readonly #words: Words | null;
 
   constructor(
     private readonly store: LogStore,
@@ -50,7 +31,7 @@ export class Search {
     private readonly clock: () => number = () => performance.now(),
   ) {
     const { needle, options } = query;
-    this.#needle = needle === null ? null : new Needle(needle, !options.matchCase);
+    this.#words = needle && ASCII.test(needle) ? new Words([needle], !options.matchCase) : null;
   }
 
   /** Lines of the stream that have been looked at. */
@@ -133,18 +114,17 @@ export class Search {
 
   #run(name: StreamName): void {
     const first = this.#done[name];
-    const run = this.store.run(name, first, RUN_BYTES);
-    this.#done[name] = first + run.lines;
+    const run = this.store.run(name, first);
+    this.#done[name] = first + run.starts.length;
     for (const line of this.#linesIn(run)) this.#found(name, first + line);
   }
 
   /** Which lines of the run match, from 0. */
   #linesIn(run: Run): number[] {
-    const needle = run.lines > 1 ? this.#needle : null;
-    const found = needle && !(run.flags & ODD) ? linesAsPrinted(run, needle) : null;
-    if (found) return found;
-    const text = visibleText(run);
-    return needle?.linesIn(text, false) ?? matching(text, this.query);
+    const { needle, options } = this.query;
+    if (needle === null || run.starts.length === 1) return matching(visibleText(run), this.query);
+    if (run.flags & (ODD | WIDE)) return linesWith(needle, visibleText(run), options.matchCase);
+    return this.#words ? linesAsPrinted(this.#words, run) : [];
   }
 
   #found(name: StreamName, line: number): void {
@@ -154,11 +134,26 @@ export class Search {
   }
 }
 
-function linesAsPrinted({ bytes, flags }: Run, needle: Needle): number[] | null {
-  const isWide = (flags & WIDE) !== 0;
-  if (needle.wide && !isWide) return [];
-  const text = utf8.decode(bytes);
-  return isWide && hides(text) ? null : needle.linesIn(text, (flags & STYLED) !== 0);
+function linesAsPrinted(words: Words, run: Run): number[] {
+  const near = linesNear(words, run);
+  return run.flags & STYLED ? near.filter((line) => words.isIn(plainLine(run, line))) : near;
+}
+
+function linesWith(needle: string, text: string, matchCase: boolean): number[] {
+  const whole = matchCase ? text : text.toLowerCase();
+  const found: number[] = [];
+  let line = 0;
+  let end = -1;
+  for (let at = whole.indexOf(needle); at >= 0; at = whole.indexOf(needle, end)) {
+    for (; end < at; line++) end = endOfLine(whole, end + 1);
+    found.push(line - 1);
+  }
+  return found;
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf("\n", from);
+  return end < 0 ? text.length : end;
 }
 
 function matching(text: string, query: Query): number[] {

@@ -5,6 +5,7 @@ import type { KernelMessage, LogMessage, LogSnapshot, LogStatMessage } from "../
 import { type KernelFacts, KernelSession } from "../session.ts";
 import { Classifier } from "./entries.ts";
 import { Intake } from "./intake.ts";
+import { type Job, Jobs, READING } from "./jobs.ts";
 import { type LogStore, STREAMS, type StreamName } from "./store.ts";
 
 /** A hole that nobody filled in this time is not waited for any longer. */
@@ -12,7 +13,7 @@ const GIVE_UP_MS = 30_000;
 const RATE_MS = 2000;
 /** Earlier output of at most this size is loaded without being asked for. */
 const LOAD_BYTES = 2_000_000;
-const REBUILD_MS = 12;
+const READ_MS = 8;
 const CLASSIFY_MS = 4;
 
 /** Everything the status is made from. */
@@ -26,6 +27,9 @@ export class LogSession extends KernelSession<LogStatMessage> {
   readonly intake = new Intake();
   classifier = new Classifier(this.intake.store);
 
+  readonly jobs: Jobs;
+
+  readonly #reading: Job = { urgency: READING, slice: () => this.#read() };
   readonly #rates: [number, number][] = [];
   #generation = this.intake.generation;
   /** Since when something is missing that is not earlier output. */
@@ -34,6 +38,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
 
   constructor(channel: Channel, signal: AbortSignal, now: () => number = () => performance.now()) {
     super(now);
+    this.jobs = new Jobs(signal);
     this.connect(channel, signal);
   }
 
@@ -109,15 +114,9 @@ export class LogSession extends KernelSession<LogStatMessage> {
     this.conn.command("stdin_eof");
   }
 
-  /** What is left to do between frames; true when it is all done. */
+  /** What is left to do with each frame, unless somebody waits for more; true when that is all. */
   work(): boolean {
-    const rebuilt = this.intake.step(REBUILD_MS);
-    if (this.#generation !== this.intake.generation) {
-      this.#generation = this.intake.generation;
-      this.classifier = new Classifier(this.store);
-    }
-    const classified = this.classifier.step(CLASSIFY_MS);
-    return rebuilt && classified;
+    return this.jobs.idle ? this.classifier.step(CLASSIFY_MS) : this.classifier.complete;
   }
 
   // ---- Receiver ---------------------------------------------------------------------------
@@ -132,6 +131,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
     if (message.kind === "log") this.#takeLog(message, bytes);
     if (message.kind === "logstat") this.#takeStat(message);
     this.#finish();
+    this.#startReading();
   }
 
   holes(): Hole[] {
@@ -153,6 +153,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
     for (const { stream, offset, text, at_ms } of snapshot.pieces)
       this.intake.take(stream, offset, encoder.encode(text), at_ms, offset);
     for (const name of STREAMS) this.intake.finish(name);
+    this.intake.step(Number.POSITIVE_INFINITY);
     this.showSnapshot(snapshot.taken_ms, statOf(snapshot));
   }
 
@@ -162,9 +163,25 @@ export class LogSession extends KernelSession<LogStatMessage> {
       this.intake.take(stream, offset, bytes.subarray(at, at + length), at_ms, missing);
       at += length;
     }
+  }
+
+  /** A little is read at once, so that it is there with the next frame. */
+  #startReading(): void {
+    if (!this.#read()) this.jobs.start(this.#reading);
+  }
+
+  /** Lines out of some of what came; true when that was all. */
+  #read(): boolean {
+    const done = this.intake.step(READ_MS);
+    if (this.#generation !== this.intake.generation) {
+      this.#generation = this.intake.generation;
+      this.classifier = new Classifier(this.store);
+    }
     const now = this.now();
     this.#rates.push([now, this.store.rows]);
     while (this.#rates[0] && this.#rates[0][0] < now - RATE_MS * 2) this.#rates.shift();
+    this.changed();
+    return done;
   }
 
   #takeStat(stat: LogStatMessage): void {
@@ -199,6 +216,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
     else if (this.now() - this.#holeSince > GIVE_UP_MS) {
       for (const name of open) this.intake.giveUp(name);
       this.#holeSince = 0;
+      this.#startReading();
     }
   }
 

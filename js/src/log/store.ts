@@ -15,6 +15,8 @@ export const STREAMS: readonly StreamName[] = ["stdout", "stderr"];
 
 /** A longer line is cut where it is shown, with a way to see more. */
 export const LINE_LIMIT = 65_536;
+/** Lines are looked through in runs of about this much. */
+const RUN_BYTES = 262_144;
 /** A search looks at this much of a line, bytes. */
 const RUN_LIMIT = 1 << 20;
 /** A row number that stands for the line of a stream that has not ended yet. */
@@ -33,10 +35,14 @@ const FLAG_BITS = ALL_FLAGS << FLAG_SHIFT;
 /** Bytes that are worth a run of their own. */
 const STRETCH = 16_384;
 
+/** Bytes that are read in one go: most of a slice while the code for it is cold. */
+const READ_BYTES = 32_768;
+
 /** Lines of a stream as they came. */
 export interface Run {
   bytes: Uint8Array;
-  lines: number;
+  /** Where each line begins in the bytes. */
+  starts: number[];
   /** STYLED, WIDE, ODD of any of them. */
   flags: number;
 }
@@ -44,6 +50,14 @@ export interface Run {
 export interface ShownLine extends Line {
   /** Bytes that are not in the text because the line was cut; 0 for a whole line. */
   cut: number;
+}
+
+/** What came and is to be read: a stream's bytes up to `end`, and what follows them. */
+interface Arrival {
+  stream: Stream;
+  end: number;
+  atMs: number;
+  then: () => void;
 }
 
 /** One stream: its little terminal, and which row each of its lines has. */
@@ -101,26 +115,54 @@ export class LogStore {
   /** Arrival times, one entry where the time changes from one row to the next. */
   readonly #timeRows: number[] = [];
   readonly #timeValues: number[] = [];
+  readonly #arrivals: Arrival[] = [];
 
+  /** Takes bytes; they become lines when they are read. */
   append(stream: StreamName, bytes: Uint8Array, atMs: number): void {
-    const target = this.stream(stream);
-    this.now = atMs;
-    if (this.#isBlank(target)) target.openSince = atMs;
-    target.screen.write(bytes);
+    this.stream(stream).screen.arena.append(bytes);
+    this.#arrive(stream, atMs);
   }
 
   /** A line of ours in between: what is missing and why. */
-  note(text: string, stream: StreamName): void {
-    const target = this.stream(stream);
+  note(text: string, stream: StreamName, atMs: number): void {
+    this.#arrive(stream, atMs, () => this.#note(text, this.stream(stream)));
+  }
+
+  /** No more output of this stream. */
+  finish(stream: StreamName, atMs: number): void {
+    this.#arrive(stream, atMs, () => this.stream(stream).screen.finish());
+  }
+
+  /** Reads what came, for about `budgetMs`; true when that was all. */
+  read(budgetMs: number, clock: () => number = () => performance.now()): boolean {
+    const start = clock();
+    while (this.#arrivals.length > 0) {
+      if (this.#readOne(this.#arrivals[0]!)) this.#arrivals.shift();
+      if (clock() - start > budgetMs) break;
+    }
+    return this.#arrivals.length === 0;
+  }
+
+  #arrive(name: StreamName, atMs: number, then = () => {}): void {
+    const stream = this.stream(name);
+    this.#arrivals.push({ stream, end: stream.screen.arena.length, atMs, then });
+  }
+
+  #readOne({ stream, end, atMs, then }: Arrival): boolean {
+    const { screen } = stream;
+    this.now = atMs;
+    if (this.#isBlank(stream)) stream.openSince = atMs;
+    if (screen.until < end) screen.read(Math.min(screen.until + READ_BYTES, end));
+    if (screen.until < end) return false;
+    then();
+    return true;
+  }
+
+  #note(text: string, target: Stream): void {
     target.screen.breakLine();
     const raw = { start: this.#notes.length, end: this.#notes.length, fg: 0, bg: 0, flags: 0 };
     this.#notes.push(text);
     this.addRow({ ...raw, width: advance(text, 0) }, target.bit | NOTE, this.now);
-  }
-
-  /** No more output of this stream. */
-  finish(stream: StreamName): void {
-    this.stream(stream).screen.finish();
   }
 
   stream(name: StreamName): Stream {
@@ -217,34 +259,37 @@ export class LogStore {
 
   /**
    * The bytes of one run of the stream's lines from `line` on, with "\n" between them, as they
-   * were printed. At most `limit` bytes, but one line at least, or the beginning of a long one.
+   * were printed. At most `limit` bytes, but one line at least, or the beginning of a long one;
+   * several only where they lie together and nothing has to be copied.
    */
-  run(name: StreamName, line: number, limit: number): Run {
+  run(name: StreamName, line: number, limit = RUN_BYTES): Run {
     const { rows, screen } = this.stream(name);
     const first = rows.get(line);
     if (this.#live.has(first))
-      return { bytes: this.#source(first, limit).bytes, lines: 1, flags: ALL_FLAGS };
+      return { bytes: this.#source(first, limit).bytes, starts: [0], flags: ALL_FLAGS };
     let meta = this.#meta.get(first);
     const redrawn = meta & REDRAWN;
+    const arena = redrawn ? this.#redrawn : screen.arena;
     const start = this.#start.get(first);
+    const room = Math.min(limit, arena.together(start));
+    const starts = [0];
     let end = start + this.#length.get(first);
-    let next = line + 1;
-    for (; next < rows.length; next++) {
+    for (let next = line + 1; next < rows.length; next++) {
       const row = rows.get(next);
       const from = this.#start.get(row);
       const stop = from + this.#length.get(row);
       const joins = (this.#meta.get(row) & REDRAWN) === redrawn && from > end && from - end <= 2;
-      if (!joins || stop - start > limit || this.#live.has(row)) break;
+      if (!joins || stop - start > room || this.#live.has(row)) break;
       // Where lines of a kind come in stretches, the plain ones are to be looked through as such.
       const changes = (this.#meta.get(row) & ~meta & FLAG_BITS) !== 0;
       if (changes && end - start > STRETCH) break;
+      starts.push(from - start);
       end = stop;
       meta |= this.#meta.get(row);
     }
     const flags = redrawn ? ALL_FLAGS : meta >>> FLAG_SHIFT;
-    const arena = redrawn ? this.#redrawn : screen.arena;
     end = Math.min(end, start + RUN_LIMIT);
-    return { bytes: arena.slice(start, end), lines: next - line, flags };
+    return { bytes: arena.slice(start, end), starts, flags };
   }
 
   /** Bytes held in memory for text and index. */

@@ -52,8 +52,11 @@ enum State {
 }
 
 const ESC = 0x1b;
+const BRACKET = 0x5b;
 const BEL = 0x07;
 const C1_LEAD = 0xc2;
+/** A longer CSI is rare. */
+const SHORT_CSI = 64;
 
 const SPECIAL = new Uint8Array(256);
 SPECIAL.fill(1, 0, 0x20);
@@ -107,7 +110,7 @@ export class Tokenizer {
     }
     if (byte === ESC) {
       sink.begin();
-      const next = bytes[at + 1] === 0x5b ? this.#wholeCsi(bytes, at + 2, to, sink) : 0;
+      const next = bytes[at + 1] === BRACKET ? this.#wholeCsi(bytes, at + 2, to, sink) : 0;
       if (next > 0) return next;
       sink.uncommon();
       this.#enter(State.Escape);
@@ -121,7 +124,7 @@ export class Tokenizer {
     list.count = 0;
     this.#prefix = 0;
     this.#intermediate = 0;
-    const limit = Math.min(to, from + 64);
+    const limit = Math.min(to, from + SHORT_CSI);
     for (let at = from; at < limit; at++) {
       const byte = bytes[at]!;
       if (byte >= 0x30 && byte < 0x3c) this.#parameterByte(byte);
@@ -259,8 +262,21 @@ function isC1(bytes: Uint8Array, at: number, to: number): boolean {
   return next >= 0x80 && next < 0xa0;
 }
 
-/** How many bytes at the end of `bytes` begin a UTF-8 sequence that is not complete (0 … 3). */
+/** How many bytes at the end of `bytes` begin a character or a short CSI that is not complete. */
 export function unfinishedTail(bytes: Uint8Array): number {
+  return unfinishedCharacter(bytes) || unfinishedCsi(bytes);
+}
+
+function unfinishedCsi(bytes: Uint8Array): number {
+  const { length } = bytes;
+  let at = length - 1;
+  const first = Math.max(0, length - SHORT_CSI);
+  while (at > first && bytes[at]! >= 0x30 && bytes[at]! < 0x3c) at--;
+  if (at > 0 && bytes[at] === BRACKET) at--;
+  return bytes[at] === ESC ? length - at : 0;
+}
+
+function unfinishedCharacter(bytes: Uint8Array): number {
   const { length } = bytes;
   for (let back = 1; back <= 3 && back <= length; back++) {
     const byte = bytes[length - back]!;

@@ -7,7 +7,6 @@ import { copyText, h, on, shadow } from "../dom.ts";
 import { count, plural } from "../format.ts";
 import frame from "../frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../height.ts";
-import { Slices } from "../slices.ts";
 import theme from "../theme.css";
 import { applyTheme, watchTheme } from "../theme.ts";
 import { assign, observe } from "../traits.ts";
@@ -16,6 +15,7 @@ import { Paints, parseColour } from "./colour.ts";
 import { Footer } from "./footer.ts";
 import { Frames } from "./frames.ts";
 import { Header } from "./header.ts";
+import { type Job, SEARCHING } from "./jobs.ts";
 import { listenKeys } from "./keys.ts";
 import { LineSheet } from "./line-sheet.ts";
 import css from "./log.css";
@@ -64,7 +64,10 @@ export class View {
   readonly #speech = new Speech();
   readonly #handle: HeightHandle;
   readonly #frames: Frames;
-  readonly #searching: Slices;
+  readonly #searching: Job = {
+    urgency: SEARCHING,
+    slice: () => this.signal.aborted || this.#search(),
+  };
   #slowAt = 0;
   #resized = true;
   #generation: number;
@@ -79,7 +82,6 @@ export class View {
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
     this.#frames = new Frames(root, () => this.#draw(performance.now()), signal);
-    this.#searching = new Slices(() => this.#search(), signal);
     this.status = statusOf(session.facts);
     this.#generation = session.intake.generation;
     this.#header = new Header(this);
@@ -159,7 +161,7 @@ export class View {
     if (this.#resized) this.#measure();
     const worked = session.work();
     if (this.#generation !== session.intake.generation) this.#replace();
-    if (this.search && !this.search.complete) this.#searching.start();
+    if (this.search && !this.search.complete) session.jobs.start(this.#searching);
     // Every pane draws, also when one of them has more to take in.
     const drawn = this.panes.map((pane) => pane.draw());
     if (now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);

@@ -4,6 +4,7 @@ import { Intake } from "../../src/log/intake.ts";
 const utf8 = new TextEncoder();
 
 function shown(intake: Intake): string[] {
+  while (!intake.step(10));
   const { store } = intake;
   const rows = Array.from({ length: store.rows }, (_, row) => row).concat(store.openRows());
   return rows.map(
@@ -134,6 +135,7 @@ describe("earlier output", () => {
   test("a style from the loaded part colours what was there before", () => {
     const intake = new Intake();
     intake.take("stdout", 5, utf8.encode("red\n"), 1);
+    intake.step(10);
     expect(intake.store.line(0).spans[0]!.fg).toBe(0);
     intake.want("stdout", 0);
     intake.take("stdout", 0, utf8.encode("\x1b[31m"), 2);

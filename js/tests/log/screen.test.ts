@@ -84,7 +84,10 @@ async function reference(bytes: Uint8Array, columns: number): Promise<string[]> 
 
 function play(bytes: Uint8Array, step = bytes.length): string[] {
   const book = new Book();
-  for (let at = 0; at < bytes.length; at += step) book.screen.write(bytes.subarray(at, at + step));
+  for (let at = 0; at < bytes.length; at += step) {
+    book.screen.arena.append(bytes.subarray(at, at + step));
+    book.screen.read(book.screen.arena.length);
+  }
   return book.lines();
 }
 

@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { Bits } from "../../src/log/arena.ts";
-import { Classifier, levelOf } from "../../src/log/entries.ts";
+import { Classifier, levelOf, Traces } from "../../src/log/entries.ts";
 import { Query, QueryError } from "../../src/log/query.ts";
 import { type RowOptions, Rows } from "../../src/log/rows.ts";
+import { STYLED } from "../../src/log/screen.ts";
 import { Search } from "../../src/log/search.ts";
 import { LINE_LIMIT, LogStore, OPEN_ROW } from "../../src/log/store.ts";
-
-const utf8 = new TextEncoder();
+import { end, give, random } from "./given.ts";
 
 function log(...parts: [stream: "stdout" | "stderr", text: string][]): LogStore {
   const store = new LogStore();
   parts.forEach(([stream, text], n) => {
-    store.append(stream, utf8.encode(text), 1000 + n);
+    give(store, stream, text, 1000 + n);
   });
   return store;
 }
@@ -88,18 +88,18 @@ describe("rows", () => {
 
     expect(store.width(open!)).toBe(300_000);
     expect(store.line(open!)).toMatchObject({ cut: 300_000 - LINE_LIMIT });
-    store.append("stdout", utf8.encode("\rback"), 2);
+    give(store, "stdout", "\rback", 2);
     expect(store.line(open!).text.slice(0, 6)).toBe("backxx");
   });
 
   test("a row's version changes when the row is redrawn, and only then", () => {
     const store = log(["stdout", "50%\nopen"]);
     const before = [store.version(0), store.version(OPEN_ROW)];
-    store.append("stderr", utf8.encode("elsewhere\n"), 2);
+    give(store, "stderr", "elsewhere\n", 2);
     expect([store.version(0), store.version(OPEN_ROW)]).toEqual(before);
-    store.append("stdout", utf8.encode("\x1b[A\r60%"), 3);
+    give(store, "stdout", "\x1b[A\r60%", 3);
     const redrawn = store.version(0);
-    store.append("stdout", utf8.encode("\r70%"), 4);
+    give(store, "stdout", "\r70%", 4);
 
     expect(new Set([before[0], redrawn, store.version(0)]).size).toBe(3);
   });
@@ -109,7 +109,7 @@ describe("rows", () => {
       "stdout",
       "x\r\x1b[31mred \x1b]8;;https://example.org/\x07link\x1b]8;;\x07\n",
     ]);
-    store.append("stdout", utf8.encode("\n".repeat(60)), 2);
+    give(store, "stdout", "\n".repeat(60), 2);
     const { spans, text } = store.line(0);
 
     expect(store.isLive(0)).toBe(false);
@@ -126,11 +126,59 @@ describe("rows", () => {
 
   test("at the end of a stream its last line is a row", () => {
     const store = log(["stdout", "no newline"]);
-    store.finish("stdout");
+    end(store, "stdout");
 
     expect(all(store)).toEqual(["no newline"]);
     expect(store.openRows()).toEqual([]);
   });
+});
+
+describe("reading", () => {
+  const part = "\x1b[32mgreen\x1b[0m and é\r\n".repeat(4000);
+  const utf8 = new TextEncoder();
+
+  test("much output is read in parts, and comes to the same lines", () => {
+    const store = new LogStore();
+    let now = 0;
+    for (const stream of ["stdout", "stderr", "stdout"] as const)
+      store.append(stream, utf8.encode(part), 1);
+    store.note("missing", "stdout", 2);
+    store.append("stdout", utf8.encode("last"), 3);
+    store.finish("stdout", 3);
+    const all: number[] = [];
+    for (let done = false; !done; all.push(store.rows)) done = store.read(0, () => now++);
+
+    expect(all.length).toBeGreaterThan(10);
+    expect(store.rows).toBe(12_002);
+    expect([3999, 4000, 7999, 8000].map((row) => store.streamOf(row))).toEqual([
+      "stdout",
+      "stderr",
+      "stderr",
+      "stdout",
+    ]);
+    expect([0, 5000, 11_999, 12_000, 12_001].map((row) => store.line(row).text)).toEqual([
+      "green and é",
+      "green and é",
+      "green and é",
+      "missing",
+      "last",
+    ]);
+    expect([store.time(11_999), store.time(12_001)]).toEqual([1, 3]);
+  });
+
+  test.each([1, 2, 3, 5, 7])(
+    "a sequence cut after %i bytes is no reason to look closer",
+    (size) => {
+      const store = new LogStore();
+      const bytes = utf8.encode("\x1b[1;32mgreen\x1b[0m text\n".repeat(50));
+      for (let at = 0; at < bytes.length; at += size) {
+        store.append("stdout", bytes.subarray(at, at + size), 1);
+        store.read(0);
+      }
+
+      expect(store.run("stdout", 0).flags).toBe(STYLED);
+    },
+  );
 });
 
 describe("search", () => {
@@ -181,7 +229,7 @@ describe("search", () => {
     const store = new LogStore();
     for (let n = 0; n < 400; n++) {
       const line = Array.from({ length: random(6) }, () => words[random(words.length)]).join("");
-      store.append(random(3) ? "stdout" : "stderr", utf8.encode(`${line}\n`), 1);
+      give(store, random(3) ? "stdout" : "stderr", `${line}\n`, 1);
     }
     for (const [text, regex] of [
       ["alpha"],
@@ -202,7 +250,7 @@ describe("search", () => {
     const search = new Search(store, new Query("done", { regex: false, matchCase: false }));
     search.step(1000);
     expect(search.rows.size).toBe(0);
-    store.append("stdout", utf8.encode("\x1b[A\rdone\n"), 2);
+    give(store, "stdout", "\x1b[A\rdone\n", 2);
     search.step(1000);
     search.again();
 
@@ -261,6 +309,48 @@ describe("levels and traces", () => {
   ])("%s is level %i", (line, level) => {
     expect(levelOf(line)).toBe(level);
   });
+
+  const PIECES = [
+    ...[
+      "Traceback (most recent call last):\n",
+      '  File "a.py"\n',
+      "    at f (x)\n",
+      "KeyError: x\n",
+    ],
+    ...["\n", "\n", "\n", " ", "a", "ERROR", "WARN", "INFO", "TRACE", "errors", "\r\n", "npm warn"],
+    ...["\x1b[31m", "\x1b[0m", "\x1b[K", "ERR", "OR", "Valu", "eError:", "panic:", "at ", "\t"],
+    ...[
+      "goroutine 7 [\n",
+      "Caused by: b\n",
+      "    ... 3 more\n",
+      "--- End of x\n",
+      "thread 'a' panicked at\n",
+    ],
+    ...["During handling of the above\n", "stack backtrace:\n", "  at\tx"],
+    ...["é", "\u2003at x", "\rback", "\x01", "\x1b[?1m"],
+  ];
+
+  test.each(Array.from({ length: 30 }, (_, seed) => seed))(
+    "every line is what it would be if each were read alone, in its turn (%i)",
+    (seed) => {
+      const next = random(seed + 1);
+      const pieces = seed % 2 === 0 ? PIECES.slice(0, -5) : PIECES;
+      const store = new LogStore();
+      const output = Array.from({ length: 2000 }, () => pieces[next(pieces.length)]).join("");
+      give(store, "stdout", output);
+      end(store, "stdout");
+      const classifier = new Classifier(store);
+      while (!classifier.step(1000));
+      const traces = new Traces();
+      const rows = Array.from({ length: store.rows }, (_, row) => row);
+      const expected = rows.map((row) => {
+        const { text } = store.line(row);
+        return [row, levelOf(text), traces.continues(text)];
+      });
+
+      expect(rows.map((row) => [row, store.level(row), store.continues(row)])).toEqual(expected);
+    },
+  );
 
   const trace = [
     "before",
@@ -373,7 +463,7 @@ describe("what is shown", () => {
       "stdout",
       ["a".repeat(25), "", "日".repeat(10), "\tx"].map((l) => `${l}\n`).join(""),
     ]);
-    store.append("stdout", utf8.encode("b".repeat(11)), 2);
+    give(store, "stdout", "b".repeat(11), 2);
     const rows = new Rows(store, { streams: "both", filter: null, unfolded: null, columns: 10 });
 
     expect(rows.places).toBe(3 + 1 + 2 + 1 + 2);
@@ -392,7 +482,7 @@ describe("what is shown", () => {
     const store = new LogStore();
     const rows = new Rows(store, { streams: "both", filter: null, unfolded: null, columns: 20 });
     for (let n = 0; n < 3000; n++) {
-      store.append("stdout", utf8.encode(`${"x".repeat((n * 7) % 90)}\n`), n);
+      give(store, "stdout", `${"x".repeat((n * 7) % 90)}\n`, n);
       if (n % 97 === 0) rows.update();
     }
     rows.update();

@@ -1,36 +1,29 @@
 import { describe, expect, test } from "vitest";
-import { Needle } from "../../src/log/needle.ts";
 import { Plain } from "../../src/log/plain.ts";
 import { Query } from "../../src/log/query.ts";
 import { Search } from "../../src/log/search.ts";
 import { LogStore, STREAMS } from "../../src/log/store.ts";
+import { Words } from "../../src/log/words.ts";
+import { end, give, random } from "./given.ts";
 
 const utf8 = new TextEncoder();
 
-function linesIn(needle: string, lines: readonly string[], lower = false): number[] | null {
-  return new Needle(needle, lower).linesIn(lines.join("\n"), true);
+/** Numbers of the lines that a search finds. */
+function linesIn(needle: string, lines: readonly string[], matchCase = true): number[] {
+  return found(lines.map((line) => `${line}\n`).join(""), needle, matchCase)[0];
 }
 
 /** The rows a search finds, and those whose shown text holds the needle. */
 function found(output: string, text: string, matchCase: boolean): [number[], number[]] {
   const store = new LogStore();
-  store.append("stdout", utf8.encode(output), 1);
-  store.finish("stdout");
+  give(store, "stdout", output, 1);
+  end(store, "stdout");
   const search = new Search(store, new Query(text, { regex: false, matchCase }));
   while (!search.step(5));
   const fold = (line: string) => (matchCase ? line : line.toLowerCase());
   const rows = Array.from({ length: store.rows }, (_, row) => row);
   const expected = rows.filter((row) => fold(store.line(row).text).includes(fold(text)));
   return [[...search.rows.between(0, store.rows)], expected];
-}
-
-/** The same numbers every time. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
 }
 
 describe("text among sequences", () => {
@@ -57,12 +50,26 @@ describe("text among sequences", () => {
   });
 
   test("is compared in lower case when the case does not matter", () => {
-    expect(linesIn("ok", ["\x1b[1KOK", "o\x1b[Kk", "K"], true)).toEqual([0, 1]);
+    expect(linesIn("ok", ["\x1b[1KOK", "o\x1b[Kk", "K"], false)).toEqual([0, 1]);
   });
 
-  test("gives up when very many lines would have to be looked at one by one", () => {
-    expect(linesIn("ab", Array<string>(100).fill("a\x1b[1mb"))).toBeNull();
-    expect(linesIn("zz", Array<string>(100).fill("a\x1b[1mb"))).toEqual([]);
+  test("is found where every character has a colour of its own", () => {
+    const rainbow = (text: string) => [...text].map((one, n) => `\x1b[3${n % 8}m${one}`).join("");
+
+    expect(linesIn("a word", [rainbow("not it"), rainbow("has a word"), "a word"])).toEqual([1, 2]);
+  });
+
+  test("of one letter, or as long as a line, is found too", () => {
+    const long = "0123456789".repeat(40);
+
+    expect(linesIn("x", ["x", "", "ax\x1b[m", "X"], false)).toEqual([0, 2, 3]);
+    expect(linesIn(long, [long.slice(1), `a${long}b`, long, `${long.slice(0, -1)}x`])).toEqual([
+      1, 2,
+    ]);
+  });
+
+  test("an ASCII word is found in letters that are ASCII only in lower case", () => {
+    expect(linesIn("kil", ["\u212ailo", "K\u0130lo", "KILO"], false)).toEqual([0, 2]);
   });
 });
 
@@ -109,7 +116,7 @@ describe("search", () => {
 
   test("both streams are searched", () => {
     const store = new LogStore();
-    for (const name of STREAMS) store.append(name, utf8.encode(`x of ${name}\ny\n`), 1);
+    for (const name of STREAMS) give(store, name, `x of ${name}\ny\n`, 1);
     const search = new Search(store, new Query("x of", { regex: false, matchCase: true }));
     while (!search.step(5));
 
@@ -127,4 +134,35 @@ describe("plain text", () => {
   test("a sequence that is never finished ends with its line", () => {
     expect(plain("a\x1b[31\nb\x1b]0;title\nc\x1b[")).toBe("a\nb\nc");
   });
+});
+
+describe("words among bytes", () => {
+  test.each([false, true])(
+    "are found where one of them begins, in order (lower case: %s)",
+    (lower) => {
+      const next = random(7);
+      const letters = lower ? "abAB" : "abc";
+      for (let round = 0; round < 300; round++) {
+        const make = (length: number, from: string) =>
+          Array.from({ length }, () => from[next(from.length)]).join("");
+        const list = Array.from({ length: 1 + next(4) }, () =>
+          make(1 + next(5), letters.slice(0, 2)),
+        );
+        const text = make(40, letters);
+        const words = new Words(list, lower);
+        const places: number[] = [];
+        for (
+          let at = words.find(utf8.encode(text));
+          at < text.length;
+          places.push(at), at = words.find(utf8.encode(text), at + 1)
+        );
+        const folded = lower ? text.toLowerCase() : text;
+        const expected = [...text].flatMap((_, at) =>
+          list.some((word) => folded.startsWith(word, at)) ? [at] : [],
+        );
+
+        expect(places, `${list} in ${text}`).toEqual(expected);
+      }
+    },
+  );
 });
