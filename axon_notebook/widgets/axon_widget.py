@@ -63,6 +63,7 @@ class AxonWidget(LiveWidget):
         stream = EventStream(
             axon.api, axon.id, after_sequence=after_sequence, on_state=self.state_changed
         )
+        store.silent_seconds = lambda: stream.silent_seconds
         self._subscription = Subscription(stream, sink=self._sink, on_end=self._ended)
 
     def frame(self, limit: int | None = None) -> pd.DataFrame:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch, Unreadable
-from ..wire.stream import StreamState
+from ..wire.stream import IDLE_SECONDS, StreamState
 from .feed import Outgoing
 from .protocol import BATCH_BYTES, HEAD_EVENTS, Range
 
 __all__ = ["EventStore"]
 
+SILENT_SECONDS: Final = 20.0  # a server with signs of life every 15 s never gets there
 NOTES: Final = 100  # gaps and marks that a heartbeat carries
 SLACK: Final = 0.9  # of the budget is left after dropping, so that dropping is rare
 _EVENTS: Final = msgspec.json.Decoder(list[AxonEvent])
@@ -43,6 +44,8 @@ class EventStore:
         self.max_bytes = max_bytes
         self.bytes = 0
         self.received = self.dropped = 0
+        #: How long the stream has brought nothing, not even a sign of life.
+        self.silent_seconds: Callable[[], float] = lambda: 0.0
         self.state = StreamState("connecting")
         self._lock = threading.Lock()  # guards everything here
         self._raws: list[bytes] = []
@@ -224,6 +227,11 @@ class EventStore:
         state: dict[str, Any] = {"name": self.state.name}
         if self.state.reason:
             state["reason"] = self.state.reason
+        silent = self.silent_seconds()
+        if silent >= SILENT_SECONDS:
+            state["reason"] = (
+                f"Not a byte for {silent:.0f} s. After {IDLE_SECONDS:.0f} the server is asked anew."
+            )
         if self.state.name == "replaying":
             state["done"] = self.received
             state["total"] = max(self.received, (self.state.head or 0) - self.start)

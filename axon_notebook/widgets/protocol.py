@@ -98,7 +98,7 @@ class ConnectionState(TypedDict):
     done: NotRequired[int]
     #: replaying: events to read until the stream is live.
     total: NotRequired[int]
-    #: reconnecting, ended, failed: why, for people.
+    #: Why it is so, for people; of a live stream, that nothing comes.
     reason: NotRequired[str]
     #: failed: what the user can do about it.
     way_out: NotRequired[str]

@@ -1,8 +1,9 @@
 """A stream of an axon's events that resumes by itself.
 
 It reconnects for ever after a clean end, a cut, 408, 429 and 5xx, after 45 seconds
-of silence, and at once when the machine wakes up.  It stops with a typed error
-where trying again cannot help.
+of silence, and at once when the machine wakes up.  What a proxy holds back comes from
+the history instead, every ten seconds.  It stops with a typed error where trying again
+cannot help.
 Every event of the server is delivered once, in order, or declared missing.
 """
 
@@ -22,6 +23,7 @@ from ..errors import (
     BadRequest,
     ConnectionFailed,
     NotFound,
+    ReadTimedOut,
     ServerError,
     SqlError,
     StreamFailed,
@@ -37,7 +39,9 @@ from .wake import watching
 __all__ = ["EventStream", "StreamState"]
 
 IDLE_SECONDS: Final = 45.0  # three keep-alives of the embedded service
+POLL_SECONDS: Final = 10.0  # the same, behind a proxy that holds streams back
 STALE_SECONDS: Final = 60.0  # away for longer: compare the last event on return
+HELD_BACK: Final = "; a proxy seems to hold the stream back, events come every few seconds"
 FILL_PAGE: Final = 5000  # events per request that fills a gap
 
 
@@ -104,6 +108,9 @@ class EventStream(Closing):
         self._wake = threading.Event()  # ends a wait between connections
         self._interrupt = Interrupt()
         self._last_contact = time.monotonic()
+        self._heard_at: float | None = None  # last sign of life of the open connection
+        self._mute = False  # not one byte came over the last connection
+        self._held_back = 0  # connections in a row that brought nothing of what there was
         self._suspect = False  # the server may be another one than before
         self._endpoint: Endpoint | None = None
 
@@ -126,6 +133,12 @@ class EventStream(Closing):
         """Whether :meth:`close` was called."""
         return self._closed.is_set()
 
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since the open connection brought its last byte; 0 without one.  Any thread."""
+        heard_at = self._heard_at
+        return 0.0 if heard_at is None else time.monotonic() - heard_at
+
     def close(self) -> None:
         """End the iteration, from any thread; a blocked reader wakes at once."""
         self._closed.set()
@@ -147,17 +160,24 @@ class EventStream(Closing):
         head = self._check_history()
         before, self._endpoint = self._endpoint, self._client.endpoint
         self._suspect = self._suspect or before not in (None, self._endpoint)
+        if self._mute and head is not None:
+            yield from self._poll(head)
         after = self.reception.cursor.after_sequence
         # One event of overlap shows whether the server still has the history that was read.
         if after > 0 and (self._suspect or time.monotonic() - self._last_contact > STALE_SECONDS):
             after -= 1
-        with self._client.subscribe(
-            self.axon_id, after, idle=self._idle, interrupt=self._interrupt
-        ) as stream:
-            try:
-                yield from self._read(stream, head)
-            finally:
-                self._last_contact = time.monotonic()
+        self._mute, self._heard_at = True, time.monotonic()
+        idle = min(self._idle, POLL_SECONDS) if self._held_back > 1 else self._idle
+        try:
+            with self._client.subscribe(
+                self.axon_id, after, idle=idle, interrupt=self._interrupt
+            ) as stream:
+                try:
+                    yield from self._read(stream, head)
+                finally:
+                    self._last_contact = time.monotonic()
+        finally:
+            self._heard_at = None
 
     def _read(self, stream: ByteStream, head: int | None) -> Iterator[EventBatch]:
         self.connections += 1
@@ -165,6 +185,8 @@ class EventStream(Closing):
         self.reception.opened(time.monotonic())
         self._caught_up(head)
         for chunk in stream:
+            self._heard_at = time.monotonic()
+            self._mute, self._held_back = False, 0
             yield from self.reception.received(chunk)
             while (gap := self.reception.cursor.gap) is not None:
                 yield from self._fill(*gap)
@@ -178,6 +200,14 @@ class EventStream(Closing):
         name = "replaying" if behind else "live"
         if self.state.name != name:
             self._change(StreamState(name, head=head))
+
+    def _poll(self, head: int) -> Iterator[EventBatch]:
+        """Fetch what a connection without one byte should have brought."""
+        cursor = self.reception.cursor
+        if cursor.after_sequence < head:
+            self._held_back += 1
+        while cursor.after_sequence < head and not self._closed.is_set():
+            yield from self._fill(cursor.after_sequence + 1, head)
 
     def _check_history(self) -> int | None:
         """Ask for the head; notice a server whose history went back or was replaced."""
@@ -251,7 +281,8 @@ class EventStream(Closing):
 
     def _pause(self, error: AxonError | None) -> None:
         """Wait for the next attempt, or raise what cannot be helped by one."""
-        reason = _reason(error)
+        reason = _reason(error) + (HELD_BACK if self._held_back else "")
+        self._mute = self._mute and isinstance(error, ReadTimedOut)
         self._suspect = isinstance(error, ConnectionFailed) and not error.sent
         try:
             seconds = self.reception.ended(error, time.monotonic())

@@ -53,7 +53,7 @@ export interface ConnectionState {
   done?: number;
   /** replaying: events to read until the stream is live. */
   total?: number;
-  /** reconnecting, ended, failed: why, for people. */
+  /** Why it is so, for people; of a live stream, that nothing comes. */
   reason?: string;
   /** failed: what the user can do about it. */
   way_out?: string;

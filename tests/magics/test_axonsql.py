@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -508,10 +509,13 @@ def test_a_failing_query_in_the_background_raises_when_asked(run: Run) -> None:
 
 def test_a_cancelled_query_assigns_nothing(run: Run, shell: InteractiveShell) -> None:
     """Even if the server finishes."""
-    query = run(f"%axonsql --bg -o never {COUNTING}) SELECT count(*) FROM n")
+    ended = threading.Event()
+    query = run(f"%axonsql --bg -o never {COUNTING} LIMIT 2000000) SELECT count(*) FROM n")
     query.cancel()
+    query.when_done(ended.set)
 
     assert query.done
+    assert ended.wait(20)
     assert repr(query).startswith("✗ cancelled")
     with pytest.raises(KeyboardInterrupt):
         query.result()

@@ -87,6 +87,17 @@ def answers(page: Page) -> list[dict[str, Any]]:
     return [m for m in page.kinds("snap") if m["reason"] == "need"]
 
 
+@pytest.mark.parametrize(
+    ("silent", "reason"),
+    [(19, None), (23.4, "Not a byte for 23 s. After 45 the server is asked anew.")],
+)
+def test_a_silent_stream_is_said(store: EventStore, silent: float, reason: str | None) -> None:
+    """Signs of life come every 15 seconds: without them nobody knows what happens."""
+    store.silent_seconds = lambda: silent
+
+    assert store.stat()["state"].get("reason") == reason
+
+
 def test_events_go_out_though_no_page_ever_answered(
     store: EventStore, feed: Feed, page: Page
 ) -> None:

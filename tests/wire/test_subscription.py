@@ -16,8 +16,8 @@ from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.stream import EventStream
 from axon_notebook.wire.subscription import Subscription
 
-from ..faults.reading import at_once, client_of
-from ..faults.scripted_server import AXON, ScriptedServer, events_up_to
+from ..faults.reading import at_once, client_of, whole_stream
+from ..faults.scripted_server import AXON, HOLD, Answer, ScriptedServer, events_up_to
 
 
 def eventually(happened: Callable[[], bool]) -> bool:
@@ -125,3 +125,17 @@ def test_closing_ends_the_thread_also_while_the_queue_is_full(
         events.close()
 
     assert f"axon-reader {AXON}" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_f6_a_silent_stream_tells_for_how_long(server: ScriptedServer, client: ApiClient) -> None:
+    """Who waits for an event wants to know whether anything is heard at all."""
+    server.streams(Answer(steps=[whole_stream(), HOLD]))
+    stream = EventStream(client, AXON)
+    before = stream.silent_seconds
+
+    with Subscription(stream) as events:
+        seen = [next(events).sequence for _ in range(10)]
+        silent = eventually(lambda: stream.silent_seconds > 0.2)
+
+    assert silent
+    assert (before, seen[-1], stream.silent_seconds) == (0, 10, 0)

@@ -49,12 +49,12 @@ function ofState({ stat, retryIn, size }: Facts): Status {
       return { ...quiet("busy", "connecting", ""), empty: "Connecting to the axon …" };
     case "replaying":
       return {
-        ...quiet("busy", replayed(state.done, state.total), ""),
+        ...quiet("busy", replayed(state.done, state.total), state.reason ?? ""),
         empty: "Reading the history …",
       };
     case "live":
       return {
-        ...quiet("live", "live", ""),
+        ...quiet("live", "live", state.reason ?? ""),
         empty: `${NOTHING_YET} They appear here as they are published.`,
       };
     case "reconnecting":

@@ -189,6 +189,8 @@ describe("how it stands", () => {
 
   test("each state has its word, and those that need it a line", () => {
     expect(word()).toBe("live");
+    kernel.setState({ name: "live", reason: "Not a byte for 23 s." });
+    expect(statusOf(session.facts)).toMatchObject({ word: "live", line: "Not a byte for 23 s." });
     kernel.setState({ name: "replaying", done: 1200, total: 9000 });
     expect(word()).toBe("replaying 1,200 of 9,000");
     kernel.setState({
