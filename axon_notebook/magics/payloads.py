@@ -132,6 +132,8 @@ def _hint(source: str, place: int) -> str | None:
     rest, before = source[place:], source[:place].rstrip()
     if rest[:1] in ("]", "}") and before.endswith(","):
         return "a comma too many"
+    if re.match(r",\s*[]}]", rest):  # Python 3.13 points at the comma
+        return "a comma too many"
     if before.endswith(",") and before[:-1].rstrip() and rest.startswith(('"', "}")):
         return "a comma too many"
     if rest.startswith("'"):
