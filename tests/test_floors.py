@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "axon_notebook"
 
 # From the ground up.  A module may import from its own floor or from one below.
 FLOORS = [
-    ["errors", "models", "config", "version", "visible", "closing"],
+    ["errors", "models", "packing", "config", "version", "visible", "closing"],
     ["wire"],
     ["sql"],
     ["agents.acp", "agents.claude", "agents.timeline"],

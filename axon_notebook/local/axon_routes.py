@@ -174,7 +174,7 @@ class AxonRoutes:
         result = await _while_connected(receive, work)
         # Held while it is sent: to free its rows takes longer than to encode them.
         if COLUMNS_TYPE.encode() in (header(scope, b"accept") or b""):
-            body = msgspec.msgpack.encode(result.by_columns())
+            body = msgspec.msgpack.encode(result.by_columns().packed())
             await send_body(send, body, COLUMNS_TYPE.encode())
         else:
             await send_json(send, _encode(result))

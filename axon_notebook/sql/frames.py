@@ -20,6 +20,7 @@ import pandas as pd
 
 from ..errors import ParameterError
 from ..models import AxonEvent, AxonInfo, PublishResult, SqlColumns, SqlResult
+from ..packing import Packed, unpacked
 from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_names
 
 __all__ = [
@@ -67,7 +68,7 @@ def result_frame(
             value that is no date.
     """
     own = columns_of(result) if columns is None else columns
-    frame = columns_frame(own, len(own[0].raw) if own else 0)
+    frame = columns_frame(own, result.row_count)
     frame.attrs["axon"] = _origin_of(result, own, axon_id, sql)
     if dates:
         _make_dates(frame, own, dates)
@@ -147,8 +148,18 @@ def _origin_of(
 
 
 def _array(column: Column) -> Any:
-    found = _inferred(column) if _ARROW else None
+    found = _integers_as_sent(column)
+    if found is None and _ARROW:
+        found = _inferred(column)
     return _BUILDERS[column.kind](column.values, column.nullable) if found is None else found
+
+
+def _integers_as_sent(column: Column) -> Any:
+    if not isinstance(column.packed, bytes) or affinity(column.declared) in ("boolean", "real"):
+        return None
+    column.settle("integer", nullable=False)
+    # Copied: bytes are read-only.
+    return np.frombuffer(column.packed, "<i8").astype(np.int64)
 
 
 def _inferred(column: Column) -> Any:
@@ -157,13 +168,10 @@ def _inferred(column: Column) -> Any:
     It refuses mixtures and numbers that do not fit; ``None`` says that the
     column needs a closer look.
     """
-    import pyarrow as pa
-
     if affinity(column.declared) in ("blob", "boolean"):
         return None
     try:
-        # With its type said, a column of texts is built at once as pandas keeps it.
-        array = pa.array(column.raw, pa.large_string() if _only_texts(column.raw) else None)
+        array = _arrow_array(column.packed)
     except (ValueError, TypeError, OverflowError):
         return None
     kind = _ARROW_KINDS.get(str(array.type))
@@ -187,6 +195,17 @@ _ARROW_KINDS: Final[dict[str, Kind]] = {
     "string": "text",
     "large_string": "text",
 }
+
+
+def _arrow_array(values: Packed) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(values, str):
+        return pc.split_pattern(pa.array([values], pa.large_string()), "\0").values
+    values = unpacked(values)
+    # With its type said, a column of texts is built at once as pandas keeps it.
+    return pa.array(values, pa.large_string() if _only_texts(values) else None)
 
 
 def _only_texts(values: list[Any]) -> bool:
