@@ -19,7 +19,7 @@ import apsw
 from ..models import ORIGINS, AxonEvent, PublishResult
 from .commit import Commit, Draft
 from .database import AxonDatabase
-from .limits import Limits, Refused, storage_busy
+from .limits import Limits, Refused, storage_busy, storage_damaged
 from .run import Run
 from .sql import refusal_for
 from .workers import Workers
@@ -169,7 +169,10 @@ class Lane:
     def _resume(self, connection: apsw.Connection) -> None:
         """Learn where the history stands, before the first commit."""
         rows: Any = connection.execute(_NEWEST).fetchall()
-        self._head, self._timestamp = rows[0] if rows else (0, 0)
+        head, timestamp = rows[0] if rows else (0, 0)
+        if not isinstance(timestamp, int):  # flipped bits can make it anything
+            raise storage_damaged()
+        self._head, self._timestamp = head, timestamp
         self._ready = True
 
     def _run_one(self, run: Run[Any]) -> None:

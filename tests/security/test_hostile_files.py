@@ -109,6 +109,24 @@ def test_t19_what_a_schema_carries_is_not_trusted(stored: Home, planted: str) ->
     assert len(stored.events()) == before + 1
 
 
+def test_t19_a_last_event_without_a_time_is_damage(stored: Home) -> None:
+    """New events would have to be put behind it in time."""
+    with_it = apsw.Connection(str(stored.file))
+    try:
+        with_it.execute(
+            "CREATE TABLE other AS SELECT sequence, CAST(NULL AS INTEGER) AS timestamp_ms, origin, "
+            "source, event_type, payload FROM rl_axon_events; DROP TABLE rl_axon_events; "
+            "ALTER TABLE other RENAME TO rl_axon_events"
+        )
+    finally:
+        with_it.close()
+    stored.reopen()
+
+    with pytest.raises(Refused, match="damaged") as refused:
+        stored.publish("after")
+    assert refused.value.status == 500
+
+
 def outcome(home: Home, sql: str) -> Refused | None:
     try:
         home.query(sql)
