@@ -169,6 +169,8 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
             view = "application/vnd.jupyter.widget-view+json"
             if data and view in data:
                 bundle[view] = data[view]
+                # By this mark the page's extension knows what to show without a kernel.
+                bundle["text/html"] = f'<div class="axon-snapshot">{bundle["text/html"]}</div>'
         return bundle
 
     # -- the comm

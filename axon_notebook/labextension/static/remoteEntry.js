@@ -1,10 +1,14 @@
-// Colours for the languages inside our cells, in JupyterLab 4 and Notebook 7.
+// Two things that only the page can do, in JupyterLab 4 and Notebook 7.
 //
 // A prebuilt ("federated") extension, written by hand: JupyterLab loads this file, calls `init`
-// with its shared modules, and takes the plugin from `get("./extension")`.  Only the language named
-// "ipython" changes, the one of cells with an IPython kernel: a cell that begins with one of our
-// cell magics is parsed as a magic line and a body in the body's language; a line magic
-// `%axonsql` is an island of SQL within Python.  Everything else stays what it was.
+// with its shared modules, and takes the plugins from `get("./extension")`.
+//
+// Colours for the languages inside our cells.  Only the language named "ipython" changes, the one
+// of cells with an IPython kernel: a cell that begins with one of our cell magics is parsed as a
+// magic line and a body in the body's language; a line magic `%axonsql` is an island of SQL
+// within Python.  Everything else stays what it was.
+//
+// And the saved snapshot, where a display of ours has no live widget to show.
 "use strict";
 
 (() => {
@@ -230,6 +234,73 @@
     combined.then((loaded) => (ipython.support = loaded));
   }
 
+  const VIEW = "application/vnd.jupyter.widget-view+json";
+
+  // What the kernel wraps the HTML in that it saves beside a live widget.
+  const SNAPSHOT = '<div class="axon-snapshot">';
+
+  // How long the place stays with the widget manager alone: a live widget takes less.
+  const PATIENCE_MS = 500;
+
+  /**
+   * Let a renderer of live widgets fall back to the snapshot in the same output.
+   *
+   * In a trusted notebook the widget manager is asked first, and says "Loading widget..." or
+   * "model not found" for as long as the kernel that saved the output is gone.  Both are bare text
+   * in its node: an element there means that it has something to show.
+   */
+  function fallBack(renderer, registry) {
+    const renderLive = renderer.renderModel;
+    let newest;
+    let snapshot;
+
+    const remove = () => {
+      snapshot?.node.remove();
+      snapshot?.dispose();
+      snapshot = undefined;
+    };
+
+    // The same node again for the same HTML: what somebody opened in it stays open.
+    const showUnlessLive = (model, html) => {
+      const { node, isDisposed, isHidden } = renderer;
+      if (model !== newest || isDisposed || isHidden) return;
+      const first = node.firstElementChild;
+      if (first && first !== snapshot?.node) return remove();
+      renderer.removeClass("jupyter-widgets");
+      if (snapshot?.html === html) return node.replaceChildren(snapshot.node);
+      remove();
+      snapshot = registry.createRenderer("text/html");
+      snapshot.html = html;
+      node.replaceChildren(snapshot.node);
+      return snapshot.renderModel(model);
+    };
+
+    renderer.renderModel = async (model) => {
+      newest = model;
+      const html = [model.data["text/html"]].flat().join("");
+      if (!html.startsWith(SNAPSHOT)) {
+        remove();
+        return renderLive.call(renderer, model);
+      }
+      const live = renderLive.call(renderer, model);
+      if (snapshot) showUnlessLive(model, html);
+      const timer = setTimeout(showUnlessLive, PATIENCE_MS, model, html);
+      await live.finally(() => clearTimeout(timer));
+      await showUnlessLive(model, html);
+    };
+    renderer.disposed.connect(remove);
+  }
+
+  /** Watch over every renderer of live widgets; the manager brings its own for each notebook. */
+  function watchRenderers({ RenderMimeRegistry }) {
+    const { createRenderer } = RenderMimeRegistry.prototype;
+    RenderMimeRegistry.prototype.createRenderer = function (type, ...options) {
+      const renderer = createRenderer.call(this, type, ...options);
+      if (type === VIEW) fallBack(renderer, this);
+      return renderer;
+    };
+  }
+
   let scope;
 
   /** Take a module that JupyterLab shares, the version it uses itself. */
@@ -239,19 +310,32 @@
     return (await entry.get())();
   }
 
-  async function plugin() {
-    const [codemirror, language, lezer, highlight] = await Promise.all(
-      ["@jupyterlab/codemirror", "@codemirror/language", "@lezer/common", "@lezer/highlight"].map(
-        shared,
-      ),
+  /** Both plugins on their own, so that neither takes the other along when it fails. */
+  async function plugins() {
+    const [codemirror, language, lezer, highlight, rendermime] = await Promise.all(
+      [
+        "@jupyterlab/codemirror",
+        "@codemirror/language",
+        "@lezer/common",
+        "@lezer/highlight",
+        "@jupyterlab/rendermime",
+      ].map(shared),
     );
-    return {
-      id: `${NAME}:cells`,
-      description: "Colours SQL and JSON in the cells of the axon magics.",
-      autoStart: true,
-      requires: [codemirror.IEditorLanguageRegistry],
-      activate: (app, languages) => activate({ language, lezer, highlight }, languages),
-    };
+    return [
+      {
+        id: `${NAME}:cells`,
+        description: "Colours SQL and JSON in the cells of the axon magics.",
+        autoStart: true,
+        requires: [codemirror.IEditorLanguageRegistry],
+        activate: (app, languages) => activate({ language, lezer, highlight }, languages),
+      },
+      {
+        id: `${NAME}:snapshots`,
+        description: "Shows what was saved where an axon widget has no kernel behind it.",
+        autoStart: true,
+        activate: () => watchRenderers(rendermime),
+      },
+    ];
   }
 
   window._JUPYTERLAB ??= {};
@@ -261,7 +345,7 @@
     },
     async get(module) {
       if (module !== "./extension") throw new Error(`${NAME} has no module ${module}`);
-      const extension = await plugin();
+      const extension = await plugins();
       return () => ({ __esModule: true, default: extension });
     },
   };
