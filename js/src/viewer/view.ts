@@ -34,8 +34,12 @@ import { Toolbar } from "./toolbar.ts";
 import css from "./viewer.css";
 
 const SLICE_MS = 10;
+/** The first slice of a new filter: most have then seen everything, for one long frame. */
+const FIRST_MS = 60;
+/** Its next ones: what is on the screen keeps still meanwhile. */
+const HELD_MS = 25;
 const SEARCH_MS = 4;
-/** Rows of a new filter are drawn when it has seen everything, or after this long. */
+/** Rows of a new filter are drawn when it has seen everything, or each time after this long. */
 const HOLD_MS = 85;
 const SLOW_MS = 250;
 const CHART_MS = 200;
@@ -84,6 +88,7 @@ export class View {
   #seen = -1;
   #frame = 0;
   #heldUntil = 0;
+  #burst = 0;
   #slowAt = 0;
   #chartAt = 0;
 
@@ -156,7 +161,10 @@ export class View {
     const next = follow(this.#follow, input);
     if (next === this.#follow) return;
     this.#follow = next;
-    if (next === "released") this.#seen = this.session.store.newest;
+    if (next === "released") {
+      this.#seen = this.session.store.newest;
+      this.#heldUntil = 0;
+    }
     this.soon();
   }
 
@@ -240,8 +248,13 @@ export class View {
   #changed(): void {
     this.redraw();
     if (this.showing.rows.complete) return;
-    this.#heldUntil = performance.now() + HOLD_MS;
+    this.#burst = FIRST_MS;
+    this.#hold();
     this.#slices.start();
+  }
+
+  #hold(): void {
+    this.#heldUntil = performance.now() + HOLD_MS;
   }
 
   get #isHeld(): boolean {
@@ -251,17 +264,18 @@ export class View {
   /** Between two frames. Later, only the end keeps still under a hand that scrolls meanwhile. */
   #takeMore(): boolean {
     if (!this.root.isConnected || !(this.following || this.#isHeld)) return true;
-    this.#take();
+    this.#take(this.#isHeld ? this.#burst : SLICE_MS);
+    this.#burst = HELD_MS;
     return this.showing.rows.complete;
   }
 
   /** Take in what is new, and stay at what is at the top, or at the end. */
-  #take(): void {
+  #take(budget: number): void {
     const { list } = this;
     const { rows } = this.showing;
     const anchor = this.following ? null : list.anchor();
     const wasComplete = rows.complete;
-    const changed = rows.update(SLICE_MS);
+    const changed = rows.update(budget);
     // The count of a filter that has just seen everything is worth an early word.
     if (rows.complete && !wasComplete) this.#slowAt = 0;
     list.scroll.rows = rows.length;
@@ -277,7 +291,7 @@ export class View {
       return;
     }
     rows.setFrame(session.start, session.marks);
-    this.#take();
+    this.#take(SLICE_MS);
     const { search } = pointing;
     if (search.active) search.update(rows, session.reordered + revision, SEARCH_MS);
     list.scroll.moveTo(list.scroll.top);
@@ -291,6 +305,7 @@ export class View {
     }
     if (now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
     list.syncScrollBar();
+    if (this.#slices.running && this.following) this.#hold();
     if (!rows.complete || (search.active && !search.complete)) this.invalidate();
   }
 
