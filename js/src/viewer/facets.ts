@@ -6,12 +6,12 @@ import type { Dictionary } from "../events/store.ts";
 import { entry, type Menu, menu } from "../menu.ts";
 import { visibleLine } from "../visible.ts";
 import { shortOrigin } from "./filter.ts";
+import { SHAPES } from "./row.ts";
 import { type FacetKey, facetState, setFacet } from "./terms.ts";
 import type { View } from "./view.ts";
 
 const CHIPS = 9;
 const MENU_ENTRIES = 200;
-const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
 
 export class Facets {
   readonly element: HTMLElement;
@@ -76,7 +76,7 @@ export class Facets {
       h("span", { class: "name", text: visibleLine(name) }),
       h("span", { class: "amount" }),
     );
-    chip.dataset.hue = String(kind.hue);
+    chip.style.setProperty("--hue", `var(--c${kind.hue})`);
     chip.addEventListener("click", (event) =>
       this.#toggle("type", name, event.altKey || event.shiftKey),
     );

@@ -7,7 +7,7 @@ import { duration, type Summary } from "../summary.ts";
 import { visibleLine } from "../visible.ts";
 import { Divider, type Row } from "./rows.ts";
 
-const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
+export const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
 const WORDS = { plain: "", error: "error", quiet: "quiet" } as const;
 const MARK_LIMIT = 20;
 
@@ -90,7 +90,7 @@ export class RowElement {
     this.#time.title = view.timeTitle;
     setText(this.#shape, SHAPES[event.kind.shape]);
     setText(this.#shapeWord, WORDS[event.kind.shape]);
-    this.element.dataset.hue = String(event.kind.hue);
+    this.element.style.setProperty("--hue", `var(--c${event.kind.hue})`);
     setText(this.#type, visibleLine(event.event_type));
     this.#type.title = event.event_type.length > 18 ? event.event_type : "";
     setText(this.#times, row.count > 1 ? `×${count(row.count)}` : "");
@@ -125,10 +125,6 @@ export class RowElement {
     if (divider === this.#isDivider) return;
     this.#isDivider = divider;
     this.element.replaceChildren(...(divider ? [this.#divider] : this.#cells));
-    if (divider) {
-      delete this.element.dataset.hue;
-      delete this.element.dataset.tone;
-    }
   }
 }
 
