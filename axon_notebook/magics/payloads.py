@@ -161,7 +161,8 @@ def key_values(text: str, names: Mapping[str, Any]) -> dict[str, Any]:
         if key is None:
             place = position + len(text[position:]) - len(text[position:].lstrip())
             lines = caret_lines(text, place, len(text[place:].split()[0]))
-            raise ParameterError("a payload on the line is key=value …", detail=lines)
+            message = "a payload on the line is key=value …, or JSON after --json"
+            raise ParameterError(message, detail=lines)
         start = key.end()
         if text.startswith("${", start) and (end := brace_end(text, start + 2)):
             shown = text[start:end]

@@ -135,7 +135,7 @@ class EventViewer(AxonWidget):
     def static_html(self) -> str:
         """Return the snapshot that a saved notebook shows."""
         received, dropped, lost = self._counts()
-        facts = [f"{received:,} events", f"{lost:,} lost"]
+        facts = [f"{received:,} event{'' if received == 1 else 's'}", f"{lost:,} lost"]
         if dropped:
             facts.append(f"{dropped:,} older ones not kept")
         return events_html(self.title, self.status(), self.saved(), total=received, facts=facts)

@@ -53,7 +53,7 @@ def events_html(
 
 def events_text(title: str, status: str, events: Sequence[AxonEvent], *, total: int) -> str:
     """Return a headline and the newest ten events, one line each."""
-    lines = [f"{shown(title)} · {shown(status)} · {total:,} events"]
+    lines = [f"{shown(title)} · {shown(status)} · {total:,} event{'' if total == 1 else 's'}"]
     for event in events[-TEXT_ROWS:]:
         payload = shown(event.payload, 60)
         lines.append(

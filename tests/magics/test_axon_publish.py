@@ -163,7 +163,7 @@ def test_many_events_are_confirmed(run: Run) -> None:
     [
         ("%axon_publish note --origin sytem", "origin sytem cannot be published"),
         ("%axon_publish note --orgin user", r"did you mean --origin\?"),
-        ("%axon_publish note one two", "a payload on the line is key=value"),
+        ("%axon_publish note one two", "key=value …, or JSON after --json"),
         ("%axon_publish a=1", "an event needs a type first: %axon_publish TYPE a=1"),
         ("%%axon_publish --each\n[1]", "event 0 names no event_type"),
         ("%%axon_publish note a=1\n{}", "the line has a payload already"),

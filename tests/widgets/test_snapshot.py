@@ -134,6 +134,13 @@ def test_the_newest_events_and_the_counts_are_there() -> None:
     assert "500" in html.text.split("payload")[-1]
 
 
+def test_one_event_is_no_plural() -> None:
+    """The first thing that a newcomer saves holds just one."""
+    head = events_text("orders", "live", [event(1, "tick")], total=1).splitlines()[0]
+
+    assert head == "orders · live · 1 event"
+
+
 def test_plain_text_shows_the_newest_ten_lines() -> None:
     """Terminals, mails and diffs show this."""
     lines = events_text("orders", "ended", [event(n, f"t{n}") for n in range(1, 50)], total=49)
