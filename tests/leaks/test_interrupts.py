@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
 SET_UP = """
 import itertools
+%xmode Minimal
 client = an.connect()
 axon = client.create_axon("stopped")
 axon.publish_many([("tick", {"n": n}) for n in range(500)], progress=False)
@@ -23,6 +24,13 @@ execution = devbox.run("for i in $(seq 100000); do echo $i; sleep 0.01; done")
 _ = get_ipython().run_line_magic("axon", "use " + axon.id)
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 """
+
+#: IPython's other tracebacks keep the syntax tree of every file that was ever in one (57 MiB
+#: after 54 interrupts); without them 54 took 21 MiB in one run, and 108 took 10 in another.
+MEMORY = 40 * 1024 * 1024
+
+#: What a client keeps for its next requests; one that was given up comes back to the others.
+IDLE_CONNECTIONS = 8
 
 #: What is interrupted; each lasts until it is.
 WORK = {
@@ -66,9 +74,10 @@ def test_interrupts_at_random_moments_leave_nothing(
     assert after.own == []
     assert after.threads <= before.threads
     assert after.files <= before.files
-    assert after.sockets <= before.sockets
+    assert after.sockets <= before.sockets + IDLE_CONNECTIONS
     assert after.comms <= before.comms
     assert after.processes <= before.processes
+    assert after.memory - before.memory < MEMORY
     assert sequences.strip() == "True"
 
 

@@ -43,5 +43,6 @@ def test_a_message_of_the_page_is_no_cell_that_ran(monkeypatch: pytest.MonkeyPat
 
     data = {"method": "custom", "content": {"kind": "hello"}}
     widget.comm.handle_msg({"content": {"data": data}, "buffers": []})
+    widget.close()
 
     assert (taken, told) == ([{"kind": "hello"}], [])
