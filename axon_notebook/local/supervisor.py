@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 #: Seconds after its exit in which a command's pipes may still bring output: the end of
 #: a process substitution, say.  What its background processes write later is dropped.
-LINGER: Final = 0.3
+LINGER: Final = 1.0
 
 #: Seconds between SIGTERM and SIGKILL; less when the whole service ends.
 GRACE: Final = 2.0
