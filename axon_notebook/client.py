@@ -15,7 +15,7 @@ from .devbox import Devbox, create_body
 from .errors import NotFound, ServiceError
 from .models import AxonInfo
 from .wire.api import ApiClient
-from .wire.client import Endpoint, Locate
+from .wire.http import Endpoint, Locate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,7 +220,7 @@ def _locate(settings: Settings) -> Locate:
 
 def _embedded(home: Path, start: bool, failed: Endpoint | None) -> Endpoint:
     """Find the embedded service of *home*; start it only if asked to."""
-    from .local.launcher import ensure_service, find_service
+    from .local.process.launcher import ensure_service, find_service
 
     address = ensure_service(home) if start else find_service(home)
     if address is None:

@@ -78,7 +78,7 @@ def whole_call() -> list[tuple[str, float, float, str]]:
     import runloop_api_client
 
     import axon_notebook as an
-    from axon_notebook.local.launcher import ensure_service, stop_service
+    from axon_notebook.local.process.launcher import ensure_service, stop_service
 
     with tempfile.TemporaryDirectory() as directory:
         address = ensure_service(f"{directory}/home")

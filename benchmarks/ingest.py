@@ -29,7 +29,7 @@ from report import report
 from axon_notebook.config import Secret
 from axon_notebook.models import AxonEvent
 from axon_notebook.wire.api import ApiClient
-from axon_notebook.wire.client import Endpoint
+from axon_notebook.wire.http import Endpoint
 from axon_notebook.wire.stream import EventStream
 from axon_notebook.wire.subscription import Subscription
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from report import report
 
-from axon_notebook.local.app import ServiceApp
+from axon_notebook.local.http.app import ServiceApp
 
 LENGTH = re.compile(rb"content-length: (\d+)")
 SENT_AT = re.compile(rb'\\"sent\\":(\d+)')
@@ -52,8 +52,8 @@ class WithEmptyPost(ServiceApp):
         self._own[b"/empty"] = {"POST": self._empty}
 
     async def _empty(self, scope: Any, receive: Any, send: Any, _: str) -> None:
-        from axon_notebook.local.answers import send_json
-        from axon_notebook.local.requests import read_body
+        from axon_notebook.local.http.answers import send_json
+        from axon_notebook.local.http.requests import read_body
 
         await read_body(scope, receive)
         await send_json(send, b"{}")
@@ -61,8 +61,9 @@ class WithEmptyPost(ServiceApp):
 
 def serve(home: Path) -> None:
     """Serve *home* until terminated; print where, and with which token."""
-    from axon_notebook.local import app, server
-    from axon_notebook.local.home import Home
+    from axon_notebook.local.http import app
+    from axon_notebook.local.process import server
+    from axon_notebook.local.process.home import Home
 
     app.ServiceApp = WithEmptyPost  # type: ignore[misc]
     server.run(Home(home), ready=lambda record: print(record.url, record.token, flush=True))
@@ -70,7 +71,7 @@ def serve(home: Path) -> None:
 
 async def fill(home: Path, count: int) -> str:
     """Store *count* events without the network; return the axon's id."""
-    from axon_notebook.local.store import Draft, Store
+    from axon_notebook.local.storage.store import Draft, Store
 
     store = Store(home)
     axon = await store.create_axon("replay", {})

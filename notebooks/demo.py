@@ -46,7 +46,7 @@ def run_headless(notebook: Path) -> int:
     from nbclient.exceptions import CellExecutionError
 
     from axon_notebook.config import home_directory
-    from axon_notebook.local.launcher import find_service, stop_service
+    from axon_notebook.local.process.launcher import find_service, stop_service
 
     running_before = find_service(home_directory()) is not None
     book = nbformat.read(notebook, as_version=4)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 
 from .browser import chromium
 from .not_run import (

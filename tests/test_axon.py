@@ -30,7 +30,7 @@ from axon_notebook.errors import (
     SqlError,
     TransportError,
 )
-from axon_notebook.local.launcher import ServiceAddress, ensure_service, find_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, find_service
 from axon_notebook.models import AxonEvent, AxonInfo, SqlColumns, SqlResult
 
 

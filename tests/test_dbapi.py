@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from axon_notebook import Client, connect, dbapi
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 
 @pytest.fixture

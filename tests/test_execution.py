@@ -17,7 +17,7 @@ import axon_notebook as an
 from axon_notebook.devbox import Devbox
 from axon_notebook.errors import BadRequest, ExecutionError, NotFound
 from axon_notebook.execution import Execution
-from axon_notebook.local.launcher import ServiceAddress, ensure_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
 from axon_notebook.models import OutputChunk
 
 

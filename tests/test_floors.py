@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "axon_notebook"
 
 # From the ground up.  A module may import from its own floor or from one below.
 FLOORS = [
-    ["errors", "models", "packing", "config", "version", "visible", "closing"],
+    ["errors", "models", "packing", "config", "version", "visible", "closing", "filtering"],
     ["wire"],
     ["sql"],
     ["agents.acp", "agents.claude", "agents.timeline"],
@@ -40,7 +40,7 @@ WAITING = {
 }
 
 # Third parties that are named in one place only.
-ONE_HOME = {"httpx": {"wire.client"}, "httpx_sse": {"wire.client"}, "pandas": {"sql.frames"}}
+ONE_HOME = {"httpx": {"wire.http"}, "httpx_sse": {"wire.http"}, "pandas": {"sql.frames"}}
 
 
 @functools.cache  # asked once per import

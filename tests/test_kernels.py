@@ -12,7 +12,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
-from axon_notebook.local.launcher import find_service
+from axon_notebook.local.process.launcher import find_service
 
 from .test_secret import CANARY, Answering
 

@@ -27,8 +27,8 @@ def main() -> int:
 
 def _serve(home: str, idle_seconds: float | None) -> int:
     from ..errors import ServiceError
-    from .home import Home
-    from .server import IDLE_SECONDS, run
+    from .process.home import Home
+    from .process.server import IDLE_SECONDS, run
 
     try:
         run(

@@ -100,8 +100,8 @@ def _home(options: argparse.Namespace) -> Path:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from .home import Home
-    from .server import run
+    from .process.home import Home
+    from .process.server import run
 
     home = Home(_home(options))
     minutes = options.idle_minutes
@@ -118,7 +118,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from .launcher import find_service, service_status
+    from .process.launcher import find_service, service_status
 
     home = _home(options)
     address, status = find_service(home), service_status(home)
@@ -142,7 +142,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from .launcher import stop_service
+    from .process.launcher import stop_service
 
     home = _home(options)
     if not stop_service(home):
@@ -153,7 +153,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _env(options: argparse.Namespace) -> int:
-    from .launcher import ensure_service
+    from .process.launcher import ensure_service
 
     address = ensure_service(_home(options))
     print(f"export RUNLOOP_BASE_URL={shlex.quote(address.base_url)}")
@@ -162,7 +162,7 @@ def _env(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from .doctor import examine
+    from .process.doctor import examine
 
     findings = examine(_home(options))
     for finding in findings:

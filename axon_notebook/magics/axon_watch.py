@@ -52,7 +52,7 @@ def _start(call: Call) -> int | Literal["head"]:
 
 def _print_lines(axon: Axon, start: int | Literal["head"], text: str) -> None:
     """Print until Ctrl-C, which is the ordinary end."""
-    from ..widgets.event_filter import EventFilter
+    from ..filtering.event_filter import EventFilter
 
     keeps = EventFilter(text, tz_offset_min=time.timezone // 60).test
     sys.stdout.write(f"watching {label(axon)}, Ctrl-C ends it\n")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import traitlets
 
 from ..errors import ParameterError
+from ..filtering.event_filter import EventFilter
 from ..wire.stream import StreamState
 from .axon_widget import AxonWidget, Redact
-from .event_filter import EventFilter
 from .event_store import EventStore
 from .live import STATIC
 from .protocol import Range

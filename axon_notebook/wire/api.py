@@ -24,7 +24,7 @@ from ..models import (
     SqlColumns,
     SqlResult,
 )
-from .client import ByteStream, Endpoint, HttpClient, Interrupt, Locate
+from .http import ByteStream, Endpoint, HttpClient, Interrupt, Locate
 
 __all__ = ["ApiClient"]
 

@@ -24,7 +24,7 @@ from ..errors import ApiError, AxonError, ClosedError, ProtocolError
 from ..models import OutputChunk, OutputFrame
 from .api import ApiClient
 from .backoff import Backoff
-from .client import ByteStream, Interrupt
+from .http import ByteStream, Interrupt
 from .log_cursor import LogCursor
 from .output_merge import OutputMerge
 from .reception import frame_error, is_final

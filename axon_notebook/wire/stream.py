@@ -31,8 +31,8 @@ from ..errors import (
 from ..models import AxonEvent, AxonEventList, origin_name
 from .api import ApiClient
 from .backoff import Backoff
-from .client import ByteStream, Endpoint, Interrupt
 from .cursor import EventBatch
+from .http import ByteStream, Endpoint, Interrupt
 from .reception import Reception
 from .wake import watching
 

@@ -2,7 +2,7 @@
 //
 // A running pattern cannot be stopped. So what may take exponential time is refused, and where
 // the time may grow with a high power of the length, growing prefixes are tried first: as soon as
-// the next one might take too long, the text counts as not matching. `widgets/pattern.py` is this
+// the next one might take too long, the text counts as not matching. `filtering/pattern.py` is this
 // file in Python: a filter means the same on both sides, or is refused by both.
 
 const CUT = 16384;
@@ -96,7 +96,7 @@ export interface Shape {
   foreign: string;
 }
 
-/** How often a pattern may choose where to go on. `widgets/pattern.py` counts the same. */
+/** How often a pattern may choose where to go on. `filtering/pattern.py` counts the same. */
 export function shapeOf(source: string): Shape {
   const shape: Shape = { open: 0, choices: 0, nested: false, foreign: "" };
   const groups: Group[] = [group()];

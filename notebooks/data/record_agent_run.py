@@ -22,7 +22,7 @@ from typing import Any
 
 import axon_notebook as an
 from axon_notebook.errors import AxonError
-from axon_notebook.local.launcher import stop_service
+from axon_notebook.local.process.launcher import stop_service
 from axon_notebook.models import ORIGINS
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import pytest
 
 import axon_notebook as an
 from axon_notebook.axon import Axon
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 HERE = Path(__file__).parent
 

@@ -26,7 +26,7 @@ from axon_notebook.agents.timeline import (
 )
 from axon_notebook.axon import Axon
 from axon_notebook.errors import AgentError, ClosedError, TurnFailed, TurnTimedOut
-from axon_notebook.local.launcher import ensure_service
+from axon_notebook.local.process.launcher import ensure_service
 
 from .conftest import Agents, mount
 

@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import nbformat
 import psutil
 
-from axon_notebook.local.launcher import stop_service
+from axon_notebook.local.process.launcher import stop_service
 
 __all__ = ["App", "JupyterServer", "Theme"]
 

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request
 
-from axon_notebook.local.launcher import stop_service
+from axon_notebook.local.process.launcher import stop_service
 
 from .notebook_page import OUT
 

@@ -9,7 +9,7 @@ import time
 
 from playwright.sync_api import expect
 
-from axon_notebook.local.launcher import find_service, stop_service
+from axon_notebook.local.process.launcher import find_service, stop_service
 from axon_notebook.widgets.feed import MOST_BYTES
 
 from ..faults.rate_server import RateServer

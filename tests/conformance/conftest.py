@@ -10,7 +10,7 @@ import pytest
 from runloop_api_client import Runloop
 from runloop_api_client.types import AxonView
 
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 Publish = Callable[..., Any]
 

@@ -18,17 +18,17 @@ import schemathesis.checks
 from runloop_api_client import Runloop
 from runloop_api_client.types import AxonView
 
-from axon_notebook.local.axon_routes import BatchParams, CreateParams, PublishParams, Statement
-from axon_notebook.local.devbox_routes import UpdateDevbox, WaitForDevbox
-from axon_notebook.local.execution_routes import (
+from axon_notebook.local.http.axon_routes import BatchParams, CreateParams, PublishParams, Statement
+from axon_notebook.local.http.devbox_routes import UpdateDevbox, WaitForDevbox
+from axon_notebook.local.http.execution_routes import (
     Execute,
     ExecuteAsync,
     Kill,
     SendStdIn,
     WaitForExecution,
 )
-from axon_notebook.local.launcher import ServiceAddress
-from axon_notebook.local.openapi import document
+from axon_notebook.local.http.openapi import document
+from axon_notebook.local.process.launcher import ServiceAddress
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "20"))
 DOCUMENT = json.loads(document())

@@ -13,7 +13,7 @@ from runloop_api_client import AsyncRunloopSDK, RunloopSDK
 from runloop_api_client.sdk import Devbox
 from runloop_api_client.types.devboxes import ExecutionUpdateChunk
 
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 LINES = "seq 1000; seq 1000 | sed s/^/e/ >&2"
 FULL = "".join(f"{i}\n" for i in range(1, 1001))

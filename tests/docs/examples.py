@@ -35,8 +35,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import axon_notebook
-from axon_notebook.local.launcher import stop_service
-from axon_notebook.local.store import Draft, Store
+from axon_notebook.local.process.launcher import stop_service
+from axon_notebook.local.storage.store import Draft, Store
 from axon_notebook.widgets.live import LiveWidget
 
 __all__ = ["RECORDED", "Cell", "Shell", "cells", "masked", "rewrite", "seed", "shell_at"]

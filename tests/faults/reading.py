@@ -11,8 +11,8 @@ from axon_notebook.errors import AxonError
 from axon_notebook.models import AxonEvent
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
-from axon_notebook.wire.client import Endpoint
 from axon_notebook.wire.cursor import EventBatch
+from axon_notebook.wire.http import Endpoint
 from axon_notebook.wire.stream import EventStream, StreamState
 
 from .scripted_server import AXON, events_up_to, frames

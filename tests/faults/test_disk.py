@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from axon_notebook.local.store import Refused
+from axon_notebook.local.storage.store import Refused
 
 from ..local.stored import Home, opened
 from .disk import Disk

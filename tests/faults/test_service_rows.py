@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from axon_notebook.config import Secret
-from axon_notebook.local import app as app_module
-from axon_notebook.local.app import ServiceApp, build_app
+from axon_notebook.local.http import app as app_module
+from axon_notebook.local.http.app import ServiceApp, build_app
 
 from ..local.stored import Home, opened
 

@@ -22,7 +22,7 @@ import trustme
 
 import axon_notebook as an
 from axon_notebook.errors import ConnectionFailed, StreamFailed, StreamTruncated
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.wire.stream import EventStream
 
 from .faultproxy import CutAt, FaultProxy, HalfOpenAt, ResetAt

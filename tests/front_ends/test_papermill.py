@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # papermill 2.7 imports what other libraries call old

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import axon_notebook as an
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 from .terminal import Terminal
 

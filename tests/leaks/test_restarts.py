@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import axon_notebook as an
-from axon_notebook.local.launcher import ensure_service, stop_service
+from axon_notebook.local.process.launcher import ensure_service, stop_service
 
 from .kernels import wait_for
 

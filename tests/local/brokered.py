@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from axon_notebook.local.broker import Brokers, Patience
-from axon_notebook.local.devboxes import CreateDevbox, Devboxes
-from axon_notebook.local.store import Store
+from axon_notebook.local.brokers.broker import Brokers, Patience
+from axon_notebook.local.devboxes.devboxes import CreateDevbox, Devboxes
+from axon_notebook.local.storage.store import Store
 from axon_notebook.models import AxonEvent
 
 AGENTS = Path(__file__).parents[1] / "agents"

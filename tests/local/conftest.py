@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 
 class Answer(NamedTuple):

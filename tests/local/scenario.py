@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from axon_notebook.local.devbox_params import CreateDevbox
-from axon_notebook.local.devboxes import Devboxes
+from axon_notebook.local.devboxes.devbox_params import CreateDevbox
+from axon_notebook.local.devboxes.devboxes import Devboxes
 
 
 def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

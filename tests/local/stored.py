@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
-from axon_notebook.local.store import Limits, Refused, Store
+from axon_notebook.local.storage.store import Limits, Refused, Store
 from axon_notebook.models import AxonEvent, PublishResult, SqlBatchResult, SqlResult
 
 T = TypeVar("T")

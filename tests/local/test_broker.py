@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from axon_notebook.local.answers import Refusal
-from axon_notebook.local.broker import Patience
+from axon_notebook.local.brokers.broker import Patience
+from axon_notebook.local.http.answers import Refusal
 
 from .brokered import brokered, said, text_of, types, value
 from .scenario import scenario

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axon_notebook.local.broker_acp import AcpDialect
-from axon_notebook.local.broker_claude import ClaudeDialect
-from axon_notebook.local.broker_dialect import TurnEnd, Unspeakable, json_text
+from axon_notebook.local.brokers.acp_dialect import AcpDialect
+from axon_notebook.local.brokers.claude_dialect import ClaudeDialect
+from axon_notebook.local.brokers.dialect import TurnEnd, Unspeakable, json_text
 from axon_notebook.models import AxonEvent
 
 VALUES = st.recursive(

@@ -15,14 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
-from axon_notebook.local.broker import Patience
-from axon_notebook.local.broker_agent import LineSplitter
-from axon_notebook.local.broker_dialect import LINE_LIMIT
-from axon_notebook.local.commit import Draft
-from axon_notebook.local.devboxes import CreateDevbox
-from axon_notebook.local.launcher import ensure_service
-from axon_notebook.local.limits import Refused
-from axon_notebook.local.processes import marked_processes
+from axon_notebook.local.brokers.agent_process import LineSplitter
+from axon_notebook.local.brokers.broker import Patience
+from axon_notebook.local.brokers.dialect import LINE_LIMIT
+from axon_notebook.local.devboxes.devboxes import CreateDevbox
+from axon_notebook.local.devboxes.processes import marked_processes
+from axon_notebook.local.process.launcher import ensure_service
+from axon_notebook.local.storage.commit import Draft
+from axon_notebook.local.storage.limits import Refused
 
 from .brokered import AGENTS, PEER, Brokered, brokered, said, text_of, types, value
 from .scenario import scenario

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from axon_notebook.local.cli import main
-from axon_notebook.local.launcher import ServiceAddress, ensure_service, find_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, find_service
 
 
 def cli(*arguments: str, home: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:

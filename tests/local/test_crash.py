@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress, ensure_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
 
 
 class Publisher(threading.Thread):

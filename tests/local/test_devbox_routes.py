@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 UUID7 = "01890a5d-ac96-774b-bcce-b302099a8057"
 

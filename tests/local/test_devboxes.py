@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from axon_notebook.local.answers import Refusal
-from axon_notebook.local.devbox_params import CreateDevbox
-from axon_notebook.local.devbox_records import DevboxRecord
-from axon_notebook.local.devboxes import KEPT_MS, Devboxes, devbox_view
-from axon_notebook.local.executions import now_ms
-from axon_notebook.local.processes import marked_processes
+from axon_notebook.local.devboxes.devbox_params import CreateDevbox
+from axon_notebook.local.devboxes.devbox_records import DevboxRecord
+from axon_notebook.local.devboxes.devboxes import KEPT_MS, Devboxes, devbox_view
+from axon_notebook.local.devboxes.executions import now_ms
+from axon_notebook.local.devboxes.processes import marked_processes
+from axon_notebook.local.http.answers import Refusal
 
 from .scenario import a_devbox, opened, ran, scenario
 
@@ -321,7 +321,7 @@ async def test_a_server_in_the_background_keeps_the_service_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that ends for idleness ends it, too."""
-    monkeypatch.setattr("axon_notebook.local.devboxes.LOOK_EACH", 0.0)
+    monkeypatch.setattr("axon_notebook.local.devboxes.devboxes.LOOK_EACH", 0.0)
     async with opened(tmp_path) as devboxes:
         box = await a_devbox(devboxes)
         states = [devboxes.busy]

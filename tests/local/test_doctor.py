@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from axon_notebook.local import doctor
-from axon_notebook.local.doctor import examine
-from axon_notebook.local.finding import Finding
-from axon_notebook.local.home import Home
-from axon_notebook.local.launcher import ServiceAddress, ensure_service
+from axon_notebook.local.process import doctor
+from axon_notebook.local.process.doctor import examine
+from axon_notebook.local.process.findings import Finding
+from axon_notebook.local.process.home import Home
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
 
 from .test_cli import cli
 

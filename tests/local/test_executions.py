@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from axon_notebook.local.answers import Refusal
-from axon_notebook.local.devboxes import Devboxes
-from axon_notebook.local.executions import LOST, new_execution_id
-from axon_notebook.local.processes import marked_processes
+from axon_notebook.local.devboxes.devboxes import Devboxes
+from axon_notebook.local.devboxes.executions import LOST, new_execution_id
+from axon_notebook.local.devboxes.processes import marked_processes
+from axon_notebook.local.http.answers import Refusal
 
 from .scenario import a_devbox, opened, ran, scenario
 
@@ -403,7 +403,7 @@ async def test_too_many_commands_at_once_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each holds descriptors; running out of them would break what runs already."""
-    monkeypatch.setattr("axon_notebook.local.executions.RUNNING_LIMIT", 2)
+    monkeypatch.setattr("axon_notebook.local.devboxes.executions.RUNNING_LIMIT", 2)
     async with opened(tmp_path) as devboxes:
         box = await a_devbox(devboxes)
         running = [await devboxes.execute(box, "sleep 600") for _ in range(2)]

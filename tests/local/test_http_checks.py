@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress, find_service
+from axon_notebook.local.process.launcher import ServiceAddress, find_service
 
 ROUTES = [
     ("GET", "/v1/axons"),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_notebook.local.answers import Refusal
-from axon_notebook.local.axon_routes import PublishParams
-from axon_notebook.local.requests import decode_object, decode_texts
+from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.http.axon_routes import PublishParams
+from axon_notebook.local.http.requests import decode_object, decode_texts
 
 EVENT = {"source": "s", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
 LIMIT = "limit must be an integer from 1 to 5000."

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 
 EVENT = {"source": "s", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
 ENDLESS = 64 * 1024 * 1024  # far more than the sockets' buffers hold

@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from axon_notebook.errors import ServiceError
-from axon_notebook.local import launcher
-from axon_notebook.local.home import Home
-from axon_notebook.local.launcher import (
+from axon_notebook.local.process import launcher
+from axon_notebook.local.process.home import Home
+from axon_notebook.local.process.launcher import (
     ServiceAddress,
     ensure_service,
     find_service,
@@ -67,7 +67,8 @@ def test_finding_starts_nothing(home: Path) -> None:
 def test_eight_processes_at_once_end_up_with_one_service(home: Path) -> None:
     """Eight notebooks opened by one click."""
     script = (
-        "import sys; from pathlib import Path; from axon_notebook.local.launcher import *;"
+        "import sys; from pathlib import Path;"
+        "from axon_notebook.local.process.launcher import *;"
         "a = ensure_service(Path(sys.argv[1])); print(a.pid, a.started)"
     )
     command = [sys.executable, "-c", script, str(home)]
@@ -92,7 +93,8 @@ def test_the_service_is_in_a_session_of_its_own_and_nobodys_child(home: Path) ->
 def test_the_service_survives_its_starter(home: Path) -> None:
     """A kernel restart stops nothing: here the starter's whole process group is killed."""
     script = (
-        "import sys, time; from pathlib import Path; from axon_notebook.local.launcher import *;"
+        "import sys, time; from pathlib import Path;"
+        "from axon_notebook.local.process.launcher import *;"
         "print(ensure_service(Path(sys.argv[1])).pid, flush=True); time.sleep(60)"
     )
     starter = subprocess.Popen(
@@ -394,7 +396,7 @@ def test_the_address_shows_no_token(service: ServiceAddress) -> None:
 def test_the_launcher_imports_no_web_library() -> None:
     """connect() and %load_ext pay for what they import."""
     script = (
-        "import sys, axon_notebook.local.launcher;"
+        "import sys, axon_notebook.local.process.launcher;"
         "print([m for m in ('httpx', 'starlette', 'uvicorn', 'apsw', 'asyncio', 'pandas')"
         " if m in sys.modules])"
     )

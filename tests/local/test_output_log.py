@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_notebook.local.output_log import LogWriter, append_note, read_chunk, read_tail
+from axon_notebook.local.devboxes.output_log import (
+    LogWriter,
+    append_note,
+    read_chunk,
+    read_tail,
+)
 from axon_notebook.models import OutputFrame
 
 PIECES = st.one_of(

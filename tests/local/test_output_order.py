@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_notebook.local import output_order
-from axon_notebook.local.output_order import OrderReader, OrderWriter, Run
+from axon_notebook.local.devboxes import output_order
+from axon_notebook.local.devboxes.output_order import (
+    OrderReader,
+    OrderWriter,
+    Run,
+)
 
 WRITES = st.lists(st.tuples(st.integers(0, 1), st.integers(1, 70_000)), max_size=30)
 

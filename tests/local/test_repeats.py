@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from axon_notebook.local import repeats
-from axon_notebook.local.answers import Refusal
-from axon_notebook.local.repeats import Repeats
+from axon_notebook.local.http import repeats
+from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.http.repeats import Repeats
 
 from .scenario import scenario
 

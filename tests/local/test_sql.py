@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from axon_notebook.local import functions
-from axon_notebook.local.store import Draft, Refused
+from axon_notebook.local.storage import functions
+from axon_notebook.local.storage.store import Draft, Refused
 
 from .stored import Home, content, opened
 

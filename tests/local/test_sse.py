@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress, ensure_service, stop_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 from axon_notebook.wire.sse import EventDecoder
 
 FRAME = re.compile(rb"data: \{[\x20-\x7e]*\}\n\n")

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from axon_notebook.errors import ServiceError
-from axon_notebook.local.store import Limits, Refused, Store
+from axon_notebook.local.storage.store import Limits, Refused, Store
 
 from .stored import Home, content, opened
 
@@ -141,7 +141,9 @@ def test_an_axon_that_cannot_be_made_leaves_no_file(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise each try on a full disk would make it fuller."""
-    monkeypatch.setattr("axon_notebook.local.database.SCHEMA", "CREATE TABLE t (a); SELECT nope;")
+    monkeypatch.setattr(
+        "axon_notebook.local.storage.database.SCHEMA", "CREATE TABLE t (a); SELECT nope;"
+    )
     before = set(home.file.parent.iterdir())
     with pytest.raises(Refused):
         home.do(home.store.create_axon(None, {}))

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from axon_notebook.errors import ServiceError
-from axon_notebook.local.store import Draft, NotFoundInStore, Refused, Store
+from axon_notebook.local.storage.store import Draft, NotFoundInStore, Refused, Store
 from axon_notebook.models import AxonEvent
 
 from .scenario import scenario
@@ -440,7 +440,7 @@ async def test_closing_does_not_wait_for_sql(tmp_path: Path) -> None:
 PUBLISHER = """
 import asyncio, sys
 from pathlib import Path
-from axon_notebook.local.store import Store
+from axon_notebook.local.storage.store import Store
 
 async def main(home, axon, name):
     store = Store(Path(home))

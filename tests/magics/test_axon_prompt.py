@@ -8,7 +8,7 @@ import pytest
 
 import axon_notebook as an
 from axon_notebook.errors import AgentError, ParameterError
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 from .conftest import Run
 

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 from axon_notebook.errors import NotFound, ParameterError
 from axon_notebook.execution import Execution
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.magics.axon_run import LeftRunning
 
 VIEW = "application/vnd.jupyter.widget-view+json"

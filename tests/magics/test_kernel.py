@@ -16,7 +16,7 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from axon_notebook.local.launcher import ServiceAddress, find_service
+from axon_notebook.local.process.launcher import ServiceAddress, find_service
 
 pytestmark = pytest.mark.kernel
 

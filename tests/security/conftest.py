@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 
 from ..browser.conftest import chromium_path
 from ..local.conftest import Wire

@@ -13,8 +13,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from axon_notebook.local.launcher import find_service, stop_service
-from axon_notebook.local.store import Refused
+from axon_notebook.local.process.launcher import find_service, stop_service
+from axon_notebook.local.storage.store import Refused
 
 from ..local.stored import Home, opened
 
@@ -158,7 +158,7 @@ def test_t20_modules_beside_the_notebook_do_not_run_in_the_service(
         stop_service(home)
 
     # And the service that a program started from there, with the folder first on its path.
-    code = "from axon_notebook.local.launcher import *; import pathlib, sys;"
+    code = "from axon_notebook.local.process.launcher import *; import pathlib, sys;"
     code += "print(ensure_service(pathlib.Path(sys.argv[1])).pid)"
     subprocess.run([sys.executable, "-P", "-c", code, str(home)], cwd=folder, env=env, check=True)
 

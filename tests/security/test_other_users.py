@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from axon_notebook.local.launcher import ServiceAddress, ensure_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
 
 NOBODY = 65534
 

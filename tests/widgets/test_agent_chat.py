@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 import axon_notebook as an
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.models import AxonEvent
 from axon_notebook.widgets.chat_snapshot import chat_html, chat_text, entries_of
 

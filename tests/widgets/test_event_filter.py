@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.errors import ParameterError
+from axon_notebook.filtering.event_filter import EventFilter
 from axon_notebook.models import AxonEvent
-from axon_notebook.widgets.event_filter import EventFilter
 
 CASES = json.loads((Path(__file__).parent / "filter_cases.json").read_text("utf-8"))
 EVENTS = msgspec.convert(CASES["events"], list[AxonEvent])

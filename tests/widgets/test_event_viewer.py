@@ -17,7 +17,7 @@ import pytest
 
 import axon_notebook as an
 from axon_notebook.errors import ParameterError
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.models import AxonEvent, AxonInfo
 from axon_notebook.widgets import live
 from axon_notebook.wire.cursor import EventBatch

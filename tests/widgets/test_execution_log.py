@@ -21,7 +21,7 @@ import pytest
 import axon_notebook as an
 from axon_notebook.devbox import Devbox
 from axon_notebook.errors import ParameterError
-from axon_notebook.local.launcher import ServiceAddress, ensure_service
+from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
 from axon_notebook.widgets.execution_log import LINE_CHARS, PRE, SAVED_BYTES, SAVED_LINES
 
 from .comms import Comms

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import axon_notebook as an
-from axon_notebook.local.launcher import ServiceAddress
+from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.widgets import live
 from axon_notebook.widgets.interrupts import put_off
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_notebook.widgets.pattern import pattern, shape_of
+from axon_notebook.filtering.pattern import pattern, shape_of
 
 
 @pytest.mark.parametrize(

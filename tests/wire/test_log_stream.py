@@ -19,7 +19,7 @@ from axon_notebook.errors import AuthenticationError, ClosedError, NotFound, Pro
 from axon_notebook.models import OutputChunk
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
-from axon_notebook.wire.client import Endpoint
+from axon_notebook.wire.http import Endpoint
 from axon_notebook.wire.log_stream import LogStream, OutputSubscription
 from axon_notebook.wire.stream import StreamState
 

@@ -13,8 +13,8 @@ import pytest
 from axon_notebook.config import Secret
 from axon_notebook.errors import StreamTruncated
 from axon_notebook.wire.api import ApiClient
-from axon_notebook.wire.client import Endpoint
 from axon_notebook.wire.cursor import EventBatch
+from axon_notebook.wire.http import Endpoint
 from axon_notebook.wire.sse import encode_comment, encode_event
 from axon_notebook.wire.stream import StreamState
 

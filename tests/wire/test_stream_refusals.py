@@ -25,7 +25,7 @@ from axon_notebook.errors import (
 )
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
-from axon_notebook.wire.client import Endpoint
+from axon_notebook.wire.http import Endpoint
 from axon_notebook.wire.sse import encode_event
 from axon_notebook.wire.stream import EventStream, StreamState
 

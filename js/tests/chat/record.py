@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 import axon_notebook as an
-from axon_notebook.local.launcher import stop_service
+from axon_notebook.local.process.launcher import stop_service
 
 HERE = Path(__file__).parent
 PEERS = HERE.parents[2] / "tests" / "agents"

@@ -1,0 +1,1 @@
+"""Agents behind axons: their processes, and the protocols they speak."""

@@ -1,0 +1,1 @@
+"""Devboxes of this machine: directories, files, commands and their output."""

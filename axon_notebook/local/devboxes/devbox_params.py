@@ -1,0 +1,117 @@
+"""What a devbox is asked to be, and whether a directory can be that."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any, Final
+
+import msgspec
+
+from ..http.answers import Refusal
+from .devbox_records import DevboxRecord
+from .executions import now_ms
+
+__all__ = ["CreateDevbox", "broker_mounts", "files_to_mount", "launch_commands", "record_for"]
+
+#: What Runloop offers and a directory cannot, by request field.
+ELSEWHERE: Final = (
+    "blueprint_id",
+    "blueprint_name",
+    "code_mounts",
+    "entrypoint",
+    "gateways",
+    "mcp",
+    "secrets",
+    "snapshot_id",
+    "tunnel",
+)
+
+
+class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v1/devboxes``."""
+
+    name: str | None = None
+    metadata: dict[str, str] | None = None
+    environment_variables: dict[str, str] | None = None
+    file_mounts: dict[str, str] | None = None
+    launch_parameters: dict[str, Any] | None = None
+    mounts: list[dict[str, Any]] | None = None
+    blueprint_id: Any = None
+    blueprint_name: Any = None
+    code_mounts: Any = None
+    entrypoint: Any = None
+    gateways: Any = None
+    mcp: Any = None
+    secrets: Any = None
+    snapshot_id: Any = None
+    tunnel: Any = None
+
+
+def record_for(wanted: CreateDevbox) -> DevboxRecord:
+    """Return a new record for what is *wanted*.
+
+    Raises:
+        Refusal: 400, with the field that cannot be honoured here.
+    """
+    for field in ELSEWHERE:
+        if getattr(wanted, field):
+            raise Refusal(400, f"{field} is not available in the local service.")
+    for mount in wanted.mounts or []:
+        if mount.get("type") not in ("broker_mount", "file_mount"):
+            raise Refusal(400, "mounts: only broker_mount and file_mount are available here.")
+        if mount["type"] == "broker_mount" and not isinstance(mount.get("axon_id"), str):
+            raise Refusal(400, "mounts: a broker_mount needs axon_id.")
+    variables = wanted.environment_variables or {}
+    if any("\0" in name + value or "=" in name or not name for name, value in variables.items()):
+        raise Refusal(400, "environment_variables: a name is empty or has =, or there is a NUL.")
+    launch_commands(wanted)
+    files_to_mount(wanted)
+    return DevboxRecord(
+        id=f"dbx_{secrets.token_hex(11)}",
+        create_time_ms=now_ms(),
+        status="provisioning",
+        name=wanted.name,
+        metadata=wanted.metadata or {},
+        environment_variables=variables,
+        launch_parameters=wanted.launch_parameters or {},
+        mounts=wanted.mounts or [],
+    )
+
+
+def launch_commands(wanted: CreateDevbox) -> list[str]:
+    """Return the commands to run before the devbox does.
+
+    Raises:
+        Refusal: 400 if they are no array of strings.
+    """
+    commands = (wanted.launch_parameters or {}).get("launch_commands") or []
+    if not isinstance(commands, list) or not all(isinstance(c, str) for c in commands):
+        raise Refusal(400, "launch_parameters.launch_commands must be an array of strings.")
+    return commands
+
+
+def broker_mounts(record: DevboxRecord) -> list[dict[str, Any]]:
+    """Return the mounts that ask for a broker."""
+    return [mount for mount in record.mounts if mount.get("type") == "broker_mount"]
+
+
+def files_to_mount(wanted: CreateDevbox) -> dict[str, str]:
+    """Return path → content of the files to write, the paths relative to the devbox.
+
+    Raises:
+        Refusal: 400 for a target outside the devbox's directory.
+    """
+    files = dict(wanted.file_mounts or {})
+    for mount in wanted.mounts or []:
+        if mount.get("type") == "file_mount":
+            files[str(mount.get("target", ""))] = str(mount.get("content", ""))
+    inside = {}
+    for target, content in files.items():
+        path = os.path.normpath(target.removeprefix("~/"))
+        if path.startswith(("/", "..")) or path == "." or "\0" in path:
+            raise Refusal(
+                400, "A file to mount must be inside the devbox: give its target relative to ~."
+            )
+        inside[path] = content
+    return inside

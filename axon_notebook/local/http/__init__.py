@@ -1,0 +1,1 @@
+"""The service's HTTP: connections, checks, endpoints, streams."""

@@ -1,0 +1,1 @@
+"""Axons on disk: events, SQL, and who is told of new events."""
