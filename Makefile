@@ -2,16 +2,28 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+DEMO := $(VENV)/.demo
+STAMP := $(VENV)/.dev
 
 .PHONY: demo test docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
 
-$(STAMP): pyproject.toml
+# uv resolves and unpacks several times as fast as pip; where PyPI has none for this machine, pip does.
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check uv || true
+
+INSTALL = $(BIN)/uv pip install --python $(BIN)/python -e '.[$(1)]' \
+	|| $(BIN)/pip install --quiet --disable-pip-version-check -e '.[$(1)]'
+
+$(DEMO): pyproject.toml | $(BIN)/python
+	$(call INSTALL,demo)
 	touch $@
 
-demo: $(STAMP)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(call INSTALL,dev)
+	touch $@ $(DEMO)
+
+demo: $(DEMO)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
 
 test: $(STAMP) style types js-check js-test widgets  ## everything CI runs
