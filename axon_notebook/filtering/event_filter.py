@@ -1,6 +1,6 @@
 """The language of the filter box, for ``viewer.filtered()``.
 
-The page filters by itself (``js/src/viewer/filter.ts``); this is the same
+The page filters by itself (``js/src/filter/filter.ts``); this is the same
 language over decoded events.  ``tests/widgets/filter_cases.json`` holds both to
 the same answers.
 

@@ -5,7 +5,7 @@ take exponential time is refused, and where the time may grow with a high power 
 the length, growing prefixes are tried first: as soon as the next one might take
 too long, the text counts as not matching.
 
-``js/src/pattern.ts`` is this file in the page: a filter means the same on both
+``js/src/filter/pattern.ts`` is this file in the page: a filter means the same on both
 sides, or is refused by both.
 """
 

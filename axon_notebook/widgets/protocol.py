@@ -1,6 +1,6 @@
 """What crosses between the kernel and the page.
 
-Mirror of ``js/src/protocol.ts``: the same names, fields and order;
+Mirror of ``js/src/kernel/protocol.ts``: the same names, fields and order;
 ``tests/widgets/test_protocol_mirror.py`` compares the two files.
 
 Rules:

@@ -11,7 +11,7 @@ import {
   type PageMessage,
   type Range,
   TICK_MS,
-} from "../src/protocol.ts";
+} from "../src/kernel/protocol.ts";
 
 type Listener = (content: unknown, buffers: DataView[]) => void;
 

@@ -7,7 +7,7 @@ import {
   type Header,
   type KernelMessage,
   type PageMessage,
-} from "../src/protocol.ts";
+} from "../src/kernel/protocol.ts";
 
 type Listener = (content: unknown, buffers: DataView[]) => void;
 export type Stream = "stdout" | "stderr";

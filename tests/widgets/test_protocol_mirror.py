@@ -1,4 +1,4 @@
-"""``widgets/protocol.py`` and ``js/src/protocol.ts`` say the same, in the same order."""
+"""``widgets/protocol.py`` and ``js/src/kernel/protocol.ts`` say the same, in the same order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTHON = (ROOT / "axon_notebook" / "widgets" / "protocol.py").read_text("utf-8")
-TYPESCRIPT = (ROOT / "js" / "src" / "protocol.ts").read_text("utf-8")
+TYPESCRIPT = (ROOT / "js" / "src" / "kernel" / "protocol.ts").read_text("utf-8")
 
 # Field name, whether it may be missing, and its type in TypeScript's words.
 Field = tuple[str, bool, str]

@@ -1,8 +1,8 @@
 // The Agent Client Protocol on an axon: the event type is the method, the payload its params or
 // its result. Source: Agent Client Protocol, schema v1.
 
-import type { Json } from "../json.ts";
-import type { EventRecord } from "../protocol.ts";
+import type { Json } from "../base/json.ts";
+import type { EventRecord } from "../kernel/protocol.ts";
 import {
   type AskUpdate,
   type Diff,

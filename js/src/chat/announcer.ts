@@ -1,9 +1,9 @@
 // What a screen reader hears: the beginning and the end of a turn, a question, a failure; not
 // each word of a text that streams in.
 
-import { h } from "../dom.ts";
-import type { Status } from "../events/status.ts";
-import { visibleLine } from "../visible.ts";
+import { visibleLine } from "../base/visible.ts";
+import type { Status } from "../events/event-status.ts";
+import { h } from "../ui/dom.ts";
 import type { Turn } from "./conversation.ts";
 import type { Talk } from "./talk.ts";
 import { turnState } from "./words.ts";

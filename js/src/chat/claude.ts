@@ -1,8 +1,8 @@
 // Claude's stream-json on an axon: the payload is the message, its `type` the event type.
 // Source: the messages of Claude Code's SDK.
 
-import type { Json } from "../json.ts";
-import type { EventRecord } from "../protocol.ts";
+import type { Json } from "../base/json.ts";
+import type { EventRecord } from "../kernel/protocol.ts";
 import {
   type AskUpdate,
   type Diff,

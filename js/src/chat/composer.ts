@@ -1,7 +1,7 @@
 // Where one writes: Enter sends, Shift+Enter is a new line, the button stops what runs.
 
-import { h, on, setAttribute, setText } from "../dom.ts";
-import { visible, visibleLine } from "../visible.ts";
+import { visible, visibleLine } from "../base/visible.ts";
+import { h, on, setAttribute, setText } from "../ui/dom.ts";
 import type { Around } from "./item-views.ts";
 import type { Sent, Talk } from "./talk.ts";
 

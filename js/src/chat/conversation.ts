@@ -1,7 +1,7 @@
 // Events folded into turns. Pure: the same events in the same order give the same conversation,
 // on the way, after a reload, and from a snapshot.
 
-import type { EventRecord } from "../protocol.ts";
+import type { EventRecord } from "../kernel/protocol.ts";
 import { AcpReader } from "./acp.ts";
 import { ClaudeReader } from "./claude.ts";
 import {

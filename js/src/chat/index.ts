@@ -1,10 +1,10 @@
 // The chat: what all its views share is the talk.
 
-import type { Snapshot } from "../protocol.ts";
-import { widget } from "../widget.ts";
-import type { Traits } from "./settings.ts";
+import type { Snapshot } from "../kernel/protocol.ts";
+import { widget } from "../kernel/widget.ts";
+import type { Traits } from "./chat-traits.ts";
+import { View } from "./chat-view.ts";
 import { Talk } from "./talk.ts";
-import { View } from "./view.ts";
 
 export default widget<Traits, Talk, Snapshot>(
   (channel, model, signal) => {

@@ -1,7 +1,7 @@
 // One view per thing of a turn: what was said and thought, plans, questions, notices.
 
-import { h, setAttribute, setText } from "../dom.ts";
-import { visible, visibleLine } from "../visible.ts";
+import { visible, visibleLine } from "../base/visible.ts";
+import { h, setAttribute, setText } from "../ui/dom.ts";
 import type { Ask, Item, Note, Plan, Said } from "./conversation.ts";
 import { ProseView } from "./prose-view.ts";
 import type { Talk } from "./talk.ts";

@@ -1,7 +1,7 @@
 // The elements of an agent's text. While it grows only its last block is made anew.
 
-import { h } from "../dom.ts";
-import { visible } from "../visible.ts";
+import { visible } from "../base/visible.ts";
+import { h } from "../ui/dom.ts";
 import { type Block, blocks, spans } from "./prose.ts";
 
 /** Text beyond this is shown when asked for: one block may be megabytes. */

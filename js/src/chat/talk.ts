@@ -1,10 +1,10 @@
 // What one chat knows: the events (as every viewer of events), the turns they make, and what was
 // sent from this page and is not among the events yet. Independent of any DOM.
 
-import type { Channel } from "../conn.ts";
-import { Session } from "../events/session.ts";
-import { CHUNK } from "../events/store.ts";
-import type { ChatStatMessage, EventRecord } from "../protocol.ts";
+import { Session } from "../events/event-session.ts";
+import { CHUNK } from "../events/event-store.ts";
+import type { Channel } from "../kernel/connection.ts";
+import type { ChatStatMessage, EventRecord } from "../kernel/protocol.ts";
 import { type Ask, Conversation, type Protocol } from "./conversation.ts";
 
 /** A prompt on its way to the axon. */

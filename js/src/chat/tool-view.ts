@@ -1,9 +1,9 @@
 // A tool call: one calm line, and behind it what went in, what came out, what it changed.
 
-import { h, setAttribute, setText } from "../dom.ts";
-import type { Json } from "../json.ts";
-import { jsonTree } from "../tree.ts";
-import { visible, visibleLine } from "../visible.ts";
+import type { Json } from "../base/json.ts";
+import { visible, visibleLine } from "../base/visible.ts";
+import { h, setAttribute, setText } from "../ui/dom.ts";
+import { jsonTree } from "../ui/tree.ts";
 import type { Tool } from "./conversation.ts";
 import { type DiffLine, diffCounts, diffLines } from "./diff.ts";
 import type { Diff } from "./updates.ts";

@@ -1,12 +1,11 @@
 // A turn: the prompt, what came of it, how it ended, and the events behind it.
 
-import { h, setAttribute, setText } from "../dom.ts";
-import { clock, count, plural } from "../format.ts";
-import { parseJson } from "../json.ts";
-import type { EventRecord } from "../protocol.ts";
-import { duration } from "../summary.ts";
-import { jsonTree } from "../tree.ts";
-import { visible, visibleLine } from "../visible.ts";
+import { clock, count, duration, plural } from "../base/format.ts";
+import { parseJson } from "../base/json.ts";
+import { visible, visibleLine } from "../base/visible.ts";
+import type { EventRecord } from "../kernel/protocol.ts";
+import { h, setAttribute, setText } from "../ui/dom.ts";
+import { jsonTree } from "../ui/tree.ts";
 import type { Item, Turn } from "./conversation.ts";
 import { type Around, type ItemView, itemView } from "./item-views.ts";
 import { turnState, usageText } from "./words.ts";

@@ -3,8 +3,8 @@
 // The readers (acp.ts, claude.ts) are pure: an event in, updates out. Every field of a payload may
 // be missing or of another kind; what is not understood says nothing.
 
-import { type Json, parseJson } from "../json.ts";
-import type { EventRecord } from "../protocol.ts";
+import { type Json, parseJson } from "../base/json.ts";
+import type { EventRecord } from "../kernel/protocol.ts";
 
 export interface Diff {
   path: string;

@@ -1,8 +1,7 @@
 // The chat's states in words.
 
-import { type Status, statusOf } from "../events/status.ts";
-import { count } from "../format.ts";
-import { duration } from "../summary.ts";
+import { count, duration } from "../base/format.ts";
+import { type Status, statusOf } from "../events/event-status.ts";
 import { type Ask, isOpen, type Note, type Tool, type Turn } from "./conversation.ts";
 import type { Talk } from "./talk.ts";
 import type { Usage } from "./updates.ts";

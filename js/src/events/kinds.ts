@@ -3,7 +3,7 @@
 // One `Kind` per type, made when the type is first seen; per event only the cheap
 // questions are asked (does it continue a text, does it open or close a pair).
 
-import type { EventRecord } from "../protocol.ts";
+import type { EventRecord } from "../kernel/protocol.ts";
 
 /** ● ordinary, ▲ something failed, ○ a sign of life nobody reads. */
 export type Shape = "plain" | "error" | "quiet";

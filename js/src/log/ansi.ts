@@ -3,7 +3,7 @@
 // Only SGR and OSC 8 links to http and https have an effect here; every other sequence is
 // swallowed by the tokenizer, and characters that hide or reorder text become visible.
 
-import { visible } from "../visible.ts";
+import { visible } from "../base/visible.ts";
 import { type Parameters, Tokenizer, type TokenSink } from "./tokens.ts";
 import { hides } from "./width.ts";
 

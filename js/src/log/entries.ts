@@ -2,10 +2,10 @@
 // (the frames of a stack trace belong to its first line).
 
 import { Bits } from "./arena.ts";
+import { linesNear, Words } from "./byte-search.ts";
+import { type LogStore, type Run, STREAMS, type StreamName } from "./output-store.ts";
 import { plainLine, visibleText } from "./plain.ts";
 import { ODD, WIDE } from "./screen.ts";
-import { type LogStore, type Run, STREAMS, type StreamName } from "./store.ts";
-import { linesNear, Words } from "./words.ts";
 
 export const LEVELS = ["", "error", "warning", "info", "debug"] as const;
 /** Index into LEVELS. */

@@ -1,8 +1,8 @@
 // The last line: where the output stands, how it ended, and the command's input.
 
-import { h, on, setText } from "../dom.ts";
-import { count } from "../format.ts";
-import type { View } from "./view.ts";
+import { count } from "../base/format.ts";
+import { h, on, setText } from "../ui/dom.ts";
+import type { View } from "./log-view.ts";
 
 export class Footer {
   readonly element: HTMLElement;

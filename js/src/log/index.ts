@@ -1,10 +1,10 @@
 // The execution log: what all its views share is the session.
 
-import type { LogSnapshot } from "../protocol.ts";
-import { widget } from "../widget.ts";
-import { LogSession } from "./session.ts";
-import type { Traits } from "./settings.ts";
-import { View } from "./view.ts";
+import type { LogSnapshot } from "../kernel/protocol.ts";
+import { widget } from "../kernel/widget.ts";
+import { LogSession } from "./log-session.ts";
+import type { Traits } from "./log-traits.ts";
+import { View } from "./log-view.ts";
 
 export default widget<Traits, LogSession, LogSnapshot>(
   (channel, _model, signal) => new LogSession(channel, signal),

@@ -1,6 +1,6 @@
 // Bytes by their offset: each taken once and in order, whatever arrives twice, late or never.
 
-import { LogStore, STREAMS, type StreamName } from "./store.ts";
+import { LogStore, STREAMS, type StreamName } from "./output-store.ts";
 
 /** Bytes the page keeps; beyond, the oldest quarter goes. */
 const KEEP_BYTES = 256 * 1024 * 1024;

@@ -1,6 +1,6 @@
 // What is worked on for one log, in slices: the most urgent first, the rest stands aside.
 
-import { Slices } from "../slices.ts";
+import { Slices } from "../base/slices.ts";
 
 export const READING = 0;
 export const SEARCHING = 1;

@@ -1,8 +1,8 @@
 // A very long line by itself: wrapped, more of it on demand, and whole on the clipboard.
 
-import { copyText, h, on, setText } from "../dom.ts";
-import { count, size } from "../format.ts";
-import type { View } from "./view.ts";
+import { count, size } from "../base/format.ts";
+import { copyText, h, on, setText } from "../ui/dom.ts";
+import type { View } from "./log-view.ts";
 
 const PART_BYTES = 512 * 1024;
 const WHOLE = 1 << 30;

@@ -1,12 +1,12 @@
 // One row of the picture: gutter, text pieces, marks. Elements are used again and again.
 
-import { h, setText } from "../dom.ts";
-import { count, size } from "../format.ts";
+import { count, size } from "../base/format.ts";
+import { h, setText } from "../ui/dom.ts";
 import { BOLD, flagsOf, ITALIC, type Span, STRIKE, UNDERLINE } from "./ansi.ts";
 import type { Paints } from "./colour.ts";
+import type { StreamName } from "./output-store.ts";
 import { type Piece, pieces } from "./pieces.ts";
-import { END } from "./selection.ts";
-import type { StreamName } from "./store.ts";
+import { END } from "./text-selection.ts";
 
 export interface LineView {
   number: string;

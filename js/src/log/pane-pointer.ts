@@ -2,11 +2,11 @@
 //
 // The rows in the DOM are a few of many, so the selection is by line and column, not the browser's.
 
-import { on } from "../dom.ts";
+import { on } from "../ui/dom.ts";
+import type { View } from "./log-view.ts";
 import type { Pane } from "./pane.ts";
 import { columnOf, indexOf, wordAt } from "./pieces.ts";
-import { END, type Point, Selection } from "./selection.ts";
-import type { View } from "./view.ts";
+import { END, type Point, Selection } from "./text-selection.ts";
 
 export class PanePointer {
   readonly selection = new Selection();

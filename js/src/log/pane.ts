@@ -3,18 +3,18 @@
 // The element scrolls natively in both directions; the layer with the rows stays in place and only
 // the visible columns of the visible rows are in the DOM, whatever the line's length.
 
-import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
-import { type FollowInput, type FollowState, follow } from "../follow.ts";
-import { clock, count } from "../format.ts";
-import type { ScrollMap } from "../scroll.ts";
-import { type Follower, Scroller } from "../scroller.ts";
+import { clock, count } from "../base/format.ts";
+import { h, keepKeys, on, setAttribute, setText } from "../ui/dom.ts";
+import { type FollowInput, type FollowState, follow } from "../ui/follow.ts";
+import type { ScrollMap } from "../ui/scroll-map.ts";
+import { type Follower, Scroller } from "../ui/scroller.ts";
 import type { Bits } from "./arena.ts";
 import { LineElement } from "./line.ts";
+import { type RowFilter, Rows } from "./log-rows.ts";
+import type { View } from "./log-view.ts";
+import { LINE_LIMIT, OPEN_ROW, type ShownLine, type StreamName } from "./output-store.ts";
 import { PanePointer } from "./pane-pointer.ts";
 import { columnOf } from "./pieces.ts";
-import { type RowFilter, Rows } from "./rows.ts";
-import { LINE_LIMIT, OPEN_ROW, type ShownLine, type StreamName } from "./store.ts";
-import type { View } from "./view.ts";
 
 const CACHE = 400;
 /** Columns that an unwrapped line can be scrolled to. */

@@ -3,9 +3,9 @@
 // Plain bytes and colours, which are nearly everything, go through one tight loop; where a line
 // holds anything else, the tokenizer reads the rest of it. No sequence outlives its line.
 
-import { visible } from "../visible.ts";
+import { visible } from "../base/visible.ts";
+import type { Run } from "./output-store.ts";
 import { STYLED, WIDE } from "./screen.ts";
-import type { Run } from "./store.ts";
 import { Tokenizer, type TokenSink } from "./tokens.ts";
 import { hides } from "./width.ts";
 

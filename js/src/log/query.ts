@@ -1,6 +1,6 @@
 // What the search box asks for: plain text or a regular expression, with or without case.
 
-import { type Pattern, pattern } from "../pattern.ts";
+import { type Pattern, pattern } from "../filter/pattern.ts";
 
 export interface QueryOptions {
   regex: boolean;

@@ -1,9 +1,9 @@
 // A log as a file: what is shown as text, or a stream's bytes as they came.
 
-import { download } from "../dom.ts";
-import type { StreamName } from "./store.ts";
+import { download } from "../ui/dom.ts";
+import type { View } from "./log-view.ts";
+import type { StreamName } from "./output-store.ts";
 import { textOf } from "./text.ts";
-import type { View } from "./view.ts";
 
 export function save(view: View, what: "shown" | StreamName): void {
   const { session, root } = view;

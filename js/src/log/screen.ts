@@ -4,7 +4,7 @@
 // A line that is only printed stays what it is, a range of bytes in the arena. It becomes
 // cells when a program comes back to it, so plain output costs a scan of its bytes.
 
-import { visible } from "../visible.ts";
+import { visible } from "../base/visible.ts";
 import { linkTarget, Pen, parseLine } from "./ansi.ts";
 import { Arena } from "./arena.ts";
 import { Cells, MAX_CELLS } from "./cells.ts";

@@ -1,7 +1,7 @@
 // Lines as plain text, for saving: what is seen, without colours.
 
-import type { Rows } from "./rows.ts";
-import type { LogStore } from "./store.ts";
+import type { Rows } from "./log-rows.ts";
+import type { LogStore } from "./output-store.ts";
 
 const PART_LINES = 5000;
 const WHOLE_LINE = 1 << 30;

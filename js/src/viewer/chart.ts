@@ -1,9 +1,9 @@
 // The rate chart: stacked bars by colour on a canvas, a brush that filters by time.
 
-import { h, on, setText } from "../dom.ts";
+import { clock, count } from "../base/format.ts";
 import { HUES } from "../events/histogram.ts";
-import { clock, count } from "../events/status.ts";
-import type { View } from "./view.ts";
+import { h, on, setText } from "../ui/dom.ts";
+import type { View } from "./event-view.ts";
 
 const HEIGHT = 38;
 /** Above the bars, for the highest rate in words. */

@@ -1,14 +1,13 @@
 // The inspector: one event, or one folded run, in full.
 
-import { copyText, h, setText } from "../dom.ts";
-import { clock, count, date, plural, since } from "../events/status.ts";
-import type { EventAt, Pair } from "../events/store.ts";
-import { parseJson, writeJson } from "../json.ts";
-import { duration } from "../summary.ts";
-import { jsonTree } from "../tree.ts";
-import { visible } from "../visible.ts";
+import { clock, count, date, duration, plural, since } from "../base/format.ts";
+import { parseJson, writeJson } from "../base/json.ts";
+import { visible } from "../base/visible.ts";
+import type { EventAt, Pair } from "../events/event-store.ts";
+import { copyText, h, setText } from "../ui/dom.ts";
+import { jsonTree } from "../ui/tree.ts";
+import type { View } from "./event-view.ts";
 import { jsonLine } from "./export.ts";
-import type { View } from "./view.ts";
 
 /** A joined text longer than this is cut; the events have it all. */
 const RUN_LIMIT = 200_000;

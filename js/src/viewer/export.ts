@@ -1,7 +1,7 @@
 // Events as files: JSON lines and CSV, in parts so that a million of them make no giant string.
 
-import type { EventAt, Store } from "../events/store.ts";
-import { type Json, parseJson, writeJson } from "../json.ts";
+import { type Json, parseJson, writeJson } from "../base/json.ts";
+import type { EventAt, Store } from "../events/event-store.ts";
 
 const PART = 2000;
 const COLUMNS = ["sequence", "timestamp", "origin", "source", "event_type", "payload"] as const;

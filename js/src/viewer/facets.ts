@@ -1,14 +1,14 @@
 // Chips with counts per type, menus for source and origin. A click edits the filter text.
 
-import { h, setAttribute, setText } from "../dom.ts";
-import { count } from "../events/status.ts";
-import type { Dictionary } from "../events/store.ts";
-import { entry, type Menu, menu } from "../menu.ts";
-import { visibleLine } from "../visible.ts";
-import { shortOrigin } from "./filter.ts";
+import { count } from "../base/format.ts";
+import { visibleLine } from "../base/visible.ts";
+import type { Dictionary } from "../events/event-store.ts";
+import { shortOrigin } from "../filter/filter.ts";
+import { type FacetKey, facetState, setFacet } from "../filter/terms.ts";
+import { h, setAttribute, setText } from "../ui/dom.ts";
+import { entry, type Menu, menu } from "../ui/menu.ts";
+import type { View } from "./event-view.ts";
 import { SHAPES } from "./row.ts";
-import { type FacetKey, facetState, setFacet } from "./terms.ts";
-import type { View } from "./view.ts";
 
 const CHIPS = 9;
 const MENU_ENTRIES = 200;

@@ -1,10 +1,10 @@
 // The event viewer: what all its views share is the session.
 
-import { Session } from "../events/session.ts";
-import type { Snapshot } from "../protocol.ts";
-import { widget } from "../widget.ts";
-import type { Traits } from "./settings.ts";
-import { View } from "./view.ts";
+import { Session } from "../events/event-session.ts";
+import type { Snapshot } from "../kernel/protocol.ts";
+import { widget } from "../kernel/widget.ts";
+import { View } from "./event-view.ts";
+import type { Traits } from "./viewer-traits.ts";
 
 export default widget<Traits, Session, Snapshot>(
   (channel, model, signal) => {

@@ -3,15 +3,15 @@
 // The viewport scrolls natively; the layer with the rows stays in place (sticky) and each row is
 // moved to where it belongs.
 
-import { h, keepKeys, on, setAttribute, setText } from "../dom.ts";
-import { clock, date, since } from "../events/status.ts";
-import type { EventAt } from "../events/store.ts";
-import type { ScrollMap } from "../scroll.ts";
-import { Scroller } from "../scroller.ts";
-import { type Summary, summarize } from "../summary.ts";
+import { clock, date, since } from "../base/format.ts";
+import type { EventAt } from "../events/event-store.ts";
+import { type Summary, summarize } from "../events/summary.ts";
+import { h, keepKeys, on, setAttribute, setText } from "../ui/dom.ts";
+import type { ScrollMap } from "../ui/scroll-map.ts";
+import { Scroller } from "../ui/scroller.ts";
+import type { View } from "./event-view.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
-import { Divider, type Row } from "./rows.ts";
-import type { View } from "./view.ts";
+import { Divider, type Row } from "./row-index.ts";
 
 export const HEAD_PX = 24;
 const RUN_TEXT = 300;

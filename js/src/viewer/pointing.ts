@@ -1,12 +1,12 @@
 // Which event is meant: active, selected, found. Moving there, copying, exporting.
 
-import { copyText, download } from "../dom.ts";
-import { count, plural } from "../events/status.ts";
+import { count, plural } from "../base/format.ts";
+import { copyText, download } from "../ui/dom.ts";
+import { highlighter, Search, type SearchOptions } from "./event-search.ts";
+import { Selection } from "./event-selection.ts";
+import type { View } from "./event-view.ts";
 import { csv, jsonl } from "./export.ts";
-import type { Row } from "./rows.ts";
-import { highlighter, Search, type SearchOptions } from "./search.ts";
-import { Selection } from "./selection.ts";
-import type { View } from "./view.ts";
+import type { Row } from "./row-index.ts";
 
 const COPY_LIMIT = 100_000;
 const SELECT_RANGES = 1000;

@@ -1,11 +1,11 @@
 // One row of the list: made once, filled again and again as the list moves under it.
 
-import { h, setAttribute, setText } from "../dom.ts";
-import { count, plural } from "../events/status.ts";
-import type { EventAt, Pair } from "../events/store.ts";
-import { duration, type Summary } from "../summary.ts";
-import { visibleLine } from "../visible.ts";
-import { Divider, type Row } from "./rows.ts";
+import { count, duration, plural } from "../base/format.ts";
+import { visibleLine } from "../base/visible.ts";
+import type { EventAt, Pair } from "../events/event-store.ts";
+import type { Summary } from "../events/summary.ts";
+import { h, setAttribute, setText } from "../ui/dom.ts";
+import { Divider, type Row } from "./row-index.ts";
 
 export const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
 const WORDS = { plain: "", error: "error", quiet: "quiet" } as const;

@@ -1,13 +1,13 @@
 // Which events are shown: filter, brush, pause, clearing, folding. Local to a view; the filter
 // text, the brush and folding are traits, so that Python sees them and can set them.
 
-import type { Session } from "../events/session.ts";
-import { clock } from "../events/status.ts";
-import { assign, observe } from "../traits.ts";
-import { compileFilter, type Filter, FilterError } from "./filter.ts";
-import { RowIndex, type RowOptions } from "./rows.ts";
-import type { Model } from "./settings.ts";
-import { withTerm } from "./terms.ts";
+import { clock } from "../base/format.ts";
+import type { Session } from "../events/event-session.ts";
+import { compileFilter, type Filter, FilterError } from "../filter/filter.ts";
+import { withTerm } from "../filter/terms.ts";
+import { assign, observe } from "../kernel/traits.ts";
+import { RowIndex, type RowOptions } from "./row-index.ts";
+import type { Model } from "./viewer-traits.ts";
 
 const EVERYTHING = Number.POSITIVE_INFINITY;
 

@@ -1,7 +1,7 @@
 // Where the finds are, beside the scroll bar.
 
-import { h } from "../dom.ts";
-import type { View } from "./view.ts";
+import { h } from "../ui/dom.ts";
+import type { View } from "./event-view.ts";
 
 const WIDTH = 6;
 const MOST = 2000;

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Conversation, type Protocol } from "../../src/chat/conversation.ts";
-import type { EventRecord } from "../../src/protocol.ts";
+import type { EventRecord } from "../../src/kernel/protocol.ts";
 
 export function recording(name: "demo-agent" | "claude"): EventRecord[] {
   const path = fileURLToPath(new URL(`recorded/${name}.jsonl`, import.meta.url));

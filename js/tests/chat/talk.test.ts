@@ -2,8 +2,13 @@
 
 import { beforeEach, expect, test, vi } from "vitest";
 import { Talk } from "../../src/chat/talk.ts";
-import type { Channel } from "../../src/conn.ts";
-import type { CommandMessage, EventRecord, PageMessage, Refusal } from "../../src/protocol.ts";
+import type { Channel } from "../../src/kernel/connection.ts";
+import type {
+  CommandMessage,
+  EventRecord,
+  PageMessage,
+  Refusal,
+} from "../../src/kernel/protocol.ts";
 import { asked, ended, events, prompt, recording, said, started } from "./recordings.ts";
 
 let batch = 0;

@@ -1,9 +1,9 @@
 // Events and stores for the tests.
 
-import { Store } from "../../src/events/store.ts";
-import type { EventRecord } from "../../src/protocol.ts";
-import { compileFilter } from "../../src/viewer/filter.ts";
-import { RowIndex, type RowOptions } from "../../src/viewer/rows.ts";
+import { Store } from "../../src/events/event-store.ts";
+import { compileFilter } from "../../src/filter/filter.ts";
+import type { EventRecord } from "../../src/kernel/protocol.ts";
+import { RowIndex, type RowOptions } from "../../src/viewer/row-index.ts";
 
 export function event(sequence: number, changes: Partial<EventRecord> = {}): EventRecord {
   return {

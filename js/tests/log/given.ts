@@ -1,6 +1,6 @@
 // What tests have in common: output that is there, and numbers that are the same every time.
 
-import type { LogStore, StreamName } from "../../src/log/store.ts";
+import type { LogStore, StreamName } from "../../src/log/output-store.ts";
 
 const utf8 = new TextEncoder();
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseLine, RGB } from "../../src/log/ansi.ts";
 import { contrast, indexed, Paints, parseColour, readable } from "../../src/log/colour.ts";
 import { columnOf, indexOf, pieces, wordAt } from "../../src/log/pieces.ts";
-import { END, Selection } from "../../src/log/selection.ts";
+import { END, Selection } from "../../src/log/text-selection.ts";
 import { bytesWidth, charWidth } from "../../src/log/width.ts";
 
 const utf8 = new TextEncoder();

@@ -1,0 +1,321 @@
+// One display of the conversation. Whatever changes calls `invalidate`; one animation frame then
+// takes in the new events and draws the turns that changed.
+
+import { count, plural } from "../base/format.ts";
+import { visibleLine } from "../base/visible.ts";
+import type { Status } from "../events/event-status.ts";
+import { assign, observe } from "../kernel/traits.ts";
+import { copyText, h, on, setAttribute, setText, shadow } from "../ui/dom.ts";
+import { type FollowInput, type FollowState, follow, NEAR_PX } from "../ui/follow.ts";
+import frame from "../ui/frame.css";
+import { HeightHandle, USUAL_HEIGHT } from "../ui/height.ts";
+import { Hand } from "../ui/scroll-origin.ts";
+import theme from "../ui/theme.css";
+import { applyTheme, watchTheme } from "../ui/theme.ts";
+import tree from "../ui/tree.css";
+import { Announcer } from "./announcer.ts";
+import css from "./chat.css";
+import type { Model } from "./chat-traits.ts";
+import composeCss from "./compose.css";
+import { Composer } from "./composer.ts";
+import type { Note, Part } from "./conversation.ts";
+import { type Around, type ItemView, NoteView } from "./item-views.ts";
+import type { Talk } from "./talk.ts";
+import toolsCss from "./tools.css";
+import { TurnView } from "./turn-view.ts";
+import { chatStatus, money } from "./words.ts";
+
+const SIGNS = { live: "●", busy: "◌", off: "■", warn: "◆", bad: "▲" } as const;
+const SLOW_MS = 250;
+const NARROW_PX = 480;
+const SAID_MS = 2000;
+/** More parts than this are shown when asked for. */
+const MOST_PARTS = 60;
+const MOST_HINTS = 8;
+
+type PartView = TurnView | ItemView;
+
+export class View implements Around {
+  readonly root: HTMLElement;
+  readonly #log = h("div", { class: "log", role: "log", tabindex: 0, "aria-live": "off" });
+  readonly #earlier = h("button", { class: "more earlier", hidden: true });
+  readonly #parts = h("div", { class: "parts" });
+  readonly #empty = h("div", { class: "nothing" });
+  readonly #hints = h("div", { class: "hints" });
+  readonly #pill = h("button", { class: "pill", hidden: true });
+  readonly #title = h("span", { class: "axon-name" });
+  readonly #sign = h("i", { class: "sign", "aria-hidden": "true" });
+  readonly #word = h("span", { class: "word" });
+  readonly #counts = h("span", { class: "counts" });
+  readonly #follow = h("button", {
+    class: "follow",
+    title: "stay with the newest (End)",
+  });
+  readonly #line = h("div", { class: "state-line", hidden: true });
+  readonly #lineText = h("span");
+  readonly #retry = h("button", { text: "retry now" });
+  readonly #header: HTMLElement;
+  readonly #composer: Composer;
+  readonly #announcer = new Announcer();
+  readonly #handle: HeightHandle;
+  readonly #hand: Hand;
+  readonly #views = new Map<Part, PartView>();
+  #conversation: object | null = null;
+  #most = MOST_PARTS;
+  #state: FollowState = "following";
+  #seen = 0;
+  #frame = 0;
+  #slowAt = 0;
+  #length = 0;
+  #hintsDrawn = "";
+
+  constructor(
+    readonly talk: Talk,
+    private readonly model: Model,
+    host: HTMLElement,
+    private readonly signal: AbortSignal,
+  ) {
+    const { root, remove } = shadow(host, [theme, frame, tree, css, toolsCss, composeCss].join(""));
+    this.root = root;
+    signal.addEventListener("abort", remove, { once: true });
+    this.#composer = new Composer(talk, this, signal);
+    this.#hand = new Hand(this.#log, (input) => this.#feed(input), signal);
+    this.#handle = new HeightHandle(root, (height) => this.#keepHeight(height), signal);
+    this.#handle.element.setAttribute("aria-label", "Height of the chat");
+    this.#follow.append(
+      h("span", { class: "icon", "aria-hidden": "true", text: "⤓" }),
+      h("span", { class: "label", text: "Follow" }),
+    );
+    const state = h("span", { class: "state" }, this.#sign, this.#word);
+    const buttons = h("span", { class: "buttons" }, this.#follow);
+    this.#header = h("div", { class: "header" }, this.#title, state, this.#counts, buttons);
+    this.#line.append(this.#lineText, this.#retry);
+    this.#log.append(this.#empty, this.#hints, this.#earlier, this.#parts);
+    const box = h("div", { class: "log-box" }, this.#log, this.#pill);
+    root.append(this.#header, this.#line, box, this.#composer.element);
+    root.append(this.#handle.element, this.#announcer.element);
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", `Chat ${this.#name}`);
+    this.#log.setAttribute("aria-label", "Conversation");
+    this.#listen();
+    this.#handle.set(model.get("height") || USUAL_HEIGHT);
+  }
+
+  // ---- Around -----------------------------------------------------------------------------------
+
+  copy(text: string): void {
+    copyText(text, this.root).then(
+      (copied) => this.#say(copied ? "copied" : "the browser did not allow copying"),
+      (error: unknown) => this.#say(String(error)),
+    );
+  }
+
+  follow(): void {
+    this.#feed({ type: "end" });
+    this.changed();
+  }
+
+  /** Something here is different: draw all of it with the next frame. */
+  changed(): void {
+    this.#slowAt = 0;
+    this.#invalidate();
+  }
+
+  // ---- drawing ----------------------------------------------------------------------------------
+
+  #invalidate(): void {
+    if (this.#frame !== 0 || this.signal.aborted) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (!this.signal.aborted) this.#draw(performance.now());
+    });
+  }
+
+  #draw(now: number): void {
+    const { talk } = this;
+    talk.update();
+    this.#drawParts(talk.events.kernelNow || Date.now());
+    this.#composer.draw(now);
+    const { length } = talk.conversation.parts;
+    if (length !== this.#length || now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
+    this.#length = length;
+    if (this.#state === "following") this.#log.scrollTop = this.#log.scrollHeight;
+    this.#drawPill();
+  }
+
+  #drawSlow(now: number): void {
+    this.#slowAt = now;
+    const status = chatStatus(this.talk);
+    this.#drawHeader(status);
+    setText(this.#empty, status.empty);
+    this.#empty.hidden = status.empty === "";
+    this.#drawHints(status);
+    this.#announcer.update(status, this.talk);
+  }
+
+  #drawHeader(status: Status): void {
+    const { turns, agent, costUsd } = this.talk.conversation;
+    setText(this.#title, visibleLine(agent ? `${agent} · ${this.#name}` : this.#name));
+    this.#header.dataset.sign = status.sign;
+    setText(this.#sign, SIGNS[status.sign]);
+    setText(this.#word, status.word);
+    const cost = costUsd === null ? "" : ` · ${money(costUsd)}`;
+    setText(this.#counts, turns.length > 0 ? plural(turns.length, "turn") + cost : "");
+    setAttribute(this.#follow, "aria-pressed", String(this.#state === "following"));
+    this.#line.hidden = status.line === "";
+    this.#line.dataset.sign = status.sign;
+    setText(this.#lineText, visibleLine(status.line));
+    this.#retry.hidden = !status.retry;
+  }
+
+  /** What the agent says it can do, as long as nobody has said anything. */
+  #drawHints({ sign }: Status): void {
+    const { commands, turns } = this.talk.conversation;
+    const shown = sign === "live" && turns.length === 0 ? commands.slice(0, MOST_HINTS) : [];
+    const key = JSON.stringify(shown);
+    if (key === this.#hintsDrawn) return;
+    this.#hintsDrawn = key;
+    this.#hints.replaceChildren(
+      ...shown.map(({ name, what }) => {
+        const button = h("button", { class: "chip", title: visibleLine(what) });
+        button.textContent = visibleLine(name).slice(0, 40);
+        button.addEventListener("click", () => this.#composer.write(`${name} `));
+        return button;
+      }),
+    );
+  }
+
+  #drawParts(now: number): void {
+    const { conversation } = this.talk;
+    if (conversation !== this.#conversation) {
+      this.#conversation = conversation;
+      this.#views.clear();
+      this.#parts.replaceChildren();
+    }
+    const { parts } = conversation;
+    const from = Math.max(0, parts.length - this.#most);
+    this.#earlier.hidden = from === 0;
+    setText(this.#earlier, `show ${count(Math.min(from, this.#most))} of ${count(from)} earlier`);
+    const shown = parts.slice(from).map((part) => this.#viewOf(part));
+    shown.forEach((view, at) => {
+      const place = this.#parts.children[at] ?? null;
+      if (place !== view.element) this.#parts.insertBefore(view.element, place);
+      view.draw(now);
+    });
+    while (this.#parts.childElementCount > shown.length) this.#parts.lastElementChild?.remove();
+  }
+
+  #viewOf(part: Part): PartView {
+    const known = this.#views.get(part);
+    if (known) return known;
+    const view = part.kind === "turn" ? new TurnView(part, this) : new NoteView(part as Note);
+    this.#views.set(part, view);
+    return view;
+  }
+
+  #drawPill(): void {
+    const newest = this.talk.events.store.newest;
+    if (this.#state === "following") this.#seen = newest;
+    const fresh = newest > this.#seen;
+    this.#pill.hidden = !fresh;
+    if (fresh) setText(this.#pill, "▼ more below · End to follow");
+  }
+
+  // ---- following --------------------------------------------------------------------------------
+
+  #feed(input: FollowInput): void {
+    const next = follow(this.#state, input);
+    if (next === this.#state) return;
+    this.#state = next;
+    this.changed();
+  }
+
+  #scrolled(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#log;
+    const distance = scrollHeight - scrollTop - clientHeight;
+    this.#feed({ type: "scrolled", distance, height: clientHeight, byUser: this.#hand.isOn });
+    // What the browser moved goes back to the end.
+    if (this.#state === "following" && distance > NEAR_PX) this.#invalidate();
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.target !== this.#log) return;
+    if (event.key === "End") {
+      event.preventDefault();
+      this.#feed({ type: "end" });
+    } else if (event.key === "/") {
+      event.preventDefault();
+      this.#composer.box.focus();
+    }
+  }
+
+  // ---- once -------------------------------------------------------------------------------------
+
+  get #name(): string {
+    return this.model.get("title") || this.model.get("axon_id") || "agent";
+  }
+
+  #keepHeight(height: number): void {
+    assign(this.model, "height", height);
+  }
+
+  #say(text: string): void {
+    this.#announcer.say(text);
+    this.root.dataset.said = text;
+    setTimeout(() => {
+      if (this.root.dataset.said === text) delete this.root.dataset.said;
+    }, SAID_MS);
+  }
+
+  #listen(): void {
+    const { signal, talk, model } = this;
+    talk.events.watch(() => this.#invalidate(), signal);
+    on(this.#log, "scroll", () => this.#scrolled(), signal, { passive: true });
+    on(this.#log, "keydown", (event) => this.#key(event), signal);
+    on(this.#pill, "click", () => this.#feed({ type: "end" }), signal);
+    on(
+      this.#follow,
+      "click",
+      () => this.#feed({ type: this.#state === "following" ? "hold" : "end" }),
+      signal,
+    );
+    on(
+      this.#earlier,
+      "click",
+      () => {
+        this.#most *= 2;
+        this.#feed({ type: "hold" });
+        this.changed();
+      },
+      signal,
+    );
+    on(this.#retry, "click", () => talk.events.retry(), signal);
+    const dress = () => applyTheme(this.root, model.get("theme") ?? "auto");
+    watchTheme(dress, signal);
+    observe(model, "theme", dress, signal);
+    observe(model, "title", () => this.changed(), signal);
+    observe(model, "height", () => this.#handle.set(model.get("height") || USUAL_HEIGHT), signal);
+    const sizes = new ResizeObserver(() => this.#measure());
+    sizes.observe(this.root);
+    const timer = setInterval(() => this.#invalidate(), SLOW_MS);
+    signal.addEventListener(
+      "abort",
+      () => {
+        sizes.disconnect();
+        clearInterval(timer);
+        cancelAnimationFrame(this.#frame);
+      },
+      { once: true },
+    );
+  }
+
+  /** The element has a size, or another one. */
+  #measure(): void {
+    const { width } = this.root.getBoundingClientRect();
+    if (width === 0) return;
+    applyTheme(this.root, this.model.get("theme") ?? "auto");
+    this.root.dataset.size = width < NARROW_PX ? "narrow" : "wide";
+    this.#composer.fit();
+    this.changed();
+  }
+}

@@ -1,0 +1,115 @@
+// Finding without hiding: which shown events hold a text, in slices, oldest to newest on demand.
+
+import { CHUNK, type Store } from "../events/event-store.ts";
+import { escapeExpression, textExpression } from "../filter/filter.ts";
+import { type Pattern, pattern, shapeOf } from "../filter/pattern.ts";
+import { lowerBound, type RowIndex } from "./row-index.ts";
+
+export interface SearchOptions {
+  text: string;
+  regex: boolean;
+  matchCase: boolean;
+}
+
+/**
+ * What marks the found text in a row; null where marking could block the page: a pattern with
+ * more than two open repetitions is only tested, with care, and its rows are marked whole.
+ */
+export function highlighter({ text, regex, matchCase }: SearchOptions): RegExp | null {
+  if (text === "") return null;
+  if (!regex) return new RegExp(escapeExpression(text), matchCase ? "g" : "gi");
+  return shapeOf(text).open > 2 ? null : pattern(text, matchCase ? "" : "i").expression;
+}
+
+export class Search {
+  /** Positions found, ascending. */
+  found: number[] = [];
+  complete = true;
+  error = "";
+  #test: ((text: string) => boolean) | null = null;
+  #typeHits: boolean[] = [];
+  /** Positions up to here were looked at. */
+  #upto = -1;
+  #revision = -1;
+
+  constructor(private readonly store: Store) {}
+
+  get active(): boolean {
+    return this.#test !== null;
+  }
+
+  set(options: SearchOptions): void {
+    this.error = "";
+    try {
+      this.#test = compile(options);
+    } catch (error) {
+      this.#test = null;
+      this.error = (error as Error).message;
+    }
+    this.restart();
+  }
+
+  /** Look at everything again: the rows changed under the search. */
+  restart(): void {
+    this.found = [];
+    this.#upto = -1;
+    this.#typeHits = [];
+    this.complete = this.#test === null;
+  }
+
+  /** Look on for at most `budget` ms. `revision` changes when rows were put between old ones. */
+  update(rows: RowIndex, revision: number, budget: number): boolean {
+    if (!this.#test) return false;
+    if (revision !== this.#revision) {
+      this.#revision = revision;
+      this.restart();
+    }
+    const until = performance.now() + budget;
+    const before = this.found.length;
+    let looked = 0;
+    this.complete = true;
+    for (const position of rows.positions(this.#upto + 1)) {
+      if ((++looked & 255) === 0 && performance.now() > until) {
+        this.complete = false;
+        break;
+      }
+      if (this.#holds(position)) this.found.push(position);
+      this.#upto = position;
+    }
+    return this.found.length !== before || looked > 0;
+  }
+
+  /** Index of the first find at or after (or, going back, before) a position; wraps around. */
+  step(position: number, direction: 1 | -1): number {
+    const { found } = this;
+    if (found.length === 0) return -1;
+    if (direction === 1)
+      return lowerBound(found.length, (i) => found[i]! > position) % found.length;
+    const before = lowerBound(found.length, (i) => found[i]! >= position) - 1;
+    return before < 0 ? found.length - 1 : before;
+  }
+
+  has(from: number, to: number): boolean {
+    const at = lowerBound(this.found.length, (i) => this.found[i]! >= from);
+    return at < this.found.length && this.found[at]! <= to;
+  }
+
+  #holds(position: number): boolean {
+    const chunk = this.store.chunks.get(Math.floor(position / CHUNK));
+    if (!chunk || !this.#test) return false;
+    const slot = position % CHUNK;
+    const type = chunk.type[slot]!;
+    this.#typeHits[type] ??= this.#test(this.store.types.names[type]!);
+    return this.#typeHits[type] || this.#test(chunk.payload[slot]!);
+  }
+}
+
+function compile({ text, regex, matchCase }: SearchOptions): ((text: string) => boolean) | null {
+  if (text === "") return null;
+  if (regex) {
+    const compiled: Pattern = pattern(text, matchCase ? "" : "i");
+    return (value) => compiled.test(value);
+  }
+  const expression = textExpression(text, matchCase ? "" : "i");
+  return (value) => expression.test(value);
+}

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { GLIDE_MS, Hand } from "../../src/ui/scroll-origin.ts";
+
+// Events and their targets are Node's own; a scroller is a target with a scroll position.
+function scene(scrollTop = 100) {
+  const scroller = Object.assign(new EventTarget(), { scrollTop });
+  const page = new EventTarget();
+  const ended = new AbortController();
+  const meant: string[] = [];
+  const element = scroller as unknown as HTMLElement;
+  const hand = new Hand(element, ({ type }) => meant.push(type), ended.signal, page);
+  const send = (target: EventTarget, type: string, more: object = {}) => {
+    const event = Object.assign(new Event(type, { cancelable: true }), more);
+    target.dispatchEvent(event);
+    return event;
+  };
+  const on = (type: string, more?: object) => send(scroller, type, more);
+  return {
+    hand,
+    meant,
+    ended,
+    on,
+    onPage: (type: string, more?: object) => send(page, type, more),
+  };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("the hand on a scroller", () => {
+  test("is not there until the user does something", () => {
+    expect(scene().hand.isOn).toBe(false);
+  });
+
+  test.each([
+    ["wheel", { deltaY: 40 }],
+    ["touchmove", { touches: [{ clientY: 10 }] }],
+    ["keydown", { key: "PageDown" }],
+  ])("a %s counts while the scroller glides on, and no longer", (type, more) => {
+    const { hand, on } = scene();
+    on(type, more);
+
+    expect(hand.isOn).toBe(true);
+    vi.advanceTimersByTime(GLIDE_MS - 1);
+    expect(hand.isOn).toBe(true);
+    vi.advanceTimersByTime(1);
+    expect(hand.isOn).toBe(false);
+  });
+
+  test("a button down in it counts for as long as it is down", () => {
+    const { hand, on, onPage } = scene();
+    on("pointerdown", { button: 0 });
+    onPage("pointermove", { buttons: 1 });
+    vi.advanceTimersByTime(60_000);
+
+    expect(hand.isOn).toBe(true);
+    onPage("pointerup");
+    expect(hand.isOn).toBe(true);
+    vi.advanceTimersByTime(GLIDE_MS);
+    expect(hand.isOn).toBe(false);
+  });
+
+  test("a scroll bar let go of is noticed with the next movement of the pointer", () => {
+    const { hand, on, onPage } = scene();
+    on("pointerdown", { button: 0 });
+    onPage("pointermove", { buttons: 0 });
+    vi.advanceTimersByTime(GLIDE_MS);
+
+    expect(hand.isOn).toBe(false);
+  });
+
+  test("what a widget took for itself does not scroll", () => {
+    const { hand, on } = scene();
+    on("keydown", { key: "ArrowDown" }).preventDefault();
+
+    expect(hand.isOn).toBe(false);
+  });
+
+  test.each([
+    ["keydown", { key: "t" }],
+    ["keydown", { key: "ArrowUp", altKey: true }],
+    ["wheel", { deltaY: -40, ctrlKey: true }],
+    ["wheel", { deltaY: 0, deltaX: 40 }],
+  ])("a %s that scrolls nothing is no hand: %j", (type, more) => {
+    const { hand, meant, on } = scene();
+    on(type, more);
+
+    expect(hand.isOn).toBe(false);
+    expect(meant).toEqual([]);
+  });
+
+  test("nothing is heard after its view ended", () => {
+    const { hand, ended, on } = scene();
+    on("pointerdown", { button: 0 });
+    ended.abort();
+    on("wheel", { deltaY: -1 });
+
+    expect(hand.isOn).toBe(false);
+  });
+});
+
+describe("what the hand means", () => {
+  test.each([
+    ["wheel", { deltaY: -1 }, ["up"]],
+    ["wheel", { deltaY: 1 }, []],
+    ["keydown", { key: "PageUp" }, ["up"]],
+    ["keydown", { key: "End" }, []],
+    ["pointerdown", { button: 1 }, ["hold"]],
+    ["pointerdown", { button: 0 }, []],
+  ])("%s %j is heard before the browser scrolls: %j", (type, more, heard) => {
+    const { meant, on } = scene();
+    on(type, more);
+
+    expect(meant).toEqual(heard);
+  });
+
+  test("a finger that moves down shows what is above", () => {
+    const { meant, on } = scene();
+    on("touchstart", { touches: [{ clientY: 50 }] });
+    on("touchmove", { touches: [{ clientY: 40 }] });
+    expect(meant).toEqual([]);
+    on("touchmove", { touches: [{ clientY: 45 }] });
+
+    expect(meant).toEqual(["up"]);
+  });
+
+  test("above the start there is nothing to go to", () => {
+    const { meant, on } = scene(0);
+    on("wheel", { deltaY: -1 });
+    on("keydown", { key: "Home" });
+
+    expect(meant).toEqual([]);
+  });
+});
