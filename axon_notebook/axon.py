@@ -7,9 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import msgspec
-
-from .errors import AxonError, ParameterError, PublishError, SqlError, TransportError
+from .errors import AxonError, ParameterError, PublishError, SqlError
 from .models import (
     ORIGINS,
     PUBLISH_ORIGINS,
@@ -19,6 +17,7 @@ from .models import (
     SqlResult,
     origin_name,
 )
+from .publishing import event_draft, publish_in_batches, publish_one
 from .visible import visible
 from .wire.stream import EventStream
 from .wire.subscription import Subscription
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Axon"]
 
-MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024  # the API's limit, UTF-8
 EVENTS_PER_PAGE: Final = 5000
 QUIET_SECONDS: Final = 1.0  # publish_many shows its progress after this long
 
@@ -85,23 +83,7 @@ class Axon:
             TransportError: If the connection broke; on Runloop the event may or
                 may not have been stored (:meth:`events` shows it).
         """
-        if origin not in PUBLISH_ORIGINS:
-            raise ParameterError(f"origin {origin!r} is none of {', '.join(PUBLISH_ORIGINS)}")
-        text = payload_text(payload)
-        size = len(text.encode("utf-8", "surrogatepass"))
-        if size > MAX_PAYLOAD_BYTES:
-            raise ParameterError(
-                f"the payload has {size:,} bytes, more than the {MAX_PAYLOAD_BYTES:,} an event "
-                "can carry: publish a reference to it instead"
-            )
-        try:
-            return self.api.publish(
-                self.id, source=source, event_type=event_type, origin=origin, payload=text
-            )
-        except TransportError as error:
-            if getattr(error, "sent", True):
-                error.detail = ("it may have been stored all the same: axon.events(1) shows",)
-            raise
+        return publish_one(self.api, self.id, event_draft(event_type, payload, source, origin))
 
     def publish_many(
         self,
@@ -111,7 +93,10 @@ class Axon:
         origin: str = "USER_EVENT",
         progress: bool = True,
     ) -> pd.DataFrame:
-        """Publish *events* one after the other, in their order.
+        """Publish *events* in their order.
+
+        The embedded service stores up to 1,000 of them per request, each request in one
+        transaction; Runloop one by one.
 
         Args:
             events: Mappings with ``event_type`` and, if wanted, ``payload``,
@@ -130,22 +115,25 @@ class Axon:
         """
         from .sql.frames import publish_frame
 
-        wanted = [_as_mapping(event) for event in events]
+        fields = [{"source": source, "origin": origin, **_as_mapping(event)} for event in events]
         results: list[PublishResult] = []
-        line = _Progress(len(wanted), shown=progress)
-        for index, event in enumerate(wanted):
-            try:
-                results.append(self.publish(**{"source": source, "origin": origin, **event}))
-            except (AxonError, TypeError) as error:
-                raise PublishError(
-                    f"event {index} of {len(wanted)} was not published: {error}; the {index} "
-                    f"before it were: mend it and go on with events[{index}:]",
-                    index=index,
-                    published=results,
-                ) from error
-            line.show(len(results))
+        line = _Progress(len(fields), shown=progress)
+        try:
+            for stored in publish_in_batches(
+                self.api, self.id, (event_draft(**event) for event in fields)
+            ):
+                results += stored
+                line.show(len(results))
+        except AxonError as error:
+            index = len(results)
+            raise PublishError(
+                f"event {index} of {len(fields)} was not published: {error}; the {index} "
+                f"before it were: correct it and go on with events[{index}:]",
+                index=index,
+                published=results,
+            ) from error
         line.end()
-        return publish_frame([event["event_type"] for event in wanted], results)
+        return publish_frame([event["event_type"] for event in fields], results)
 
     # -- SQL
 
@@ -287,27 +275,6 @@ class Axon:
         )
 
 
-def payload_text(payload: Any) -> str:
-    """Return what is sent for *payload*: a text as it is, anything else as JSON."""
-    if isinstance(payload, str):
-        return payload
-    if payload is None:
-        return "{}"
-    try:
-        return msgspec.json.encode(payload, enc_hook=_plain).decode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ParameterError(f"the payload is no JSON value: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy's and pandas' values into what JSON knows."""
-    for method in ("item", "tolist", "isoformat", "to_dict"):
-        convert = getattr(value, method, None)
-        if convert is not None and (method != "item" or getattr(value, "size", 1) == 1):
-            return convert()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
 def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[str, Any]:
     if isinstance(event, AxonEvent):
         origin = event.origin if event.origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
@@ -321,7 +288,7 @@ def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[
         known = ("event_type", "payload", "source", "origin")
         if "event_type" not in event:
             raise ParameterError(f"an event needs an event_type, got only {sorted(event)}")
-        return {name: event[name] for name in known if name in event}
+        return {"payload": None} | {name: event[name] for name in known if name in event}
     event_type, payload = event
     return {"event_type": event_type, "payload": payload}
 

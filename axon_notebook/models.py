@@ -28,11 +28,13 @@ __all__ = [
     "DevboxInfo",
     "DevboxList",
     "ErrorFrame",
+    "EventDraft",
     "ExecutionInfo",
     "ORIGINS",
     "OutputChunk",
     "OutputFrame",
     "PUBLISH_ORIGINS",
+    "PublishBatchResult",
     "PublishResult",
     "SqlBatchResult",
     "SqlColumn",
@@ -113,10 +115,30 @@ class AxonList(msgspec.Struct, frozen=True):
     total_count: int | None = None
 
 
+class EventDraft(msgspec.Struct, frozen=True, gc=False):
+    """An event as it is published (``PublishParams``)."""
+
+    source: str
+    event_type: str
+    origin: str
+    payload: str
+
+
 class PublishResult(msgspec.Struct, frozen=True):
     """Where a published event stands (``PublishResultView``)."""
 
     sequence: int
+    timestamp_ms: int
+
+
+class PublishBatchResult(msgspec.Struct, frozen=True):
+    """Where the events of a batch stand: sequences without holes, one time for all.
+
+    The embedded service's own addition to the API.
+    """
+
+    first_sequence: int
+    last_sequence: int
     timestamp_ms: int
 
 

@@ -30,6 +30,8 @@ LENGTH = re.compile(rb"content-length: (\d+)")
 SENT_AT = re.compile(rb'\\"sent\\":(\d+)')
 #: Makes a frame of about 535 bytes, a typical event of an agent.
 TEXT = "x" * 330
+#: Events of one request of the bulk measurement, as many as the client sends.
+BATCH = 1000
 #: Keeps SQLite busy until the service stops it.
 HOSTILE = (
     "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n)"
@@ -266,6 +268,22 @@ async def publishing(service: Service, connections: int, seconds: float, rounds:
     )
 
 
+async def bulk(service: Service, seconds: float, rounds: int) -> str:
+    """Publish 1,000 events of 500 bytes per request, over one connection."""
+    axon_id = await service.create()
+    event = {"source": "bench", "event_type": "agent.message", "origin": "AGENT_EVENT"}
+    event["payload"] = "x" * (500 - len(json.dumps(event, separators=(",", ":"))) - 13)
+    body = json.dumps({"events": [event] * BATCH}, separators=(",", ":")).encode()
+    request = service.request("POST", f"/v1/axons/{axon_id}/publish/batch", body)
+    rates = []
+    for _ in range(rounds):
+        rates.append(BATCH * len(await calls(service, request, 1, seconds)) / seconds)
+    rate = statistics.median(rates)
+    remark = f"{BATCH:,} of 500 bytes per request"
+    report("bulk publish, durable", "events/s", rate, better="higher", goal=30_000, remark=remark)
+    return f"{rate:>9,.0f} events/s durable, {remark}"
+
+
 async def replay(service: Service, axon_id: str, count: int, rounds: int) -> str:
     rates, size = [], 0
     for _ in range(rounds):
@@ -337,6 +355,7 @@ async def measure(home: Path, quick: bool) -> None:
             print(
                 f"{name:<32}{await publishing(service, connections, seconds, rounds)}", flush=True
             )
+        print(f"{'bulk publish':<32}{await bulk(service, seconds, rounds)}", flush=True)
         print(f"{'replay to 1 reader':<32}{await replay(service, replayed, count, rounds)}")
         live = await fan_out(service, 200, 3 if quick else 8)
         print(f"{'200 readers, 100 events/s':<32}{live}", flush=True)

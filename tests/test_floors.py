@@ -25,7 +25,7 @@ FLOORS = [
         "agents.entry_log",
     ],
     ["local"],
-    ["axon", "execution", "devbox", "client", "dbapi", "paging"],
+    ["axon", "publishing", "execution", "devbox", "client", "dbapi", "paging"],
     ["agents"],
     ["widgets"],
     ["magics"],

@@ -141,7 +141,7 @@ class DryRun:
         self.events = events
 
     def __repr__(self) -> str:
-        from ..axon import payload_text
+        from ..publishing import payload_text
 
         shown = [
             f"{e.event_type} · {e.origin} from {e.source} · {payload_text(e.payload)}"
@@ -252,7 +252,7 @@ def _ask(magics: AxonMagics, count: int, axon: Axon, *, sure: bool) -> None:
 
 
 class _Publishing:
-    """Events on their way, one after the other, in their order."""
+    """Events that are being published, in their order."""
 
     def __init__(self, axon: Axon, events: list[_Event], skipped: int) -> None:
         self._axon = axon
@@ -263,7 +263,7 @@ class _Publishing:
         self._seconds = 0.0
 
     def run(self, status: StatusLine) -> None:
-        """Publish them; the stop button works between any two."""
+        """Publish them; the stop button works between any two requests."""
         task = Task(self._publish, name="axon-publish")
         try:
             while not task.wait(0.05):
@@ -279,20 +279,16 @@ class _Publishing:
         task.result()
 
     def _publish(self) -> None:
-        for place, event in enumerate(self._events):
-            if self._stopped:
-                return
-            try:
-                self._results.append(
-                    self._axon.publish(
-                        event.event_type,
-                        event.payload,
-                        source=event.source,
-                        origin=event.origin,
-                    )
-                )
-            except AxonError as error:
-                raise self._failure(place, error) from error
+        from ..publishing import event_draft, publish_in_batches
+
+        drafts = (event_draft(*event) for event in self._events)
+        try:
+            for stored in publish_in_batches(self._axon.api, self._axon.id, drafts):
+                self._results += stored
+                if self._stopped:
+                    return
+        except AxonError as error:
+            raise self._failure(len(self._results), error) from error
 
     def _failure(self, place: int, error: AxonError) -> AxonError:
         if len(self._events) == 1:

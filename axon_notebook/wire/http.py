@@ -42,6 +42,8 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
 MAX_REDIRECTS: Final = 5
 INFLATE_BYTES: Final = 256 * 1024
+#: How the paths of requests end that an endpoint which ``remembers`` stores once.
+PUBLISHING: Final = ("/publish", "/publish/batch")
 
 
 class Endpoint(NamedTuple):
@@ -250,7 +252,7 @@ class HttpClient:
         *,
         packed: Mapping[str, type[PackedT]] = MappingProxyType({}),
         query: Mapping[str, Any] | None = None,
-        json: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | msgspec.Struct | None = None,
         timeout: float | None = None,
         attempts: int = 4,
         interrupt: Interrupt | None = None,
@@ -267,7 +269,7 @@ class HttpClient:
         own = interrupt is not None
         extensions = {"trace": interrupt.watch} if interrupt is not None else None
         endpoint = self.endpoint
-        repeatable = method == "GET" or (endpoint.remembers and path.endswith("/publish"))
+        repeatable = method == "GET" or (endpoint.remembers and path.endswith(PUBLISHING))
 
         def exchange(endpoint: Endpoint) -> httpx.Response:
             with translated(endpoint.base_url + path):

@@ -18,7 +18,13 @@ import schemathesis.checks
 from runloop_api_client import Runloop
 from runloop_api_client.types import AxonView
 
-from axon_notebook.local.http.axon_routes import BatchParams, CreateParams, PublishParams, Statement
+from axon_notebook.local.http.axon_routes import (
+    BatchParams,
+    CreateParams,
+    PublishBatchParams,
+    PublishParams,
+    Statement,
+)
 from axon_notebook.local.http.devbox_routes import UpdateDevbox, WaitForDevbox
 from axon_notebook.local.http.execution_routes import (
     Execute,
@@ -126,6 +132,7 @@ def test_every_operation_describes_its_errors() -> None:
     [
         ("AxonCreateParams", CreateParams),
         ("PublishParams", PublishParams),
+        ("PublishBatchParams", PublishBatchParams),
         ("SqlStatementParams", Statement),
         ("SqlBatchParams", BatchParams),
         ("DevboxUpdateParams", UpdateDevbox),

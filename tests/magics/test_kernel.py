@@ -185,13 +185,26 @@ def test_the_stop_button_stops(kernel: Kernel) -> None:
     assert texts(after).startswith("True\n")
 
 
+STOPPING_A_PUBLISH = """
+import os, signal, threading
+import axon_notebook as an
+def press():
+    with an.connect() as client:
+        axon = client.axon("stop-publish")
+        while not axon.execute("SELECT max(sequence) FROM rl_axon_events").rows[0][0]:
+            pass
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=press).start()
+%axon_publish --yes -o done --from events
+"""
+
+
 def test_publishing_many_can_be_stopped_and_continued(kernel: Kernel) -> None:
     """It says how many there are already, keeps them, and names the way on."""
-    publish = PRESSING.format(magic="axon_publish", line="--yes -o done --from events")
     stopped, count = kernel.run(
         "%axon create stop-publish\n"
-        "events = [{'event_type': 'n', 'payload': i} for i in range(100_000)]",
-        publish,
+        "events = [{'event_type': 'n', 'payload': 'p'}] * 500_000",  # seconds, many requests
+        STOPPING_A_PUBLISH,
         "count = %axonsql -q -o stored --to scalar SELECT count(*) FROM events\n"
         "print(len(done) == stored > 0, len(done))",
     )[1:]

@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from ...models import COLUMNS_TYPE
+from ...models import COLUMNS_TYPE, PublishBatchResult
 from ..storage.broadcast import Broadcast
-from ..storage.store import Store
+from ..storage.store import Draft, Store
 from .answers import Receive, Refusal, Scope, Send, send_body, send_json
 from .repeats import Repeats
 from .requests import (
@@ -41,6 +41,8 @@ PAYLOAD_LIMIT: Final = 4 * 1024 * 1024
 #: JSON writes a byte as six at most (``\u0000``), and the other fields need room too: the
 #: payload's limit decides, not the body's.
 PUBLISH_LIMIT: Final = 6 * PAYLOAD_LIMIT + 1024 * 1024
+#: Events of one batch.
+BATCH_LIMIT: Final = 10_000
 #: Bodies of more than 6 MiB that are read at once.
 LARGE: Final = 2
 
@@ -70,6 +72,12 @@ class PublishParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     payload: str
 
 
+class PublishBatchParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """Body of ``POST /v1/axons/{id}/publish/batch``, which is this service's own."""
+
+    events: list[PublishParams]
+
+
 class Statement(msgspec.Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/axons/{id}/sql/query``, and a step of a batch."""
 
@@ -96,6 +104,7 @@ class AxonRoutes:
         self.item = {
             "": {"GET": self.get, "POST": self.update, "DELETE": self.delete},
             "publish": {"POST": self.publish},
+            "publish/batch": {"POST": self.publish_batch},
             "events": {"GET": self.events},
             "sql/query": {"POST": self.query},
             "sql/batch": {"POST": self.batch},
@@ -155,6 +164,16 @@ class AxonRoutes:
         )
         answer = b'{"sequence":%d,"timestamp_ms":%d}' % (result.sequence, result.timestamp_ms)
         await send_json(send, answer)
+
+    async def publish_batch(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+        """Store events in one transaction: all of them, or none."""
+        params = await _read(scope, receive, PublishBatchParams, decode_texts)
+        if not 1 <= len(params.events) <= BATCH_LIMIT:
+            raise Refusal(400, f"events must have 1 to {BATCH_LIMIT} elements.")
+        drafts = [Draft(e.source, e.event_type, e.origin, e.payload) for e in params.events]
+        stored = await self._store.publish_many(axon_id, drafts, request_id=_request_id(scope))
+        result = PublishBatchResult(stored[0].sequence, stored[-1].sequence, stored[0].timestamp_ms)
+        await send_json(send, _encode(result))
 
     async def events(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
         """Answer a page of events, newest first."""

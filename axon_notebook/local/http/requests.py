@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -131,7 +131,7 @@ def decode_object(body: bytes, kind: type[T]) -> T:
 def decode_texts(body: bytes, kind: type[T]) -> T:
     """Decode like :func:`decode_object`, six times faster where the body is compact.
 
-    *kind* must have text fields only, all of them required.
+    *kind* must have nothing but text fields, or lists of such structs, all of them required.
     """
     try:
         value = msgspec.json.decode(body, type=kind)
@@ -222,7 +222,7 @@ def _explain(problem: str, kind: type) -> str:
         if place:
             return f"{place}.{names[0]} is required."
         place = names[0]
-    info = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}.get(place)
+    info = _type_at(kind, place)
     choices = getattr(info, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):
         return f"{place} must be {', '.join(choices[:-1])} or {choices[-1]}."
@@ -233,6 +233,18 @@ def _explain(problem: str, kind: type) -> str:
     if place.endswith("[...]"):
         place = f"every value of {place.removesuffix('[...]')}"
     return f"{place or 'value'} must be {_NOUNS.get(expected, expected or 'different')}."
+
+
+def _type_at(kind: Any, place: str) -> Any:
+    """Return the declared type of ``events[3].origin``, ``None`` if it has none."""
+    for name in re.sub(r"\[[^\]]*\]", "", place).split("."):
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            return None
+        types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        kind = types.get(name)
+        if get_origin(kind) is list and not place.endswith(name):
+            (kind,) = get_args(kind)
+    return kind
 
 
 def _quoted(name: str) -> str:

@@ -189,12 +189,14 @@ class Store:
         draft = Draft(source, event_type, origin, payload)
         return (await lane.publish((draft,), request_id))[0]
 
-    async def publish_many(self, axon_id: str, events: Sequence[Draft]) -> list[PublishResult]:
-        """Store *events* in one transaction, one after the other."""
+    async def publish_many(
+        self, axon_id: str, events: Sequence[Draft], *, request_id: str | None = None
+    ) -> list[PublishResult]:
+        """Store *events* in one transaction, one after the other; see :meth:`publish`."""
         for event in events:
             self._check_size(event.payload)
         lane = await self._lane(axon_id)
-        return await lane.publish(events)
+        return await lane.publish(events, request_id)
 
     async def head(self, axon_id: str) -> int:
         """Return the highest sequence, 0 for an empty history."""
