@@ -221,7 +221,7 @@ def test_files_are_written_read_and_downloaded(box: Devbox) -> None:
     assert box.file.download(path="raw") == b"\xff\0"
     with pytest.raises(runloop_api_client.NotFoundError, match="File not found"):
         box.file.read(file_path="none")
-    with pytest.raises(runloop_api_client.BadRequestError, match="no regular file"):
+    with pytest.raises(runloop_api_client.BadRequestError, match="not a regular file"):
         box.file.read(file_path="src")
     with pytest.raises(runloop_api_client.BadRequestError, match="cannot be used"):
         box.file.write(file_path="raw/inside", contents="")

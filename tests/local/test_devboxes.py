@@ -199,7 +199,7 @@ async def test_files_are_mounted_inside_the_devbox_only(tmp_path: Path) -> None:
         box = await a_devbox(devboxes, file_mounts={"a.txt": "A"}, mounts=[mount])
         result = await ran(devboxes, box, "cat a.txt deep/b.txt")
         for target in ("../x", "/etc/x", "a/../../x", "", ".", "~/../x"):
-            with pytest.raises(Refusal, match="inside the devbox"):
+            with pytest.raises(Refusal, match="cannot be mounted"):
                 await devboxes.create(CreateDevbox(file_mounts={target: "x"}))
 
     assert result.stdout == "AB"

@@ -54,9 +54,13 @@ async def test_a_command_starts_in_the_devbox_which_is_its_home(tmp_path: Path) 
     async with opened(tmp_path) as devboxes:
         box = await a_devbox(devboxes)
 
-        result = await ran(devboxes, box, 'pwd; echo "$HOME"; echo ~')
+        result = await ran(devboxes, box, 'pwd; echo "$HOME"; echo ~; touch made')
+        home = devboxes.paths(devboxes.find(box)).home
+        made = (devboxes.directory(box) / "made").exists()
 
-    assert result.stdout == f"{tmp_path}/{box}/home\n" * 3
+    assert result.stdout == f"{home}\n" * 3
+    assert home in ("/home/user", str(tmp_path / box / "home"))
+    assert made
 
 
 @scenario

@@ -39,9 +39,6 @@ DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {
     "claude_json": ClaudeDialect,
 }
 
-#: Where a Runloop devbox has its home; here it means the devbox's own directory.
-RUNLOOP_HOME: Final = "/home/user"
-
 #: The demo agent runs on the service's own Python, wherever its command is installed.
 DEMO_MODULE: Final = "axon_notebook.local.demo.demo_agent"
 
@@ -205,11 +202,15 @@ class Brokers:
         Raises:
             Unspeakable: One of them is not there.
         """
-        home = self._devboxes.directory(record.id)
-        directory = _directory(mount.working_directory, home)
+        try:
+            directory = self._devboxes.working_directory(record, mount.working_directory)
+        except Refusal as refusal:
+            raise Unspeakable(f"working_directory: {refusal}") from None
         environment = self._devboxes.environment(record, "agent")
         name = mount.agent_binary or "claude"
-        binary = find_binary(name, environment, directory)
+        paths = self._devboxes.paths(record)
+        search = {"PATH": paths.search_path(environment)}
+        binary = find_binary(paths.on_disk(name), search, directory)
         arguments = list(mount.launch_args)
         if name == DEMO_AGENT:
             binary, arguments = sys.executable, ["-m", DEMO_MODULE, *arguments]
@@ -222,8 +223,9 @@ class Brokers:
         if mount.protocol == "claude_json":
             missing = [pair for pair in ARGUMENTS if pair[0] not in arguments]
             arguments = [*arguments, *(word for pair in missing for word in pair)]
-        environment["PWD"] = str(directory)
-        return AgentPlan(Path(name).name, [binary, *arguments], directory, environment)
+        environment["PWD"] = paths.as_seen(directory)
+        program = self._devboxes.program(record, [binary, *arguments], directory)
+        return AgentPlan(Path(name).name, program, directory, environment)
 
     async def _publish(self, axon_id: str, drafts: list[Draft]) -> list[int]:
         return [result.sequence for result in await self._store.publish_many(axon_id, drafts)]
@@ -272,13 +274,3 @@ def _checked(mount: dict[str, Any]) -> Mount:
     if any("\0" in word for word in (wanted.agent_binary or "", *wanted.launch_args)):
         raise Refusal(400, "mounts: agent_binary and launch_args cannot have NUL.")
     return wanted
-
-
-def _directory(wanted: str | None, home: Path) -> Path:
-    """Return where the agent starts; relative to the devbox's home."""
-    if wanted is None or (wanted == RUNLOOP_HOME and not Path(wanted).is_dir()):
-        return home
-    directory = home / wanted.replace("~", str(home), 1) if wanted[:1] == "~" else home / wanted
-    if not directory.is_dir():
-        raise Unspeakable(f"the working_directory {wanted} is not there")
-    return directory

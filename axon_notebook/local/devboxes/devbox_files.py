@@ -1,27 +1,26 @@
-"""Files of a devbox, read and written over HTTP.
-
-Paths are relative to the devbox directory; an absolute one is taken as it is,
-since a command of the devbox could read and write it just as well.
-"""
+"""The file endpoints of a devbox: write, upload, read, download."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..http.answers import Receive, Refusal, Scope, Send
+from ..http.answers import Receive, Refusal, Scope, Send, send_json
 from ..http.bodies import read
 from .devboxes import Devboxes
+from .files import read_beneath, said_by, write_beneath
+from .paths import DevboxPaths
+from .uploads import received_upload
 
-__all__ = ["DownloadEndpoint", "FileRoutes"]
+__all__ = ["DownloadEndpoint", "FileRoutes", "UploadEndpoint"]
 
-#: Bytes of a file that is read in one answer.
-READ_LIMIT: Final = 64 * 1024 * 1024
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class WriteFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,28 +46,43 @@ class FileRoutes:
     """Handlers; each gets the request and returns what to answer."""
 
     def __init__(self, devboxes: Devboxes) -> None:
-        self._devboxes = devboxes
+        self.devboxes = devboxes
 
     async def write(self, request: Request) -> Any:
-        """Create or replace a file and the folders it is in."""
+        """Create or replace a file and the directories it is in."""
         wanted = await read(request, WriteFile)
         devbox_id = request.path_params["devbox_id"]
-        path = self.path(devbox_id, wanted.file_path)
-        await _carried_out(_write, path, wanted.contents)
+        paths = self.paths(devbox_id)
+        await _carried_out(write_beneath, paths, wanted.file_path, [wanted.contents.encode()])
         return {"devbox_id": devbox_id, "exit_status": 0, "stdout": "", "stderr": ""}
 
-    def path(self, devbox_id: str, name: str) -> Path:
-        """Return where a file of a running devbox is.
+    def paths(self, devbox_id: str) -> DevboxPaths:
+        """Return the paths of a devbox that has files.
 
         Raises:
-            Refusal: 404 without the devbox, 400 if it has ended or *name* is none.
+            Refusal: 404 without the devbox, 400 if it has ended.
         """
-        record = self._devboxes.find(devbox_id)
+        record = self.devboxes.find(devbox_id)
         if record.status == "shutdown":
             raise Refusal(400, "The devbox is not running; its status is shutdown.")
-        if not name or "\0" in name:
-            raise Refusal(400, "The path must not be empty.")
-        return self._devboxes.directory(devbox_id) / name.removeprefix("~/")
+        return self.devboxes.paths(record)
+
+
+class UploadEndpoint:
+    """An ASGI application that stores an uploaded file; reads its body itself."""
+
+    #: Tells the service to leave body and media type to this endpoint.
+    reads_body = True
+
+    def __init__(self, files: FileRoutes) -> None:
+        self._files = files
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        paths = self._files.paths(scope["path_params"]["devbox_id"])
+        async with received_upload(scope, receive, paths.directory.parent) as upload:
+            await _carried_out(write_beneath, paths, upload.path, upload.pieces())
+        await send_json(send, b"{}")
 
 
 class DownloadEndpoint:
@@ -85,8 +99,8 @@ class DownloadEndpoint:
             name = (await read(request, ReadFile)).file_path
         else:
             name = (await read(request, DownloadFile)).path
-        path = self._files.path(request.path_params["devbox_id"], name)
-        content = await _carried_out(_read, path)
+        paths = self._files.paths(request.path_params["devbox_id"])
+        content = await _carried_out(read_beneath, paths, name)
         if self._text:
             content = content.decode("utf-8", "replace").encode()
         kind = "text/plain; charset=utf-8" if self._text else "application/octet-stream"
@@ -94,28 +108,11 @@ class DownloadEndpoint:
         await Response(content, headers=headers, media_type=kind)(scope, receive, send)
 
 
-async def _carried_out(work: Any, *arguments: Any) -> Any:
-    """Do it in a thread; say what the system says when it refuses."""
+async def _carried_out(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+    """Do it in a worker thread; say what the system says when it refuses."""
     try:
-        return await asyncio.to_thread(work, *arguments)
+        return await asyncio.to_thread(work, *arguments, **options)
     except FileNotFoundError:
         raise Refusal(404, "File not found.") from None
-    except (OSError, ValueError) as error:
-        raise Refusal(
-            400, f"The file cannot be used: {getattr(error, 'strerror', error)}."
-        ) from None
-
-
-def _write(path: Path, contents: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(contents, "utf-8", newline="")
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file() and path.exists():
-        raise ValueError("it is no regular file")  # a pipe would never end
-    with path.open("rb") as file:
-        content = file.read(READ_LIMIT + 1)
-    if len(content) > READ_LIMIT:
-        raise ValueError(f"it is larger than {READ_LIMIT} bytes: read it with a command")
-    return content
+    except OSError as error:
+        raise Refusal(400, f"The file cannot be used: {said_by(error)}") from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +37,7 @@ class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
     file_mounts: dict[str, str] | None = None
     launch_parameters: dict[str, Any] | None = None
     mounts: list[dict[str, Any]] | None = None
+    project_folders: list[str] | None = None
     blueprint_id: Any = None
     blueprint_name: Any = None
     code_mounts: Any = None
@@ -66,7 +67,6 @@ def record_for(wanted: CreateDevbox) -> DevboxRecord:
     if any("\0" in name + value or "=" in name or not name for name, value in variables.items()):
         raise Refusal(400, "environment_variables: a name is empty or has =, or there is a NUL.")
     launch_commands(wanted)
-    files_to_mount(wanted)
     return DevboxRecord(
         id=f"dbx_{secrets.token_hex(11)}",
         create_time_ms=now_ms(),
@@ -76,6 +76,7 @@ def record_for(wanted: CreateDevbox) -> DevboxRecord:
         environment_variables=variables,
         launch_parameters=wanted.launch_parameters or {},
         mounts=wanted.mounts or [],
+        project_folders=allowed_folders(wanted),
     )
 
 
@@ -97,21 +98,24 @@ def broker_mounts(record: DevboxRecord) -> list[dict[str, Any]]:
 
 
 def files_to_mount(wanted: CreateDevbox) -> dict[str, str]:
-    """Return path → content of the files to write, the paths relative to the devbox.
-
-    Raises:
-        Refusal: 400 for a target outside the devbox's directory.
-    """
+    """Return path → content of the files to write, the paths as the client gave them."""
     files = dict(wanted.file_mounts or {})
     for mount in wanted.mounts or []:
         if mount.get("type") == "file_mount":
             files[str(mount.get("target", ""))] = str(mount.get("content", ""))
-    inside = {}
-    for target, content in files.items():
-        path = os.path.normpath(target.removeprefix("~/"))
-        if path.startswith(("/", "..")) or path == "." or "\0" in path:
-            raise Refusal(
-                400, "A file to mount must be inside the devbox: give its target relative to ~."
-            )
-        inside[path] = content
-    return inside
+    return files
+
+
+def allowed_folders(wanted: CreateDevbox) -> list[str]:
+    """Return the real paths of the project folders that the user allows.
+
+    Raises:
+        Refusal: 400 for one that is not an existing directory, given as an absolute path.
+    """
+    folders = []
+    for name in wanted.project_folders or []:
+        path = Path(name)
+        if "\0" in name or not path.is_absolute() or not path.is_dir():
+            raise Refusal(400, f"project_folders: {name!r} is not an existing absolute path.")
+        folders.append(str(path.resolve()))
+    return folders

@@ -17,7 +17,7 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,10 @@ from .devbox_params import (
 )
 from .devbox_records import DevboxRecord, DevboxRecords, ExecutionRecord, Transition
 from .executions import Executions, now_ms
+from .files import directory_beneath, said_by, write_beneath
+from .namespaces import Namespaces
 from .output_log import LIMIT
+from .paths import DevboxPaths
 from .processes import command_environment, end_marked, marked_processes
 
 __all__ = ["Devboxes", "MountHook", "devbox_view"]
@@ -69,7 +72,8 @@ class Devboxes:
         self._home = home
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._records = DevboxRecords(home / "devboxes.db")
-        self.executions = Executions(self._records, home, log_limit=log_limit)
+        self._namespaces = Namespaces(home)
+        self.executions = Executions(self._records, home, self._namespaces, log_limit=log_limit)
         self.check_mounts: MountHook | None = None
         self.on_devbox_created: MountHook | None = None
         self.on_devbox_shutdown: MountHook | None = None
@@ -87,6 +91,7 @@ class Devboxes:
     async def recover(self) -> None:
         """Put in order what a killed service left: end its processes, complete its commands."""
         devboxes = {record.id: record for record in self._all()}
+        await asyncio.to_thread(self._namespaces.check)
         await asyncio.to_thread(end_marked, set(devboxes))
         self.executions.recover()
         for record in devboxes.values():
@@ -113,10 +118,10 @@ class Devboxes:
         for folder in (directory.parent, directory):
             folder.mkdir(mode=0o700)
         try:
-            await asyncio.to_thread(_write_files, directory, files_to_mount(wanted))
-        except OSError as error:
+            await asyncio.to_thread(_write_files, self.paths(record), files_to_mount(wanted))
+        except (OSError, Refusal) as error:
             await asyncio.to_thread(_delete, directory.parent)
-            raise Refusal(400, f"A file cannot be mounted: {error.strerror}.") from None
+            raise Refusal(400, f"A file cannot be mounted: {said_by(error)}") from None
         commands = launch_commands(wanted)
         if not commands and not (brokers and self.on_devbox_created):
             self._become(record, "running")
@@ -211,12 +216,18 @@ class Devboxes:
         await self._unmount(record)
         await self.executions.end_all(devbox_id)
         await asyncio.to_thread(end_marked, {devbox_id})
+        await asyncio.to_thread(self._namespaces.release, devbox_id)
         await asyncio.to_thread(_delete, self.directory(devbox_id))
         return record
 
     def directory(self, devbox_id: str) -> Path:
         """Return the devbox's directory, which is the ``HOME`` of its commands."""
         return self._home / devbox_id / "home"
+
+    def paths(self, record: DevboxRecord) -> DevboxPaths:
+        """Return the mapping between the paths of this devbox and the disk."""
+        folders = tuple(Path(folder) for folder in record.project_folders)
+        return DevboxPaths(self.directory(record.id), self._namespaces.bound, folders)
 
     def environment(self, record: DevboxRecord, purpose: str) -> dict[str, str]:
         """Return the environment for a process of this devbox, marked as its own.
@@ -225,8 +236,32 @@ class Devboxes:
         *purpose* is a word for the mark.
         """
         return command_environment(
-            self.directory(record.id), f"{record.id}/{purpose}", record.environment_variables
+            self.paths(record), f"{record.id}/{purpose}", record.environment_variables
         )
+
+    def program(self, record: DevboxRecord, words: Sequence[str], directory: Path) -> list[str]:
+        """Return the program *words* so that it starts in this devbox's namespace.
+
+        Args:
+            record: The devbox.
+            words: The program and its arguments.
+            directory: Its working directory on disk, from :meth:`working_directory`.
+
+        Raises:
+            OSError: The namespace cannot be made; blocks while it is.
+        """
+        start = self.paths(record).as_seen(directory)
+        entry = self._namespaces.entry(record.id, self.directory(record.id), start=start)
+        return [*entry, *words]
+
+    def working_directory(self, record: DevboxRecord, name: str | None) -> Path:
+        """Return the directory on disk that a client calls *name*; the home if ``None``.
+
+        Raises:
+            Refusal: 400 if it is outside the devbox and its project folders, or not there.
+        """
+        paths = self.paths(record)
+        return paths.directory if name is None else directory_beneath(paths, name)
 
     async def close(self) -> None:
         """End every command and every process of every devbox; idempotent."""
@@ -241,6 +276,7 @@ class Devboxes:
         await self.executions.close()
         ids = {record.id for record in self._all(status="running")}
         await asyncio.to_thread(end_marked, ids, grace=0.3)
+        self._namespaces.close()
         self._records.close()
 
     def _in_background(self) -> bool:
@@ -291,7 +327,7 @@ class Devboxes:
         return await self.executions.start(
             record.id,
             command,
-            directory=self.directory(record.id),
+            paths=self.paths(record),
             variables=record.environment_variables,
             execution_id=execution_id,
             attach_stdin=attach_stdin,
@@ -346,14 +382,13 @@ def devbox_view(record: DevboxRecord, directory: Path) -> dict[str, Any]:
         "shutdown_reason": record.shutdown_reason,
         "isolation": ISOLATION,
         "directory": str(directory),
+        "project_folders": record.project_folders,
     }
 
 
-def _write_files(directory: Path, files: Mapping[str, str]) -> None:
+def _write_files(paths: DevboxPaths, files: Mapping[str, str]) -> None:
     for name, content in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, "utf-8")
+        write_beneath(paths, name, [content.encode()])
 
 
 def _delete(directory: Path) -> None:

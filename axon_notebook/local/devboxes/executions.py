@@ -22,6 +22,7 @@ from ...models import ExecutionInfo, OutputFrame
 from ..http.answers import Refusal
 from ..wakeup import Bell
 from .devbox_records import DevboxRecords, ExecutionRecord
+from .namespaces import Namespaces
 from .output_log import (
     CHUNK,
     LIMIT,
@@ -33,6 +34,7 @@ from .output_log import (
     read_tail,
 )
 from .output_order import OrderReader, OrderWriter
+from .paths import DevboxPaths
 from .processes import command_environment, start_shell
 from .supervisor import STDIN_LIMIT, Command, Supervisor
 
@@ -72,11 +74,20 @@ class Executions:
     Args:
         records: The registry.
         home: Its ``devboxes`` directory: ``<devbox>/executions/<execution>/std*.log``.
+        namespaces: Where the devboxes' processes start.
         log_limit: Bytes kept per stream and command.
     """
 
-    def __init__(self, records: DevboxRecords, home: Path, *, log_limit: int = LIMIT) -> None:
+    def __init__(
+        self,
+        records: DevboxRecords,
+        home: Path,
+        namespaces: Namespaces,
+        *,
+        log_limit: int = LIMIT,
+    ) -> None:
         self._records = records
+        self._namespaces = namespaces
         self._home = home
         self._log_limit = log_limit
         self._running: dict[tuple[str, str], Running] = {}
@@ -93,13 +104,13 @@ class Executions:
         devbox_id: str,
         command: str,
         *,
-        directory: Path,
+        paths: DevboxPaths,
         variables: Mapping[str, str],
         execution_id: str | None = None,
         attach_stdin: bool = False,
         purpose: str = "exec",
     ) -> ExecutionRecord:
-        """Start *command* in *directory*; with a known *execution_id*, find it instead.
+        """Start *command* in the home directory; with a known *execution_id*, find it instead.
 
         Raises:
             Refusal: 400 if the command cannot be one, 409 if the id belongs to another
@@ -123,9 +134,9 @@ class Executions:
         )
         running = self._running[devbox_id, record.id] = Running(record)
         self._records.save_execution(record)
-        environment = command_environment(directory, f"{devbox_id}/{record.id}", variables)
+        environment = command_environment(paths, f"{devbox_id}/{record.id}", variables)
         try:
-            await asyncio.to_thread(self._launch, running, directory, environment)
+            await asyncio.to_thread(self._launch, running, paths, environment)
         except (OSError, RuntimeError) as error:
             self._ended(running, 126)
             raise _cannot_start(error) from None
@@ -268,7 +279,7 @@ class Executions:
         while self._running:  # the last ends are on their way from the thread
             await next(iter(self._running.values())).news.wait()
 
-    def _launch(self, running: Running, directory: Path, environment: Mapping[str, str]) -> None:
+    def _launch(self, running: Running, paths: DevboxPaths, environment: Mapping[str, str]) -> None:
         """Start the process and hand it over; runs in a thread, because starting blocks."""
         record = running.record
         self._make_logs(record)
@@ -277,7 +288,11 @@ class Executions:
             order = OrderWriter(self._folder(record) / ORDER)
             undo.callback(order.close)
             process = start_shell(
-                record.command, home=directory, environment=environment, stdin=record.attach_stdin
+                record.command,
+                paths=paths,
+                entry=self._namespaces.entry(record.devbox_id, paths.directory),
+                environment=environment,
+                stdin=record.attach_stdin,
             )
             undo.callback(process.communicate)
             undo.callback(process.kill)
@@ -378,5 +393,5 @@ def _cannot_start(error: Exception) -> Refusal:
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
         return Refusal(400, "command is too long for this system: put it into a file and run that.")
     if isinstance(error, OSError):
-        return Refusal(503, f"The system cannot start the command: {error.strerror}.")
+        return Refusal(503, f"The system cannot start the command: {error.strerror or error}.")
     return Refusal(503, "The service is stopping.")

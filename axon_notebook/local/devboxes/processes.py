@@ -15,9 +15,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
+
+from .paths import DevboxPaths
 
 __all__ = ["MARK", "command_environment", "end_marked", "marked_processes", "start_shell"]
 
@@ -37,23 +39,41 @@ logger = logging.getLogger(__name__)
 
 
 def command_environment(
-    home: Path, mark: str, wanted: Mapping[str, str], *, base: Mapping[str, str] | None = None
+    paths: DevboxPaths,
+    mark: str,
+    wanted: Mapping[str, str],
+    *,
+    base: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the environment of a command in the devbox directory *home*.
+    """Return the environment of a command in a devbox.
 
-    ``HOME`` is the devbox directory.  Python is asked not to buffer, so that
+    ``HOME`` is the devbox directory, and its ``.local/bin`` comes first in ``PATH``; npm
+    installs its global packages there as well.  Python is asked not to buffer, so that
     its output can be followed.  *wanted* wins over everything but the mark.
     """
     inherited = os.environ if base is None else base
     kept = {name: value for name, value in inherited.items() if not name.startswith(PRIVATE)}
-    defaults = {"HOME": str(home), "PWD": str(home), "PYTHONUNBUFFERED": "1"}
-    return {**kept, **defaults, **wanted, MARK: mark}
+    defaults = {
+        "HOME": paths.home,
+        "PWD": paths.home,
+        "PATH": f"{paths.home}/.local/bin:{kept.get('PATH', os.defpath)}",
+        "NPM_CONFIG_PREFIX": f"{paths.home}/.local",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**kept, **defaults, **paths.variables(wanted), MARK: mark}
 
 
 def start_shell(
-    command: str, *, home: Path, environment: Mapping[str, str], stdin: bool
+    command: str,
+    *,
+    paths: DevboxPaths,
+    entry: Sequence[str],
+    environment: Mapping[str, str],
+    stdin: bool,
 ) -> subprocess.Popen[bytes]:
-    """Start *command* in a shell in *home*, with unbuffered pipes to its output.
+    """Start *command* in a shell in the home directory, with unbuffered pipes to its output.
+
+    *entry* is what :meth:`Namespaces.entry` returned.
 
     The shell reads the profile of the devbox directory if there is one, as a
     login shell does, but not ``/etc/profile``: on Debian that one replaces
@@ -64,12 +84,14 @@ def start_shell(
     """
     shell = shutil.which("bash") or "/bin/sh"
     arguments = [shell, "-c", command]
-    if profile := next((home / name for name in PROFILES if (home / name).is_file()), None):
-        arguments = [shell, "-c", '. "$1"; exec "$0" -c "$2"', shell, str(profile), command]
+    profiles = (name for name in PROFILES if (paths.directory / name).is_file())
+    if profile := next(profiles, None):
+        given = f"{paths.home}/{profile}"
+        arguments = [shell, "-c", '. "$1"; exec "$0" -c "$2"', shell, given, command]
     return subprocess.Popen(
-        arguments,
+        [*entry, *arguments],
         bufsize=0,
-        cwd=home,
+        cwd=paths.directory,
         env=environment,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -192,7 +192,7 @@ class ServiceApp:
     async def _answer_further(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, child = self._match(scope)
         scope.update(child)
-        if scope["method"] == "POST":
+        if scope["method"] == "POST" and not getattr(route.endpoint, "reads_body", False):
             body = await read_body(scope, receive)
             if body:
                 check_media_type(scope)

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.routing import Route
 
-from ..devboxes.devbox_files import DownloadEndpoint, FileRoutes
+from ..devboxes.devbox_files import DownloadEndpoint, FileRoutes, UploadEndpoint
 from ..devboxes.devbox_params import CreateDevbox
 from ..devboxes.devbox_records import DevboxRecord
 from ..devboxes.devboxes import Devboxes, devbox_view
@@ -82,6 +82,7 @@ def devbox_routes(devboxes: Devboxes, streams: Streams) -> list[Route]:
         json_post(f"{one}/keep_alive", routes.keep_alive),
         json_post(f"{one}/wait_for_status", routes.wait_for_status),
         json_post(f"{one}/write_file_contents", files.write),
+        Route(f"{one}/upload_file", UploadEndpoint(files), methods=["POST"]),
         Route(f"{one}/read_file_contents", DownloadEndpoint(files, text=True), methods=["POST"]),
         Route(f"{one}/download_file", DownloadEndpoint(files, text=False), methods=["POST"]),
         json_get(f"{one}/logs", executions.logs),
