@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 STAMP := $(VENV)/.dev
 
-.PHONY: demo test docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
+.PHONY: demo test steady docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
 
 # uv resolves and unpacks several times as fast as pip; where PyPI has none for this machine, pip does.
 $(BIN)/python:
@@ -23,14 +23,30 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	$(call INSTALL,dev)
 	touch $@ $(DEMO)
 
+PYTEST = $(BIN)/pytest -n 2 --dist loadgroup --durations=20
+
 demo: $(DEMO)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
 
 test: $(STAMP) style types js-check js-test widgets  ## everything CI runs
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(PYTEST)
+
+# What spins ends with the shell that started it, also after Ctrl-C.
+SPIN = import os; shell = os.getppid()\nwhile os.getppid() == shell: pass
+
+steady: $(STAMP) widgets  ## the tests TIMES=5 times, BUSY=2 of them while four processes spin
+	for turn in $$(seq $(or $(TIMES),5)); do spinning=; \
+	  if [ $$turn -le $(or $(BUSY),2) ]; then for n in 1 2 3 4; do \
+	    $(BIN)/python -c "$$(printf '$(SPIN)')" & spinning="$$spinning $$!"; done; fi; \
+	  $(PYTEST); status=$$?; \
+	  [ -z "$$spinning" ] || kill $$spinning; \
+	  echo "run $$turn of $(or $(TIMES),5): exit status $$status"; \
+	  [ $$status = 0 ] || exit $$status; \
+	done
 
 faults: $(STAMP) widgets  ## the long versions of the fault, leak and crash tests
 	$(BIN)/pytest --long -m long
+	$(BIN)/pytest -n 2 --hypothesis-profile=long -m "hypothesis and not long"
 
 bench: $(STAMP)  ## each benchmark beside its peers, one table
 	$(BIN)/python benchmarks/run.py

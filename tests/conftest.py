@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 
@@ -32,8 +31,13 @@ __all__ = [
     "pytest_testnodedown",
 ]
 
-# No example is judged by a clock; under CI the same examples come every time.
-settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+# No example is judged by a clock, and the same examples come every time; `make faults` draws
+# others, many more of them (--hypothesis-profile=long).
+UNHURRIED = [HealthCheck.too_slow]
+settings.register_profile("long", deadline=None, max_examples=1000, suppress_health_check=UNHURRIED)
+settings.register_profile(
+    "suite", deadline=None, max_examples=40, derandomize=True, suppress_health_check=UNHURRIED
+)
 settings.load_profile("suite")
 
 

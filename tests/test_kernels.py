@@ -36,13 +36,13 @@ def run(manager: KernelManager, code: str) -> str:
     client = manager.blocking_client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=300)
         printed: list[str] = []
 
         def keep(message: dict[str, dict[str, str]]) -> None:
             printed.append(message["content"].get("text", ""))
 
-        reply = client.execute_interactive(code, timeout=60, output_hook=keep)
+        reply = client.execute_interactive(code, timeout=300, output_hook=keep)
         assert reply["content"]["status"] == "ok", reply["content"]
         return "".join(printed)
     finally:
@@ -108,7 +108,7 @@ def test_a_saved_notebook_holds_no_key(tmp_path: Path, monkeypatch: pytest.Monke
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 
     try:
-        NotebookClient(book, timeout=60, allow_errors=True).execute()
+        NotebookClient(book, timeout=300, allow_errors=True).execute()
     finally:
         server.close()
     path = tmp_path / "saved.ipynb"

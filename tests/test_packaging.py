@@ -49,7 +49,7 @@ def build(folder: Path, target: str, **environment: str) -> Path:
         env=os.environ | {"PATH": str(empty)} | environment,
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

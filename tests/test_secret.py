@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,8 @@ import pytest
 
 import axon_notebook
 from axon_notebook.config import Secret, Settings
+
+from .waiting import wait_until
 
 CANARY = "rl-canary-5f3e9a71c2"
 
@@ -146,7 +147,6 @@ def servers() -> Iterator[list[Answering]]:
         server.close()
 
 
-@pytest.mark.timeout(240)
 def test_no_error_in_any_traceback_mode_shows_the_key(
     servers: list[Answering], tmp_path: Path
 ) -> None:
@@ -216,8 +216,5 @@ def test_proxies_of_the_environment_never_see_a_loopback_request(
     ):
         client.axon("axn_1")
 
-    deadline = time.monotonic() + 5
-    while not server.keys and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert server.keys
+    wait_until(lambda: server.keys)
     assert proxy.keys == []

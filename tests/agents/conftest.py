@@ -31,7 +31,7 @@ def mount(client: an.Client, stack: ExitStack, axon: Axon, **fields: Any) -> an.
     script = fields.pop("script", "acp_peer.py")
     defaults = {"agent_binary": sys.executable, "launch_args": [str(HERE / script)]}
     wanted = {"type": "broker_mount", "axon_id": axon.id, **defaults, **fields}
-    return stack.enter_context(client.create_devbox(mounts=[wanted], timeout=30))
+    return stack.enter_context(client.create_devbox(mounts=[wanted], timeout=300))
 
 
 @pytest.fixture

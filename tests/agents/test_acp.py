@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.agents.acp import AcpCodec
@@ -228,7 +228,6 @@ def test_files_and_terminals_are_refused_politely() -> None:
     )
 
 
-@settings(deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     origin=st.sampled_from(["USER_EVENT", "AGENT_EVENT", "SYSTEM_EVENT", "EXTERNAL_EVENT"]),

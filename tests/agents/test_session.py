@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,9 +27,10 @@ from axon_notebook.axon import Axon
 from axon_notebook.errors import AgentError, ClosedError, TurnFailed, TurnTimedOut
 from axon_notebook.local.process.launcher import ensure_service
 
+from ..waiting import wait_until
 from .conftest import Agents, mount
 
-WAIT = 30  # seconds: a guard against hanging, not a measure
+WAIT = 120  # seconds: a guard against hanging, not a measure
 
 
 @pytest.fixture
@@ -47,10 +47,7 @@ def session(axon: Axon) -> Iterator[AgentSession]:
 
 def running(turn: Turn, words: str) -> None:
     """Wait until the agent has said *words* in this turn."""
-    deadline = time.monotonic() + WAIT
-    while words not in turn.text:
-        assert time.monotonic() < deadline, turn
-        time.sleep(0.01)
+    wait_until(lambda: words in turn.text, turn)
 
 
 def held(free: threading.Event) -> None:
@@ -234,10 +231,7 @@ def test_an_agent_that_dies_fails_the_turn_and_then_says_what_to_do(session: Age
     """No prompt waits for an agent that cannot answer."""
     with pytest.raises(TurnFailed, match="exit status 3"):
         session.prompt("exit 3").result(WAIT)
-    deadline = time.monotonic() + WAIT
-    while not any(entry.title == "broker.error" for entry in session.entries):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: any(entry.title == "broker.error" for entry in session.entries))
 
     with pytest.raises(AgentError, match="create a devbox with a broker_mount"):
         session.prompt("anybody?")
@@ -373,8 +367,7 @@ def test_claude_is_the_same_conversation(agent: Agents) -> None:
         talked = s.prompt("hello").result(WAIT)
         used = s.prompt("use a tool").result(WAIT)
         waiting = s.prompt("wait for me")
-        while waiting.state != "running":
-            time.sleep(0.01)
+        wait_until(lambda: waiting.state == "running")
         waiting.cancel()
         cancelled = waiting.result(WAIT)
         with pytest.raises(TurnFailed, match="it failed"):

@@ -15,10 +15,11 @@ from axon_notebook.models import AxonEvent
 from axon_notebook.wire.cursor import EventBatch
 
 from ..faults.scripted_server import Answer, Wait, frames
+from ..waiting import wait_until
 from .agent_server import AgentServer
 from .events import Script
 
-WAIT = 30
+WAIT = 120
 
 
 def session_with(server: AgentServer, **options: Any) -> tuple[an.Client, AgentSession]:
@@ -121,10 +122,7 @@ def test_an_unanswered_question_in_the_history_is_shown_and_can_be_answered() ->
             questions = session.questions
             before = list(server.published)
             session.reject()
-            deadline = time.monotonic() + WAIT
-            while session.questions:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_until(lambda: not session.questions)
 
     assert [question.title for question in questions] == ["Do c7"]
     assert before == [], "a policy answers for its own turns only"
@@ -220,8 +218,7 @@ def test_an_agent_that_never_stops_talking_does_not_keep_the_result() -> None:
         client, session = session_with(server, grace=0.05)
         with client, session:
             asked = session.prompt("hello")
-            while asked.state != "completed":
-                time.sleep(0.01)
+            wait_until(lambda: asked.state == "completed")
             stop = time.monotonic() + WAIT
             over = False
             while not over and time.monotonic() < stop:
@@ -238,16 +235,12 @@ def test_a_question_that_comes_after_the_cancel_is_answered_with_cancelled() -> 
         client, session = session_with(server, permissions="allow")
         with client, session:
             asked = session.prompt("hello")
-            while asked.state != "running":
-                time.sleep(0.01)
+            wait_until(lambda: asked.state == "running")
             session.cancel()
             script = server.script
             server.publish(script.asks(), script.system("turn.completed", stop_reason="cancelled"))
             asked.result(WAIT)
-            deadline = time.monotonic() + WAIT
-            while "session/request_permission" not in dict(server.published):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_until(lambda: "session/request_permission" in dict(server.published))
 
     assert dict(server.published)["session/request_permission"]["outcome"] == {
         "outcome": "cancelled"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.agents.acp import AcpCodec
@@ -125,7 +125,6 @@ def test_an_agent_that_is_gone_fails_what_waits_for_it() -> None:
     assert timeline.entries[1].text == "no binary"
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=40))
 def test_entries_keep_their_numbers_and_change_reports_are_complete(steps: list[int]) -> None:
     """A widget that applies the reported changes has what the timeline has."""

@@ -31,7 +31,7 @@ def run(tmp_path: Path, *arguments: str, **programs: str) -> subprocess.Complete
     command = [sys.executable, str(folder / "run.py"), *arguments]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=50, env=environment, check=False
+        command, capture_output=True, text=True, timeout=300, env=environment, check=False
     )
 
 

@@ -34,7 +34,7 @@ class Chat:
         self.pill = self.root.locator("button.pill")
         self.stop = self.root.locator("button.stop")
 
-    def says(self, word: str, timeout: float = 30) -> None:
+    def says(self, word: str, timeout: float = 120) -> None:
         """Wait until the header says how the chat stands."""
         expect(self.word).to_have_text(word, timeout=1000 * timeout)
 
@@ -48,7 +48,7 @@ class Chat:
         expect(turn).to_be_visible(timeout=30_000)
         return turn
 
-    def ends(self, turn: Locator, state: str = "completed", timeout: float = 30) -> None:
+    def ends(self, turn: Locator, state: str = "completed", timeout: float = 120) -> None:
         """Wait until the turn is over."""
         expect(turn).to_have_attribute("data-state", state, timeout=1000 * timeout)
 

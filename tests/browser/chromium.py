@@ -50,5 +50,5 @@ def describe() -> str:
         return str(error)
     if path is None:
         return f"none found: {INSTALL}"
-    answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30)
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=300)
     return f"{path} ({answer.stdout.strip() or f'exit status {answer.returncode}'})"

@@ -49,11 +49,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from . import chromium
 from .jupyter_server import App, JupyterServer, Theme
 from .notebook_page import OUT, NotebookPage
+
+expect.set_options(timeout=120_000)  # ends a hang; no test is judged by it
 
 FAILED = pytest.StashKey[bool]()
 
@@ -73,7 +75,6 @@ class OpenNotebook(Protocol):
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.browser)
-    item.add_marker(pytest.mark.timeout(180))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -137,6 +138,7 @@ def open_notebook(
                 file = jupyter.notebook(f"{name}-{len(opened)}", source)
             viewport = {"width": size[0], "height": size[1]}
             page = browser.new_page(viewport=viewport, color_scheme=theme)
+            page.set_default_timeout(240_000)
             opened.append(NotebookPage(page, jupyter, file, app))
             if isinstance(source, NotebookPage):
                 # The kernel sends the messages of each window's comms to both.

@@ -115,10 +115,10 @@ class JupyterServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        _, left = psutil.wait_procs(family, timeout=5)
+        _, left = psutil.wait_procs(family, timeout=30)
         for process in left:
             process.kill()
-        psutil.wait_procs(left, timeout=5)
+        psutil.wait_procs(left, timeout=30)
 
     def __enter__(self) -> JupyterServer:
         return self
@@ -193,7 +193,7 @@ class JupyterServer:
     def _wait(self) -> str:
         """Wait until the server has written down where it listens, and return that."""
         note = self.home / "runtime" / f"jpserver-{self._process.pid}.json"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline and self._process.poll() is None:
             if note.exists() and (text := note.read_text("utf-8")).endswith("}"):
                 return str(json.loads(text)["url"])

@@ -42,7 +42,7 @@ class LogView:
         self.search = self.root.locator("input.search")
         self.stdin = self.root.locator(".stdin input")
 
-    def says(self, word: str, timeout: float = 30) -> None:
+    def says(self, word: str, timeout: float = 120) -> None:
         """Wait until the header says how the command stands."""
         expect(self.word).to_contain_text(word, timeout=1000 * timeout)
 
@@ -50,7 +50,7 @@ class LogView:
         """The lines on the screen, from top to bottom; those of stderr begin with ``err``."""
         return list(self.pane.evaluate(LINES))
 
-    def shows(self, text: str, timeout: float = 30) -> None:
+    def shows(self, text: str, timeout: float = 120) -> None:
         """Wait until a line on the screen has this text."""
         self.page.wait_for_function(
             "([pane, text]) => [...pane.querySelectorAll('.line')]"

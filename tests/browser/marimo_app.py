@@ -105,7 +105,7 @@ class MarimoApp:
                 start_new_session=True,
             )
 
-    def _wait(self, timeout: float = 60) -> str:
+    def _wait(self, timeout: float = 240) -> str:
         """Return the address, whose port it prints, once it answers there."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -118,7 +118,7 @@ class MarimoApp:
 
 def healthy(url: str) -> bool:
     try:
-        with urlopen(f"{url}/health", timeout=2) as answer:
+        with urlopen(f"{url}/health", timeout=60) as answer:
             return bool(answer.status == 200)
     except URLError:
         return False

@@ -87,7 +87,7 @@ class NotebookPage:
         """Run one cell; with ``wait=False`` return while it runs."""
         self._run("notebook:run-cell", index, wait)
 
-    def wait_idle(self, timeout: float = 60) -> None:
+    def wait_idle(self, timeout: float = 240) -> None:
         """Wait until the kernel is idle and no cell shows ``[*]``; *timeout* in seconds."""
         self.page.wait_for_function("axonTest.idle()", timeout=1000 * timeout)
 

@@ -110,7 +110,7 @@ def test_the_conversation_goes_on_while_a_cell_runs_and_after_a_reload(open_note
     notebook.run_cell(2, wait=False)
     turn = chat.turns.first
 
-    expect(turn.locator(".prose")).to_contain_text("5", timeout=20_000)
+    expect(turn.locator(".prose")).to_contain_text("5")
     assert notebook.output(2).count() == 0, "the cell still runs"
 
     notebook.wait_idle()

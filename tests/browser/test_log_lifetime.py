@@ -32,8 +32,8 @@ def test_messages_that_were_dropped_come_again(open_notebook):
     log.says("running")
     log.stdin.fill("go")
     log.stdin.press("Enter")
-    log.says("exit 0", timeout=60)
-    log.shows("400", timeout=40)
+    log.says("exit 0", timeout=300)
+    log.shows("400", timeout=300)
     notebook.page.wait_for_timeout(1500)
 
     assert int(notebook.execute("print(len(dropped))")) > 5
@@ -150,7 +150,7 @@ display(*logs)
     for n in (0, 7, 14):
         log = LogView(notebook, n)
         log.root.scroll_into_view_if_needed()
-        log.says("exit 0", timeout=60)
+        log.says("exit 0", timeout=300)
         log.shows(f"{n} 40")
     texts = "all(log.text() == ''.join(f'{n} {i}\\n' for i in range(1, 41))"
 

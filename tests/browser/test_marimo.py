@@ -120,7 +120,7 @@ def opened(browser: Browser, app: MarimoApp, height: int = 900) -> MarimoPage:
     return MarimoPage(browser.new_page(viewport={"width": 1280, "height": height}), app)
 
 
-def eventually(fact: Callable[[], bool], timeout: float = 30) -> bool:
+def eventually(fact: Callable[[], bool], timeout: float = 120) -> bool:
     """Wait until *fact*; say whether it came."""
     deadline = time.monotonic() + timeout
     while not (came := fact()) and time.monotonic() < deadline:
@@ -131,7 +131,7 @@ def eventually(fact: Callable[[], bool], timeout: float = 30) -> bool:
 def says(page: MarimoPage, text: str) -> None:
     """Wait until the app prints *text* in answer to the button."""
     page.press("ask")
-    expect(page.page.get_by_text(text)).to_be_visible(timeout=20_000)
+    expect(page.page.get_by_text(text)).to_be_visible()
 
 
 def test_a_viewer_lives_in_a_marimo_app_and_goes_with_its_cell(

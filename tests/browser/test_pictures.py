@@ -104,7 +104,7 @@ def test_a_recorded_run_is_seen_and_asked(recorded: Path, open_notebook: OpenNot
     notebook = open_notebook([begin, *VIEWER], size=(1180, 1250))
 
     notebook.run_all()
-    expect(notebook.page.locator(".axon .state .word")).to_have_text("live", timeout=30_000)
+    expect(notebook.page.locator(".axon .state .word")).to_have_text("live")
     expect(notebook.page.locator(".axon .list .row:not([hidden])").last).to_be_visible()
     path = take("viewer", notebook, 1, 4)
 

@@ -6,7 +6,6 @@ import json
 import re
 
 import nbconvert
-import pytest
 from playwright.sync_api import Page, expect
 
 from axon_notebook.models import AxonEvent
@@ -66,7 +65,6 @@ def foreign(found: set[str]) -> list[str]:
     return sorted(name for name in found if not MADE_OF.fullmatch(name))
 
 
-@pytest.mark.timeout(300)
 def test_no_text_of_an_event_becomes_anything_else(open_notebook, tmp_path):
     """Notebook output has the rights of the person who opens it."""
     events = hostile_events()

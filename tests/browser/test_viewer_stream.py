@@ -56,7 +56,7 @@ def test_five_thousand_events_a_second_while_the_cell_sleeps(open_notebook, app)
         assert not notebook.page.evaluate("axonTest.idle()"), "the cell must still be running"
         notebook.screenshot(f"viewer-stream-{app}")
 
-        viewer.has(count, timeout=60)
+        viewer.has(count, timeout=300)
         notebook.wait_idle()
 
         assert "pages 1 unacknowledged True" in notebook.output(1).last.inner_text()
@@ -86,7 +86,7 @@ def test_batches_lost_on_the_way_are_recovered(open_notebook):
         viewer.is_live()
         server.run(3000, 9000)
 
-        viewer.has(9000, timeout=60)
+        viewer.has(9000, timeout=300)
 
         assert int(notebook.execute("print(len(dropped))")) >= 5
         assert viewer.exported() == list(range(1, 9001))

@@ -32,11 +32,11 @@ class Viewer:
         self.filter = self.root.locator("input.filter")
         self.search = self.root.locator("input.search")
 
-    def is_live(self, timeout: float = 20) -> None:
+    def is_live(self, timeout: float = 120) -> None:
         """Wait until the header says so."""
         expect(self.word).to_have_text("live", timeout=1000 * timeout)
 
-    def has(self, count: int, timeout: float = 30) -> None:
+    def has(self, count: int, timeout: float = 120) -> None:
         """Wait until the header counts so many events, none of them lost or missing."""
         text = f"{count:,} event{'' if count == 1 else 's'}".replace(",", "[\u202f, .]?")
         expect(self.root.locator(".counts b")).to_have_text(

@@ -11,7 +11,6 @@ from .examples import REPOSITORY, cells, shell_at
 README = (REPOSITORY / "README.md").read_text("utf-8")
 
 
-@pytest.mark.timeout(120)
 def test_every_example_of_the_readme_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first thing that people try must not be the first thing that fails."""
     monkeypatch.setenv("AXON_NOTEBOOK_HOME", str(home))

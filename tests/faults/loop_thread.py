@@ -61,7 +61,7 @@ class LoopThread:
         """End every connection and the thread; idempotent."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+            self._thread.join(120)
         assert not self._thread.is_alive(), "the loop did not stop"
 
     def _run(self) -> None:

@@ -45,7 +45,7 @@ def found_after(disk: Disk, home: Home, place: Path, seed: int | None) -> list[t
 
 @pytest.mark.parametrize(
     ("cuts", "seeds"),
-    [(12, 2), pytest.param(300, 5, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
+    [(12, 2), pytest.param(300, 5, marks=pytest.mark.long)],
 )
 def test_d2_an_answered_publish_survives_a_power_cut(
     disk: Disk, tmp_path: Path, cuts: int, seeds: int

@@ -45,7 +45,7 @@ def proxy(server: ScriptedServer) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def http(proxy: FaultProxy) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=proxy.base_url, trust_env=False, timeout=5) as http:
+    with httpx.Client(base_url=proxy.base_url, trust_env=False, timeout=300) as http:
         yield http
 
 
@@ -156,7 +156,7 @@ def test_posts_pass_with_their_body(http: httpx.Client) -> None:
 def test_the_end_of_the_block_ends_every_connection(server: ScriptedServer) -> None:
     """A neighbour that lingers would disturb the tests after it."""
     with FaultProxy(server.port) as proxy:
-        raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+        raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=300)
         raw.sendall(b"GET " + STREAM.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         raw.recv(4096)
     with raw:

@@ -31,7 +31,7 @@ class Terminal:
             # This terminal answers no questions about its cursor.
             env={**environment, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"},
             dimensions=(ROWS, COLUMNS),
-            timeout=60,
+            timeout=300,
         )
         self.wait(lambda: self._prompt() is not None)
 
@@ -39,7 +39,7 @@ class Terminal:
         """Type *text*; a carriage return is the Enter key."""
         self._child.send(text)
 
-    def run(self, *lines: str, timeout: float = 60) -> str:
+    def run(self, *lines: str, timeout: float = 240) -> str:
         """Type a cell and wait for the next prompt; return what it printed."""
         before = self.begin(*lines)
         return self.end(before, timeout)
@@ -60,7 +60,7 @@ class Terminal:
                 self.type("\r")
         return number
 
-    def end(self, number: int, timeout: float = 60) -> str:
+    def end(self, number: int, timeout: float = 240) -> str:
         """Wait for the prompt after cell *number*; return what the cell printed."""
         self.wait(lambda: (self._prompt() or 0) > number, timeout)
         shown = self.text().split(f"In [{number}]:")[-1].split(f"In [{number + 1}]:")[0]
@@ -85,7 +85,7 @@ class Terminal:
         """The screen, without the empty rows below and the spaces at the right."""
         return self._text
 
-    def wait(self, seen: Callable[[], Any], timeout: float = 60) -> None:
+    def wait(self, seen: Callable[[], Any], timeout: float = 240) -> None:
         """Read what IPython prints until *seen*; fail with the screen if it never is."""
         deadline = time.monotonic() + timeout
         while not seen():

@@ -12,7 +12,7 @@ from axon_notebook.local.process.launcher import ServiceAddress
 
 from .terminal import Terminal
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("terminal")]
+pytestmark = pytest.mark.xdist_group("terminal")
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ class Kernel:
         self._client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def wait(self, request: str, *, timeout: float = 60) -> dict[str, Any]:
+    def wait(self, request: str, *, timeout: float = 300) -> dict[str, Any]:
         """Return the reply, with what was printed as ``printed``."""
         printed = ""
         while True:
@@ -123,7 +123,7 @@ class Kernel:
         return Level(**json.loads(self.good("axon_level()")))
 
 
-def wait_for(happened: Callable[[], bool], timeout: float = 30) -> bool:
+def wait_for(happened: Callable[[], bool], timeout: float = 120) -> bool:
     """Whether it happened, sooner or later."""
     deadline = time.monotonic() + timeout
     while not happened() and time.monotonic() < deadline:

@@ -62,7 +62,7 @@ class Brokered:
         return found.events[::-1]
 
     async def until(
-        self, enough: Callable[[list[AxonEvent]], bool], *, seconds: float = 20
+        self, enough: Callable[[list[AxonEvent]], bool], *, seconds: float = 120
     ) -> list[AxonEvent]:
         """Wait until the history is *enough*; return it."""
         async with asyncio.timeout(seconds):

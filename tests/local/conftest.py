@@ -40,7 +40,7 @@ class Wire:
         self.host, self.port = str(parts.hostname), int(parts.port or 0)
         self.token = address.token.reveal()
 
-    def connect(self, timeout: float = 20.0) -> socket.socket:
+    def connect(self, timeout: float = 120.0) -> socket.socket:
         return socket.create_connection((self.host, self.port), timeout)
 
     def head(self, method: str, path: str, *lines: str, length: int | None = None) -> bytes:

@@ -18,6 +18,8 @@ from axon_notebook.local.storage.broadcast import Broadcast
 from axon_notebook.models import AxonEvent
 from axon_notebook.wire.sse import EventDecoder
 
+from ..waiting import until
+
 
 def sequences(body: bytes) -> list[int]:
     return [json.loads(event.data)["sequence"] for event in EventDecoder().feed(body)]
@@ -89,7 +91,7 @@ def test_a_client_that_stops_reading_is_cut() -> None:
             peer.blocked = asyncio.Event()
             await stream.write(b"data: x\n\n")
 
-        await asyncio.wait_for(peer.follow(streams, flood), 20)
+        await asyncio.wait_for(peer.follow(streams, flood), 120)
         await streams.stop()
         return peer
 
@@ -156,7 +158,7 @@ class Disk:
     def read_frames(self, axon_id: str, after: int, limit: int) -> tuple[bytes, int, int]:
         page = self.events[after : after + limit]
         self.reads += 1
-        assert self.gate.wait(10)
+        assert self.gate.wait(120)
         return join_frames(page), (page[-1].sequence if page else after), len(page)
 
 
@@ -165,10 +167,7 @@ async def followed(disk: Disk, broadcast: Broadcast, total: int, act: Any) -> li
     streams, peer = Streams(), Peer()
     task = asyncio.create_task(peer.follow(streams, lambda s: broadcast.pump(s, "a", 0)))
     await act()
-    for _ in range(1000):
-        if sum(map(len, peer.sent)) and len(sequences(b"".join(peer.sent))) >= total:
-            break
-        await asyncio.sleep(0.005)
+    await until(lambda: len(sequences(b"".join(peer.sent))) >= total)
     peer.left.set()
     await task
     await streams.stop()
@@ -209,14 +208,14 @@ def test_level_readers_share_memory_and_leave_the_disk_alone() -> None:
             asyncio.create_task(p.follow(streams, lambda s: broadcast.pump(s, "a", 0)))
             for p in peers
         ]
-        await asyncio.sleep(0.1)
+        await until(lambda: disk.reads >= len(peers))
         broadcast.published("a", disk.add())
-        await asyncio.sleep(0.1)
+        await until(lambda: all(peer.sent for peer in peers))
         before = disk.reads
         for _ in range(50):
             broadcast.published("a", disk.add())
             await asyncio.sleep(0)
-        await asyncio.sleep(0.1)
+        await until(lambda: all(len(sequences(b"".join(p.sent))) >= 51 for p in peers))
         for peer in peers:
             assert sequences(b"".join(peer.sent)) == list(range(1, 52))
             peer.left.set()

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.local.brokers.acp_dialect import AcpDialect
@@ -43,7 +43,6 @@ QUESTION = line(
 YES = {"outcome": {"outcome": "selected", "optionId": "yes"}}
 
 
-@settings(deadline=None)
 @given(VALUES, st.sampled_from([None, 1, "\t"]))
 def test_any_json_becomes_one_line_with_the_same_value(value: Any, indent: Any) -> None:
     """A newline inside a message would be the end of it."""
@@ -54,7 +53,6 @@ def test_any_json_becomes_one_line_with_the_same_value(value: Any, indent: Any) 
     assert json.loads(text) == value
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_no_line_of_an_agent_stops_its_broker(data: bytes) -> None:
     """It is published, or it is complained about."""
@@ -65,7 +63,6 @@ def test_no_line_of_an_agent_stops_its_broker(data: bytes) -> None:
         dialect.hear_oversized(data, 5_000_000)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["session/prompt", "session/cancel", "initialize", "_x"]), st.text())
 def test_no_payload_of_a_client_stops_the_broker(event_type: str, payload: str) -> None:
     """It reaches the agent as an object, or is refused."""

@@ -24,6 +24,7 @@ from axon_notebook.local.process.launcher import ensure_service
 from axon_notebook.local.storage.commit import Draft
 from axon_notebook.local.storage.limits import Refused
 
+from ..waiting import until
 from .brokered import AGENTS, PEER, Brokered, brokered, said, text_of, types, value
 from .scenario import scenario
 
@@ -391,17 +392,14 @@ def alive(pid: int) -> bool:
 
 
 async def gone(devbox_id: str) -> bool:
-    """Whether no process of the devbox is left, at the latest after two seconds."""
-    for _ in range(100):
-        if not list(marked_processes({devbox_id})):
-            return True
-        await asyncio.sleep(0.02)
-    return False
+    """Wait until no process of the devbox is left."""
+    await until(lambda: not list(marked_processes({devbox_id})))
+    return True
 
 
 def history(wire: Any, axon_id: str, event_type: str) -> list[Any]:
     """Read the history, oldest first, once it has this type."""
-    for _ in range(500):
+    for _ in range(5000):
         events: list[Any] = wire.ask("GET", f"/v1/axons/{axon_id}/events?limit=500").json["events"]
         if any(event["event_type"] == event_type for event in events):
             return events[::-1]

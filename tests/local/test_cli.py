@@ -21,7 +21,7 @@ def cli(*arguments: str, home: Path | None = None, **env: str) -> subprocess.Com
     if home is not None:
         command += ["--home", str(home)]
     return subprocess.run(
-        command, env={**clean, **env}, capture_output=True, text=True, timeout=40, check=False
+        command, env={**clean, **env}, capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -28,7 +28,7 @@ class Publisher(threading.Thread):
     def run(self) -> None:
         number = 0
         try:
-            with self.wire.connect(timeout=10) as sock:
+            with self.wire.connect(timeout=300) as sock:
                 while True:
                     number += 1
                     payload = f"{self.name}-{number}"
@@ -58,7 +58,7 @@ def stored(home: Path, axon_id: str) -> dict[int, str]:
 @pytest.mark.parametrize(
     "rounds",
     [
-        pytest.param(25, marks=[pytest.mark.slow, pytest.mark.timeout(240)]),
+        pytest.param(25, marks=pytest.mark.slow),
         pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
     ],
 )

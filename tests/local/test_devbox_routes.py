@@ -17,7 +17,7 @@ UUID7 = "01890a5d-ac96-774b-bcce-b302099a8057"
 @pytest.fixture(scope="module")
 def http(service: ServiceAddress) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {service.token.reveal()}"}
-    with httpx.Client(base_url=service.base_url, headers=headers, timeout=30) as http:
+    with httpx.Client(base_url=service.base_url, headers=headers, timeout=300) as http:
         yield http
 
 

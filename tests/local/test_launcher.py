@@ -30,16 +30,17 @@ from axon_notebook.local.process.launcher import (
     stop_service,
 )
 
+from ..waiting import wait_until
+
 EVENT = {"source": "t", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
 
 
 def gone(pid: int) -> bool:
-    """Whether the process has ended; waits for it up to ten seconds."""
-    for _ in range(500):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.02)
-    return False
+    """Wait until the process has ended."""
+    wait_until(
+        lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    )
+    return True
 
 
 def kill(address: ServiceAddress) -> None:
@@ -95,7 +96,7 @@ def test_the_service_survives_its_starter(home: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path;"
         "from axon_notebook.local.process.launcher import *;"
-        "print(ensure_service(Path(sys.argv[1])).pid, flush=True); time.sleep(60)"
+        "print(ensure_service(Path(sys.argv[1])).pid, flush=True); time.sleep(600)"
     )
     starter = subprocess.Popen(
         [sys.executable, "-c", script, str(home)],
@@ -335,12 +336,9 @@ def test_an_idle_service_ends_by_itself(home: Path) -> None:
     command = [sys.executable, "-m", "axon_notebook.local", "--home", str(home)]
     subprocess.run([*command, "--idle-seconds", "0.5"], check=True, stdout=subprocess.PIPE)
 
-    for _ in range(1000):
-        log = home / "service.log"
-        # The lock goes last, a moment after the log's last line.
-        if log.exists() and "ended" in log.read_text() and not Home(home).is_served():
-            break
-        time.sleep(0.02)
+    log = home / "service.log"
+    # The lock goes last, a moment after the log's last line.
+    wait_until(lambda: log.exists() and "ended" in log.read_text() and not Home(home).is_served())
     assert "idle for" in (home / "service.log").read_text()
     assert not Home(home).is_served()
 

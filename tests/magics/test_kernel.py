@@ -18,6 +18,8 @@ from nbclient.exceptions import CellExecutionError
 
 from axon_notebook.local.process.launcher import ServiceAddress, find_service
 
+from ..waiting import wait_until
+
 pytestmark = pytest.mark.kernel
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -70,7 +72,7 @@ def kernel(
         patch.setenv("AXON_NOTEBOOK_HOME", str(service.home))
         patch.delenv("RUNLOOP_API_KEY", raising=False)
         patch.delenv("RUNLOOP_BASE_URL", raising=False)
-        client = NotebookClient(nbformat.v4.new_notebook(), timeout=60, kernel_name="python3")
+        client = NotebookClient(nbformat.v4.new_notebook(), timeout=300, kernel_name="python3")
         with client.setup_kernel():
             yield Kernel(client)
 
@@ -80,7 +82,7 @@ def older_ipykernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ipykernel")
     wanted = [f"ipykernel=={OLDER}", "nest-asyncio"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
-    subprocess.run([*command, str(folder), *wanted], check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, str(folder), *wanted], check=True, capture_output=True, timeout=300)
     return folder
 
 
@@ -154,35 +156,33 @@ def test_a_failing_cell_stops_the_notebook_with_our_message(kernel: Kernel) -> N
     assert "did you mean SELECT?" in str(caught.value)
 
 
+#: The stop button is pressed once ``begun()`` is true.
 PRESSING = """
 import os, signal, threading, time
-pressed = []
 def press():
-    time.sleep(1)
-    pressed.append(time.perf_counter())
+    while not begun():
+        time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=press).start()
-try:
-    get_ipython().run_line_magic({magic!r}, {line!r})
-finally:
-    took = time.perf_counter() - pressed[0]
+get_ipython().run_line_magic({magic!r}, {line!r})
 """
 
 
 def test_the_stop_button_stops(kernel: Kernel) -> None:
     """While the request is still running, as a KeyboardInterrupt, in one line."""
     _, interrupted, after = kernel.run(
-        "%axon create stop",
-        PRESSING.format(magic="axonsql", line=ENDLESS),
-        "print(took < 2)\n%axonsql --to scalar SELECT 1",
+        "%axon create stop\n"
+        "def begun(): return any(t.name == 'axon-request' for t in threading.enumerate())",
+        "import threading\n" + PRESSING.format(magic="axonsql", line=ENDLESS),
+        "%axonsql --to scalar SELECT 1",
     )
     error = interrupted.outputs[-1]
 
     assert error.ename == "Interrupted"
     assert error.traceback == [f"Interrupted: {error.evalue}"]
-    assert error.evalue.startswith("abandoned after 1.")
-    # The server alone would have ended it after 5 seconds.
-    assert texts(after).startswith("True\n")
+    # The server alone would have ended it with another error.
+    assert error.evalue.startswith("abandoned after ")
+    assert texts(after).endswith("1")
 
 
 STOPPING_A_PUBLISH = """
@@ -209,7 +209,7 @@ def test_publishing_many_can_be_stopped_and_continued(kernel: Kernel) -> None:
         "print(len(done) == stored > 0, len(done))",
     )[1:]
     error = stopped.outputs[-1]
-    kept, published = texts(count).split()
+    kept, published = texts(count).splitlines()[-1].split()
 
     assert error.ename == "PublishStopped"
     assert f"{int(published):,} published (#1 to #{published})" in error.evalue
@@ -221,12 +221,12 @@ def test_a_background_query_shows_how_it_stands(kernel: Kernel) -> None:
     """Its display is updated when the answer comes; nobody has to run it again."""
     _, shown, awaited = kernel.run(
         "%axon create bg",
-        "import time\nh = %axonsql --bg --to scalar SELECT 6 * 7\ndisplay(h)\n"
-        "h.result(30)\ntime.sleep(0.3)",
+        "h = %axonsql --bg --to scalar SELECT 6 * 7\ndisplay(h)\nh.result(120)",
         "await h",
     )
 
-    assert "✓ done after" in texts(shown)
+    # The display is updated by a thread, maybe while a later cell runs.
+    wait_until(lambda: kernel.run("pass") and "✓ done after" in texts(shown))
     assert texts(awaited) == "42"
 
 
@@ -266,7 +266,7 @@ def test_loading_is_light_says_one_line_and_starts_nothing(tmp_path: Path) -> No
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     lines = done.stdout.splitlines()
@@ -292,7 +292,7 @@ def test_the_key_is_never_shown(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 

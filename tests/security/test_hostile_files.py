@@ -50,9 +50,7 @@ def attempts(home: Home) -> list[int]:
     return statuses
 
 
-@pytest.mark.parametrize(
-    "rounds", [40, pytest.param(2000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
-)
+@pytest.mark.parametrize("rounds", [40, pytest.param(2000, marks=pytest.mark.long)])
 def test_t19_a_file_with_flipped_bits_is_answered_with_an_error(stored: Home, rounds: int) -> None:
     """A home may come by mail; whatever is in it, the service says so and goes on."""
     stored.do(stored.store.close())

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 from ..browser import chromium
 from ..faults.loop_thread import LoopThread
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.browser
 
 
 class Site(LoopThread):

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.errors import ParameterError
@@ -58,7 +58,6 @@ def exactly(found: Any, expected: Any) -> bool:
     return type(found) is type(expected) and bool(found == expected)
 
 
-@settings(max_examples=200)
 @given(value=SCALARS | HOSTILE)
 def test_the_database_sees_exactly_the_value(database: apsw.Connection, value: Any) -> None:
     """As a name and as an expression, through JSON and back."""
@@ -84,7 +83,6 @@ MARKS = [":v", ":{v}", "${name}", ":{'}' and v}"]
 AROUND = st.lists(st.sampled_from(QUOTED + PLAIN + MARKS)).map("".join)
 
 
-@settings(max_examples=400)
 @given(sql=AROUND, value=TEXT | HOSTILE | INTEGERS, name=TEXT | HOSTILE)
 def test_no_value_changes_the_tokens(sql: str, value: Any, name: str) -> None:
     """Injection is a value that becomes a token; here none can."""
@@ -107,7 +105,6 @@ def test_no_value_changes_the_tokens(sql: str, value: Any, name: str) -> None:
     values=st.lists(INTEGERS | TEXT | HOSTILE | st.binary(), max_size=12),
     times=st.sampled_from([1, 40]),
 )
-@settings(max_examples=80)
 def test_a_list_after_in_holds_its_members(
     database: apsw.Connection, values: list[Any], times: int
 ) -> None:
@@ -376,7 +373,6 @@ def test_a_local_table_takes_the_alias_that_is_given(database: apsw.Connection) 
         assert run(database, bind(sql, {"one": one, "two": two})) == [(2,)]
 
 
-@settings(max_examples=60)
 @given(
     column=st.lists(INTEGERS | st.none())
     | st.lists(st.floats(allow_nan=False, allow_infinity=False))
@@ -439,7 +435,6 @@ def test_what_was_bound_is_told() -> None:
 
 
 @given(sql=AROUND)
-@settings(max_examples=100)
 def test_positions_map_back_to_the_source(sql: str) -> None:
     """The caret of an error in what was sent stands in what was written."""
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from axon_notebook.errors import ParameterError
@@ -65,7 +65,6 @@ def same(found: Any, expected: Any) -> bool:
     return type(found) is type(expected) and bool(found == expected)
 
 
-@settings(max_examples=150)
 @given(TABLES)
 @example([[0], ["Infinity"]])
 def test_every_cell_of_every_storage_class_is_exact(rows: list[list[Any]]) -> None:

@@ -67,4 +67,4 @@ class Comms:
 
     def wait(self, until: Callable[[], bool]) -> None:
         with self.arrived:
-            assert self.arrived.wait_for(until, timeout=20), self.messages[-3:]
+            assert self.arrived.wait_for(until, timeout=300), self.messages[-3:]

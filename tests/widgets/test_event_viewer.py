@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import threading
-import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import msgspec
@@ -24,6 +23,7 @@ from axon_notebook.wire.cursor import EventBatch
 
 from ..faults.reading import client_of
 from ..faults.scripted_server import HOLD, Answer, ScriptedServer, Wait, events_up_to, frames
+from ..waiting import wait_until
 from .comms import Comms
 
 
@@ -47,15 +47,8 @@ def axon(client: an.Client) -> an.Axon:
     return created
 
 
-def wait_for(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not until():
-        assert time.monotonic() < deadline, "it did not come in 20 seconds"
-        time.sleep(0.01)
-
-
 def received(viewer: an.EventViewer, count: int) -> None:
-    wait_for(lambda: viewer.stats()["received"] >= count)
+    wait_until(lambda: viewer.stats()["received"] >= count)
 
 
 def own_threads() -> set[str]:
@@ -127,7 +120,7 @@ def test_filtered_keeps_to_the_brush_and_to_the_clock_of_the_page(comms: Comms) 
 def test_head_starts_with_the_next_event(comms: Comms, axon: an.Axon) -> None:
     """A long history is not always wanted."""
     with an.EventViewer(axon, after_sequence="head") as viewer:
-        wait_for(lambda: viewer.stats()["state"]["name"] == "live")
+        wait_until(lambda: viewer.stats()["state"]["name"] == "live")
         axon.publish("fresh", {})
         received(viewer, 1)
 
@@ -202,7 +195,7 @@ def test_a_stream_that_failed_says_why(comms: Comms, axon: an.Axon) -> None:
     """A dead view that looks alive is the worst of all."""
     axon.delete()
     with an.EventViewer(axon) as viewer:
-        wait_for(lambda: viewer.stats()["state"]["name"] in ("failed", "ended"))
+        wait_until(lambda: viewer.stats()["state"]["name"] in ("failed", "ended"))
 
         state = viewer.stats()["state"]
         assert state["name"] == "failed"
@@ -214,7 +207,7 @@ def test_reconnect_does_not_wait_for_the_next_attempt(comms: Comms) -> None:
     """The button "retry now" means now."""
     away = Answer(status=503, headers={"Retry-After": "200"}, steps=[])
     with scripted(comms, away) as axon, an.EventViewer(axon) as viewer:
-        wait_for(lambda: viewer.stats()["state"]["name"] == "reconnecting")
+        wait_until(lambda: viewer.stats()["state"]["name"] == "reconnecting")
         assert viewer.stats()["state"]["retry_in_ms"] > 100_000
 
         viewer.on_page_message({"kind": "cmd", "name": "retry"})
@@ -264,7 +257,7 @@ def test_a_page_that_closes_the_comm_closes_the_viewer(comms: Comms, axon: an.Ax
     received(viewer, 3)
     viewer.comm.handle_close({"content": {"data": {}}})
 
-    wait_for(lambda: own_threads() == set())
+    wait_until(lambda: own_threads() == set())
 
     viewer.close()
 
@@ -334,7 +327,7 @@ def test_a_slow_history_is_put_into_the_notebook_when_it_is_there(
         viewer._ipython_display_()
         assert "0 events" in displays[0]["text/plain"]
 
-        wait_for(lambda: len(displays) == 2)
+        wait_until(lambda: len(displays) == 2)
 
         assert "3 events" in displays[1]["text/plain"]
 

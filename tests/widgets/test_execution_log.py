@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from axon_notebook.errors import ParameterError
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
 from axon_notebook.widgets.execution_log import LINE_CHARS, PRE, SAVED_BYTES, SAVED_LINES
 
+from ..waiting import wait_until
 from .comms import Comms
 from .hostile_texts import HOSTILE
 from .log_page import LogPage
@@ -51,19 +52,12 @@ def box(service: ServiceAddress) -> Iterator[Devbox]:
         yield box
 
 
-def wait_for(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not until():
-        assert time.monotonic() < deadline, "it did not come in 30 seconds"
-        time.sleep(0.01)
-
-
 def ended(log: an.ExecutionLog) -> an.ExecutionLog:
     def over() -> bool:
         stats = log.stats()
         return stats["status"] == "completed" or stats["state"]["name"] == "failed"
 
-    wait_for(over)
+    wait_until(over)
     return log
 
 
@@ -127,7 +121,7 @@ def test_a_command_tells_how_long_it_ran_if_that_was_seen(comms: Comms, box: Dev
     with ended(an.ExecutionLog(box.run("sleep 1.2"))) as log:
         stats = log.stats()
 
-    assert 1200 <= stats["ended_ms"] - stats["started_ms"] < 30_000
+    assert stats["ended_ms"] - stats["started_ms"] >= 1200
 
 
 def test_a_command_that_ended_long_ago_is_shown_whole_and_claims_no_duration(
@@ -135,7 +129,7 @@ def test_a_command_that_ended_long_ago_is_shown_whole_and_claims_no_duration(
 ) -> None:
     """Nobody knows when it ended; "exit 0 after 14 hours" would be an invention."""
     execution = box.run("echo once")
-    execution.wait(timeout=30)
+    execution.wait(timeout=300)
     time.sleep(1.1)
     with ended(an.ExecutionLog(box.execution(execution.id))) as log:
         stats = log.stats()
@@ -169,7 +163,7 @@ def test_the_buttons_of_the_page_reach_the_command(comms: Comms, box: Devbox) ->
     execution = box.run("read name; echo hello $name; cat; echo end", stdin=True)
     with an.ExecutionLog(execution, stdin=True) as log:
         press(log, "stdin", "Ada\n")
-        wait_for(lambda: log.text() == "hello Ada\n")
+        wait_until(lambda: log.text() == "hello Ada\n")
         press(log, "stdin_eof")
 
         assert ended(log).text() == "hello Ada\nend\n"
@@ -179,13 +173,13 @@ def test_the_buttons_of_the_page_reach_the_command(comms: Comms, box: Devbox) ->
 def test_stop_ends_the_command_with_all_it_started(comms: Comms, box: Devbox) -> None:
     """A build that goes on in the background after "Stop" is worse than no button."""
     with an.ExecutionLog(box.run("sleep 300 & echo $!; wait")) as log:
-        wait_for(lambda: log.text() != "")
+        wait_until(lambda: log.text() != "")
         press(log, "kill")
         child = int(log.text())
         ended(log)
 
         assert log.stats()["exit_status"] in (137, 143, -9, -15)
-        wait_for(lambda: not psutil.pid_exists(child) or not psutil.Process(child).is_running())
+        wait_until(lambda: not psutil.pid_exists(child) or not psutil.Process(child).is_running())
 
 
 def test_a_button_that_fails_says_why_beside_the_output(comms: Comms, box: Devbox) -> None:
@@ -211,7 +205,7 @@ def test_a_page_closes_the_log_and_the_command_goes_on(comms: Comms, box: Devbox
 
     assert execution.status().status == "running"
     execution.send_stdin("it\n")
-    assert execution.wait(timeout=30).stdout == "got it\n"
+    assert execution.wait(timeout=300).stdout == "got it\n"
 
 
 def test_what_a_page_lost_comes_again_when_it_asks(comms: Comms, box: Devbox) -> None:
@@ -246,9 +240,9 @@ def test_output_stays_exact_over_a_service_that_dies_in_the_middle(
             "for i in $(seq 300); do echo line $i; sleep 0.01; done; read x", stdin=True
         )
         with an.ExecutionLog(execution) as log:
-            wait_for(lambda: log.text().count("\n") >= 100)
+            wait_until(lambda: log.text().count("\n") >= 100)
             os.kill(address.pid, signal.SIGKILL)
-            wait_for(lambda: log.stats()["state"]["name"] in ("reconnecting", "connecting"))
+            wait_until(lambda: log.stats()["state"]["name"] in ("reconnecting", "connecting"))
             ensure_service(home)
             press(log, "retry")
             ended(log)
@@ -273,7 +267,7 @@ def test_nothing_is_left_of_fifty_logs(comms: Comms, box: Devbox) -> None:
     for n in range(50):
         log = an.ExecutionLog(execution)
         if n % 5 == 0:
-            wait_for(lambda log=log: log.text() == "here\n")  # type: ignore[misc]
+            wait_until(lambda log=log: log.text() == "here\n")  # type: ignore[misc]
         log.close()
         log.close()
     execution.kill()

@@ -18,6 +18,8 @@ from axon_notebook.widgets.event_store import EventStore
 from axon_notebook.widgets.feed import Feed
 from axon_notebook.wire.cursor import EventBatch
 
+from ..waiting import wait_until
+
 
 def event(sequence: int, size: int = 10) -> AxonEvent:
     return AxonEvent(sequence, "axn_1", 1000 + sequence, "USER_EVENT", "s", "t", "x" * size)
@@ -53,7 +55,7 @@ class Page:
 
     def wait(self, until: Callable[[], bool]) -> None:
         with self.arrived:
-            assert self.arrived.wait_for(until, timeout=20), self.messages[-3:]
+            assert self.arrived.wait_for(until, timeout=300), self.messages[-3:]
 
 
 @pytest.fixture
@@ -219,11 +221,7 @@ def test_an_acknowledgement_lets_the_rest_through(
         say(feed, "ack", batch=page.kinds("ev")[-1]["batch"], bytes=0)
         return page.sequences() == list(range(1, 3001))
 
-    deadline = time.monotonic() + 20
-    while not acknowledged() and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-    assert page.sequences() == list(range(1, 3001))
+    wait_until(acknowledged)
 
 
 def test_a_feed_that_runs_for_weeks_forgets_old_batches_and_still_counts(

@@ -6,7 +6,6 @@ import _thread
 import random
 import signal
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,7 @@ from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.widgets import live
 from axon_notebook.widgets.interrupts import put_off
 
+from ..waiting import wait_until
 from .comms import Comms
 
 
@@ -88,11 +88,7 @@ def test_f32_a_widget_is_made_whole_or_not_at_all(
     left = list(live._alive)
     for widget in left:
         widget.close()
-    for _ in range(1000):
-        if not own_threads():
-            break
-        time.sleep(0.01)
+    wait_until(lambda: not own_threads())
     assert interrupts == 40
     assert len(left) <= 1
-    assert own_threads() == set()
     assert comms.open == set()

@@ -6,9 +6,8 @@ import gc
 import os
 import random
 import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Literal
 
@@ -24,6 +23,7 @@ from axon_notebook.wire.log_stream import LogStream, OutputSubscription
 from axon_notebook.wire.stream import StreamState
 
 from ..faults.log_server import Cut, ErrorFrame, Hang, LogServer, Refuse
+from ..waiting import wait_until
 
 #: Text, colours, carriage returns, characters of every length, and bytes that are none.
 LOG = (
@@ -307,13 +307,6 @@ def test_nonsense_in_a_chunk_is_a_protocol_error() -> None:
         read(server)
 
 
-def waits_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
-
-
 def test_a_slow_reader_holds_the_server_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million lines nobody takes must not fill the kernel's memory."""
     monkeypatch.setattr("axon_notebook.wire.log_stream.QUEUE_BYTES", 10_000)
@@ -323,7 +316,7 @@ def test_a_slow_reader_holds_the_server_back(monkeypatch: pytest.MonkeyPatch) ->
         client_of(server) as client,
         subscription(client) as chunks,
     ):
-        waits_for(lambda: chunks._readers.queued > 10_000)
+        wait_until(lambda: chunks._readers.queued > 10_000)
         held = chunks._readers.queued
         got = list(chunks)
 
@@ -345,7 +338,7 @@ def test_a_forgotten_subscription_warns_and_ends_its_threads() -> None:
             del chunks
             gc.collect()
         for thread in threads:
-            thread.join(10)
+            thread.join(120)
 
     assert [w.category for w in caught] == [ResourceWarning]
     assert not any(thread.is_alive() for thread in threads)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.wire.sse import EventDecoder, ServerSentEvent, encode_comment, encode_event
@@ -212,7 +212,6 @@ STREAMS = SOUP | st.lists(LINES, max_size=12).map(b"".join)
 CUTS = st.lists(st.integers(0, 120), max_size=12)
 
 
-@settings(deadline=None, max_examples=400)
 @given(body=STREAMS, cuts=CUTS)
 def test_any_bytes_in_any_cut_give_what_the_standard_says(body: bytes, cuts: list[int]) -> None:
     """Two readings of the same text, one slow and literal, cannot share a slip."""
@@ -225,7 +224,6 @@ def test_any_bytes_in_any_cut_give_what_the_standard_says(body: bytes, cuts: lis
     assert (ours.last_event_id, ours.retry) == (literal.last_event_id, literal.retry)
 
 
-@settings(deadline=None, max_examples=300)
 @given(body=STREAMS, cuts=CUTS, limit=st.integers(0, 12))
 def test_the_limit_acts_the_same_in_any_cut(body: bytes, cuts: list[int], limit: int) -> None:
     """What is cut off must not depend on the network either."""
@@ -237,7 +235,6 @@ def test_the_limit_acts_the_same_in_any_cut(body: bytes, cuts: list[int], limit:
     assert all(len(event.raw) == min(event.size, limit) for event in whole)
 
 
-@settings(deadline=None, max_examples=200)
 @given(body=STREAMS, limit=st.integers(0, 12))
 def test_a_cut_event_keeps_its_beginning_and_its_size(body: bytes, limit: int) -> None:
     """A stub shows the start of the payload and how much there was."""
@@ -248,7 +245,6 @@ def test_a_cut_event_keeps_its_beginning_and_its_size(body: bytes, limit: int) -
     assert [(e.raw, e.size) for e in cut] == [(e.raw[:limit], e.size) for e in full]
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     blocks=st.lists(
         st.sampled_from([b"data: 1\n\n", b'data: {"a": 2}\n\n', b": c\n\n", b"data: 3\r\n\r\n"]),

@@ -363,7 +363,7 @@ def test_f33_closing_ends_the_reader_whatever_it_waits_for(
         reader.join(0.01)
 
     stream.close()
-    reader.join(10)
+    reader.join(120)
 
     assert not reader.is_alive()
     assert len(server.asked(blocked_in)) == 1

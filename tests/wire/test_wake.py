@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.stream import EventStream
@@ -13,27 +11,28 @@ from axon_notebook.wire.wake import WakeWatch
 
 from ..faults.reading import at_once
 from ..faults.scripted_server import AXON
+from ..waiting import wait_until
 
 
 class Clocks:
-    """Two clocks that a test moves."""
+    """Two clocks that a test moves; they count how often they were read."""
 
     def __init__(self) -> None:
         self.awake = self.always = 0.0
+        self.reads = 0
 
     def __call__(self) -> tuple[float, float]:
+        self.reads += 1
         return self.awake, self.always
+
+    def read_again(self) -> None:
+        """Wait until the watching thread has seen the time as it is now."""
+        seen = self.reads
+        wait_until(lambda: self.reads > seen + 1)
 
     def advance(self, *, asleep: float = 0.0, stopped: float = 0.0) -> None:
         self.awake += 0.01 + stopped
         self.always += 0.01 + stopped + asleep
-
-
-def eventually(happened: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not happened() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return happened()
 
 
 def test_a_machine_that_slept_reconnects_at_once() -> None:
@@ -43,10 +42,10 @@ def test_a_machine_that_slept_reconnects_at_once() -> None:
     watch = WakeWatch(tick=0.01, clocks=clocks)
 
     with watch.watching(lambda: calls.append("reconnect")):
-        time.sleep(0.05)
+        clocks.read_again()
         clocks.advance(asleep=8 * 3600)
 
-        assert eventually(lambda: calls == ["reconnect"])
+        wait_until(lambda: calls == ["reconnect"])
 
 
 def test_a_process_that_was_stopped_reconnects_at_once() -> None:
@@ -56,10 +55,10 @@ def test_a_process_that_was_stopped_reconnects_at_once() -> None:
     watch = WakeWatch(tick=0.01, clocks=clocks)
 
     with watch.watching(lambda: calls.append("reconnect")):
-        time.sleep(0.05)
+        clocks.read_again()
         clocks.advance(stopped=60)
 
-        assert eventually(lambda: calls == ["reconnect"])
+        wait_until(lambda: calls == ["reconnect"])
 
 
 def test_a_busy_machine_is_not_a_sleeping_one() -> None:
@@ -70,8 +69,9 @@ def test_a_busy_machine_is_not_a_sleeping_one() -> None:
 
     with watch.watching(lambda: calls.append("reconnect")):
         for _ in range(5):
-            time.sleep(0.02)
+            clocks.read_again()
             clocks.advance(stopped=20)
+        clocks.read_again()
 
     assert calls == []
 
@@ -86,7 +86,7 @@ def test_the_thread_ends_with_the_last_stream_and_comes_back_with_the_next() -> 
     for _ in range(2):
         with watch.watching(lambda: None), watch.watching(lambda: None):
             assert running()
-        assert eventually(lambda: not running())
+        wait_until(lambda: not running())
 
 
 def test_a_stream_that_is_told_to_reconnect_misses_nothing(client: ApiClient) -> None:
@@ -96,6 +96,6 @@ def test_a_stream_that_is_told_to_reconnect_misses_nothing(client: ApiClient) ->
         events.reconnect()
         seen += [next(events).sequence for _ in range(5)]
 
-        assert eventually(lambda: events.stats().connections >= 2)
+        wait_until(lambda: events.stats().connections >= 2)
 
     assert seen == list(range(1, 11))

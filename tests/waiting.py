@@ -1,0 +1,28 @@
+"""Waiting for a condition instead of for a time: the limit only ends a hang."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+__all__ = ["LIMIT", "until", "wait_until"]
+
+#: Seconds; no test is judged by them, so a busy machine may take as long as it needs.
+LIMIT = 120.0
+
+
+def wait_until(happened: Callable[[], object], what: object = "the condition") -> None:
+    """Return once *happened* is true; fail with *what* after :data:`LIMIT` seconds."""
+    deadline = time.monotonic() + LIMIT
+    while not happened():
+        assert time.monotonic() < deadline, f"{what} did not come true in {LIMIT:.0f} s"
+        time.sleep(0.005)
+
+
+async def until(happened: Callable[[], object], what: object = "the condition") -> None:
+    """:func:`wait_until`, while the event loop goes on."""
+    deadline = time.monotonic() + LIMIT
+    while not happened():
+        assert time.monotonic() < deadline, f"{what} did not come true in {LIMIT:.0f} s"
+        await asyncio.sleep(0.005)
