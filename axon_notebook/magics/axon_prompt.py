@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections import ChainMap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ParameterError
-from .options import Option, checked_name, describe, scan
-from .session import label
+from .options import Option, checked_name
+from .registry import Call, Magic
+from .shell_session import label
 from .status import StatusLine
 
 if TYPE_CHECKING:
@@ -17,22 +17,29 @@ if TYPE_CHECKING:
     from ..agents.turn import Turn
     from .shell import AxonMagics
 
-__all__ = ["HELP", "OPTIONS", "run_axon_prompt"]
+__all__ = ["MAGICS"]
 
 #: Events of one turn that the returned DataFrame has at most.
 MOST_EVENTS: Final = 100_000
 
-OPTIONS: Final = (
-    Option("--axon", "-a", "text", "AXON", "another axon, for this cell only"),
-    Option("--protocol", "", "text", "PROTOCOL", "acp (the usual) or claude, as in the mount"),
+_OPTIONS: Final = (
+    Option("--axon", "-a", "text", "AXON", "another axon, for this cell only", "axon"),
+    Option(
+        "--protocol",
+        "",
+        "text",
+        "PROTOCOL",
+        "acp (the usual) or claude, as in the mount",
+        ("acp", "claude"),
+    ),
     Option("--allow", "", "flag", "", "say yes to everything the agent asks for"),
     Option("--reject", "", "flag", "", "say no to everything the agent asks for"),
     Option("--text", "", "flag", "", "in a notebook, print plain text instead of the chat"),
-    Option("--out", "-o", "text", "NAME", "assign the turn's events to a variable"),
+    Option("--out", "-o", "text", "NAME", "assign the turn's events to a variable", "variable"),
     Option("--quiet", "-q", "flag", "", "return nothing and show no status line"),
 )
 
-HELP: Final = f"""Send the cell to the agent behind the axon's broker and show the turn.
+_DESCRIPTION: Final = """Send the cell to the agent behind the axon's broker and show the turn.
 
 Examples::
 
@@ -45,38 +52,25 @@ Examples::
 Returns a DataFrame of the turn's events.  A notebook shows the conversation, with
 buttons where the agent asks for permission; a terminal prints what it says and asks
 you.  The stop button cancels the turn, not the agent.
-
-Options::
-
-{describe(OPTIONS)}
 """
 
 
-def run_axon_prompt(
-    magics: AxonMagics, line: str, cell: str | None, local: Mapping[str, Any] | None
-) -> Any:
+def _prompt(call: Call) -> Any:
     """Run the magic; return the DataFrame of the turn's events."""
-    parsed = scan(line, OPTIONS, "%axon_prompt")
-    with magics.errors_of(parsed):
-        text = (parsed.rest if cell is None else cell).strip()
-        if cell is not None and parsed.rest.strip():
-            raise ParameterError(
-                f"%%axon_prompt takes options alone, got {parsed.rest.strip()!r}: "
-                "write the prompt into the cell"
-            )
-        if not text:
-            raise ParameterError("there is no prompt: write it below %%axon_prompt")
-        names = ChainMap(dict(local or {}), magics.namespace)
-        out = parsed.values.get("out") or parsed.name
-        name = checked_name(out) if out else None
-        frame = _turn(magics, parsed.values, names, text)
+    text = call.script("prompt").strip()
+    if not text:
+        raise ParameterError("there is no prompt: write it below %%axon_prompt")
+    out = call.options.get("out") or call.name
+    name = checked_name(out) if out else None
+    frame = _turn(call, text)
     if name is not None:
-        magics.namespace[name] = frame
-    return None if "quiet" in parsed.values else frame
+        call.magics.namespace[name] = frame
+    return None if "quiet" in call.options else frame
 
 
-def _turn(magics: AxonMagics, given: dict[str, Any], names: Mapping[str, Any], text: str) -> Any:
-    axon = magics.session.axon(given.get("axon"), names, magics.axon)
+def _turn(call: Call, text: str) -> Any:
+    magics, given = call.magics, call.options
+    axon = call.axon()
     session = magics.session.agent(axon, given.get("protocol", "acp"), _permissions(given))
     in_terminal = getattr(magics.shell, "kernel", None) is None
     if in_terminal or "text" in given:
@@ -156,3 +150,15 @@ def _mark(turn: Turn) -> str:
     if (question := turn.question) is not None:
         return f"… it asks: {question.title}"
     return "✓ cancelled" if turn.cancelled else f"✓ {turn.state}"
+
+
+MAGICS: Final = (
+    Magic(
+        "axon_prompt",
+        "send the cell to the axon's agent",
+        _prompt,
+        _OPTIONS,
+        language="text",
+        description=_DESCRIPTION,
+    ),
+)

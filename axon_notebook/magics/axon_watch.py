@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..errors import ParameterError
 from ..models import AxonEvent
-from .axon import Call, Command
 from .options import Option
-from .session import label
+from .registry import AXON, Call, Magic
+from .shell_session import label
 
 if TYPE_CHECKING:
     from ..axon import Axon
 
-__all__ = ["WATCH"]
+__all__ = ["MAGICS"]
 
 PAYLOAD_CHARS: Final = 100
 
@@ -77,19 +77,26 @@ def _line(event: AxonEvent) -> str:
     return f"{event.sequence:>7}  {clock}  {kind:<28}  {shown(event.payload, PAYLOAD_CHARS)}"
 
 
-WATCH: Final = Command(
-    "watch",
-    "[AXON]",
-    "show events as they come",
-    (
-        Option("--filter", "-f", "text", "FILTER", "what to show, as in the viewer's filter box"),
-        Option("--after", "", "integer", "SEQUENCE", "start after this event"),
-        Option("--new", "", "flag", "", "only what comes from now on"),
-        Option("--height", "", "integer", "PIXELS", "of the viewer (480)"),
-        Option("--keep", "", "flag", "", "do not replace the viewer that the cell showed before"),
-        Option("--no-snapshot", "", "flag", "", "save no event with the notebook"),
-        Option("--axon", "-a", "text", "AXON", "another axon than the current one"),
-        Option("--out", "-o", "text", "NAME", "store the viewer in NAME too"),
+MAGICS: Final = (
+    Magic(
+        "axon watch",
+        "show events as they come",
+        _watch,
+        (
+            Option(
+                "--filter", "-f", "text", "FILTER", "what to show, as in the viewer's filter box"
+            ),
+            Option("--after", "", "integer", "SEQUENCE", "start after this event"),
+            Option("--new", "", "flag", "", "only what comes from now on"),
+            Option("--height", "", "integer", "PIXELS", "of the viewer (480)"),
+            Option(
+                "--keep", "", "flag", "", "do not replace the viewer that the cell showed before"
+            ),
+            Option("--no-snapshot", "", "flag", "", "save no event with the notebook"),
+            AXON,
+            Option("--out", "-o", "text", "NAME", "store the viewer in NAME too", "variable"),
+        ),
+        arguments="[AXON]",
+        completes="axon",
     ),
-    _watch,
 )

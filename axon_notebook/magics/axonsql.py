@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -11,40 +10,59 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..errors import ParameterError
 from ..sql.forms import FORMS
 from ..sql.shaping import Shape, shaped
-from .options import Option, Parsed, checked_name, describe, meant, scan
-from .run import Answer, Cell, prepared
-from .session import label
+from .options import Option, checked_name, meant
+from .registry import Call, Magic
+from .shell_session import label
+from .sql_cell import Answer, Cell, prepared
 from .status import Background, StatusLine
 
 if TYPE_CHECKING:
+    from collections import ChainMap
+
     from ..axon import Axon
     from ..models import SqlResult
     from .shell import AxonMagics
 
-__all__ = ["HELP", "OPTIONS", "DryRun", "Plan", "run_axonsql"]
+__all__ = ["MAGICS", "DryRun", "Plan"]
 
-OPTIONS: Final = (
-    Option("--out", "-o", "text", "NAME", "store the result in NAME and show it"),
-    Option("--axon", "-a", "text", "AXON", "another axon, for this cell only"),
-    Option("--to", "-t", "text", "FORM", f"one of {', '.join(FORMS)}"),
+_OPTIONS: Final = (
+    Option("--out", "-o", "text", "NAME", "store the result in NAME and show it", "variable"),
+    Option("--axon", "-a", "text", "AXON", "another axon, for this cell only", "axon"),
+    Option("--to", "-t", "text", "FORM", f"one of {', '.join(FORMS)}", tuple(FORMS)),
     Option("--limit", "-n", "integer", "N", "at most N rows of one SELECT"),
     Option("--all", "", "flag", "", "fetch every row, past the server's limit, from one snapshot"),
     Option("--param", "-p", "pairs", "NAME=VALUE", "a value for :NAME, before variables"),
-    Option("--params", "", "text", "EXPR", "a list for ?, or a dict for :NAME"),
-    Option("--json", "", "maybe names", "COLUMNS", "decode JSON (of payload, unless named)"),
-    Option("--expand", "", "maybe names", "COLUMN", "JSON objects become columns (of payload)"),
-    Option("--dates", "", "maybe names", "COLUMNS", "read dates and …_ms columns as datetimes"),
+    Option("--params", "", "text", "EXPR", "a list for ?, or a dict for :NAME", "variable"),
+    Option(
+        "--json", "", "maybe names", "COLUMNS", "decode JSON (of payload, unless named)", "column"
+    ),
+    Option(
+        "--expand",
+        "",
+        "maybe names",
+        "COLUMN",
+        "JSON objects become columns (of payload)",
+        "column",
+    ),
+    Option(
+        "--dates",
+        "",
+        "maybe names",
+        "COLUMNS",
+        "read dates and …_ms columns as datetimes",
+        "column",
+    ),
     Option("--each", "", "flag", "", "a list with the result of every statement"),
     Option("--explain", "", "flag", "", "show how SQLite would run it"),
     Option("--dry-run", "", "flag", "", "show what would be sent, and send nothing"),
-    Option("--file", "", "text", "PATH", "read the SQL from a file"),
+    Option("--file", "", "text", "PATH", "read the SQL from a file", "sql file"),
     Option("--timeout", "", "number", "SECONDS", "give up when the server is silent for so long"),
     Option("--bg", "", "flag", "", "run in the background; await what is returned"),
     Option("--quiet", "-q", "flag", "", "no status line, no output"),
     Option("--full-errors", "", "flag", "", "errors with the whole Python traceback"),
 )
 
-HELP: Final = f"""Query an axon with SQL; the result is a pandas DataFrame.
+_DESCRIPTION: Final = """Query an axon with SQL; the result is a pandas DataFrame.
 
 Examples::
 
@@ -53,20 +71,16 @@ Examples::
     %%axonsql df <<
     SELECT sequence, event_type, payload ->> '$.service' AS service
     FROM   events
-    WHERE  event_type IN :kinds AND sequence > :{{since - 1}}
+    WHERE  event_type IN :kinds AND sequence > :{since - 1}
 
     %%axonsql --to scalar -p kind=deploy
     SELECT count(*) FROM events WHERE event_type = :kind
 
 Values of Python variables are bound, never spliced: ``:name``,
-``:{{expression}}``, lists after ``IN``, a DataFrame in ``FROM :df``.
-``${{name}}`` is an identifier, quoted.  ``events`` is the event history.
+``:{expression}``, lists after ``IN``, a DataFrame in ``FROM :df``.
+``${name}`` is an identifier, quoted.  ``events`` is the event history.
 Several statements are one transaction; the last result is returned.
 ``name <<`` stores the result without showing it.
-
-Options::
-
-{describe(OPTIONS)}
 """
 
 
@@ -107,10 +121,10 @@ class Plan:
         return "\n".join(lines)
 
 
-class _Wish(NamedTuple):
+class _Query(NamedTuple):
     """The options of one cell, with the settings filled in."""
 
-    parsed: Parsed
+    options: dict[str, Any]
     shape: Shape
     limit: int | None
     timeout: float | None
@@ -118,49 +132,45 @@ class _Wish(NamedTuple):
     shown: bool
 
     def has(self, key: str) -> bool:
-        return bool(self.parsed.values.get(key))
+        return bool(self.options.get(key))
 
 
-def run_axonsql(
-    magics: AxonMagics, line: str, cell: str | None, local: Mapping[str, Any] | None
-) -> Any:
+def _axonsql(call: Call) -> Any:
     """Run the magic; return what the cell shows."""
-    parsed = scan(line, OPTIONS, "%axonsql")
-    with magics.errors_of(parsed):
-        return _run(magics, parsed, cell, ChainMap({}, dict(local or {}), magics.namespace))
-
-
-def _run(magics: AxonMagics, parsed: Parsed, body: str | None, names: ChainMap[str, Any]) -> Any:
-    text = _text(parsed, body)
-    wish = _wish(magics, parsed)
-    params = _params(parsed, names)
-    status = StatusLine(magics.shell, quiet=wish.has("quiet") or not magics.feedback)
+    magics = call.magics
+    names = call.names.new_child()
+    text = _text(call)
+    query = _query(call)
+    params = _params(call, names)
+    status = StatusLine(magics.shell, quiet=query.has("quiet") or not magics.feedback)
     if not text.strip():
         status.done("nothing to run: the cell is empty")
         return None
-    axon = magics.session.axon(parsed.values.get("axon"), names, magics.axon)
+    axon = call.axon()
     cell = prepared(
         text, names, magics.session, axon, status,
-        params=params, limit=wish.limit, explain=wish.has("explain"),
+        params=params, limit=query.limit, explain=query.has("explain"),
     )  # fmt: skip
     if not cell.statements:
         status.done("nothing to run: the cell holds only comments")
         return None
-    if wish.has("dry_run"):
+    if query.has("dry_run"):
         return DryRun(cell)
-    if wish.has("all") and len(cell.sent) != 1:
+    if query.has("all") and len(cell.sent) != 1:
         raise ParameterError(f"--all is for one SELECT, the cell has {len(cell.sent)} statements")
-    if wish.has("bg"):
-        return _in_background(magics, axon, cell, wish)
-    answer = cell.send(magics.session, axon, status, timeout=wish.timeout, all_rows=wish.has("all"))
-    value = _value(cell, answer, wish, axon)
-    status.done(_summary(cell, answer, wish, axon, value))
-    return _delivered(magics, wish, value)
+    if query.has("bg"):
+        return _in_background(magics, axon, cell, query)
+    answer = cell.send(
+        magics.session, axon, status, timeout=query.timeout, all_rows=query.has("all")
+    )
+    value = _value(cell, answer, query, axon)
+    status.done(_summary(cell, answer, query, axon, value))
+    return _delivered(magics, query, value)
 
 
-def _text(parsed: Parsed, body: str | None) -> str:
-    path = parsed.values.get("file")
-    inline = "\n".join(part for part in (parsed.rest, body) if part)
+def _text(call: Call) -> str:
+    path = call.options.get("file")
+    inline = "\n".join(part for part in (call.text, call.body) if part)
     if path is None:
         return inline
     if inline.strip():
@@ -172,8 +182,8 @@ def _text(parsed: Parsed, body: str | None) -> str:
         raise ParameterError(f"--file {path} cannot be read: {error}") from error
 
 
-def _wish(magics: AxonMagics, parsed: Parsed) -> _Wish:
-    given = parsed.values
+def _query(call: Call) -> _Query:
+    magics, given = call.magics, call.options
     form = given.get("to", magics.to)
     if form not in FORMS:
         raise ParameterError(f"--to {form} is no form: {meant(form, FORMS, what='forms')}")
@@ -186,16 +196,16 @@ def _wish(magics: AxonMagics, parsed: Parsed) -> _Wish:
         dates=given.get("dates", magics.dates),
     )
     out = given.get("out")
-    name = checked_name(out) if out else parsed.name
-    shown = parsed.name is None and not given.get("quiet")
+    name = checked_name(out) if out else call.name
+    shown = call.name is None and not given.get("quiet")
     limit = given.get("limit", None if given.get("explain") else magics.limit or None)
-    return _Wish(parsed, shape, limit, given.get("timeout", magics.timeout or None), name, shown)
+    return _Query(given, shape, limit, given.get("timeout", magics.timeout or None), name, shown)
 
 
-def _params(parsed: Parsed, names: ChainMap[str, Any]) -> Sequence[Any] | None:
+def _params(call: Call, names: ChainMap[str, Any]) -> Sequence[Any] | None:
     """Put ``-p`` and ``--params`` before the variables; return values for ``?``."""
-    names.maps[0].update(parsed.values.get("param", {}))
-    expression = parsed.values.get("params")
+    names.maps[0].update(call.options.get("param", {}))
+    expression = call.options.get("params")
     if expression is None:
         return None
     try:
@@ -213,63 +223,63 @@ def _params(parsed: Parsed, names: ChainMap[str, Any]) -> Sequence[Any] | None:
     )
 
 
-def _value(cell: Cell, answer: Answer, wish: _Wish, axon: Axon) -> Any:
-    if wish.has("explain"):
+def _value(cell: Cell, answer: Answer, query: _Query, axon: Axon) -> Any:
+    if query.has("explain"):
         return Plan(answer.results[-1])
-    if wish.has("each"):
+    if query.has("each"):
         return [
-            _shaped(result, wish, axon, statement.sql)
+            _shaped(result, query, axon, statement.sql)
             for result, statement in zip(answer.results, cell.statements, strict=True)
         ]
     if answer.shown is None:
         return None
     place = max(i for i, result in enumerate(answer.results) if result is answer.shown)
-    return _shaped(answer.shown, wish, axon, cell.statements[place].sql)
+    return _shaped(answer.shown, query, axon, cell.statements[place].sql)
 
 
-def _shaped(result: SqlResult, wish: _Wish, axon: Axon, sql: str) -> Any:
+def _shaped(result: SqlResult, query: _Query, axon: Axon, sql: str) -> Any:
     if not result.columns:
         return None
-    return shaped(result, wish.shape, axon_id=axon.id, sql=sql)
+    return shaped(result, query.shape, axon_id=axon.id, sql=sql)
 
 
-def _delivered(magics: AxonMagics, wish: _Wish, value: Any) -> Any:
-    if wish.name is not None:
-        magics.namespace[wish.name] = value
-    return value if wish.shown else None
+def _delivered(magics: AxonMagics, query: _Query, value: Any) -> Any:
+    if query.name is not None:
+        magics.namespace[query.name] = value
+    return value if query.shown else None
 
 
-def _in_background(magics: AxonMagics, axon: Axon, cell: Cell, wish: _Wish) -> Background[Any]:
+def _in_background(magics: AxonMagics, axon: Axon, cell: Cell, query: _Query) -> Background[Any]:
     def work() -> Any:
-        answer = cell.ask(magics.session, axon, timeout=wish.timeout, all_rows=wish.has("all"))
-        return _value(cell, answer, wish, axon)
+        answer = cell.ask(magics.session, axon, timeout=query.timeout, all_rows=query.has("all"))
+        return _value(cell, answer, query, axon)
 
-    query = Background(work, label=f"{_cut(cell.statements[0].sql, 60)} · {label(axon)}")
-    if wish.name is not None:
-        name = wish.name
+    running = Background(work, label=f"{_cut(cell.statements[0].sql, 60)} · {label(axon)}")
+    if query.name is not None:
+        name = query.name
 
         def assign() -> None:
-            if not query.cancelled and not query.failed:
-                magics.namespace[name] = query.result()
+            if not running.cancelled and not running.failed:
+                magics.namespace[name] = running.result()
 
-        query.when_done(assign)
-    return query
+        running.when_done(assign)
+    return running
 
 
 # -- what the status line says
 
 
-def _summary(cell: Cell, answer: Answer, wish: _Wish, axon: Axon, value: Any) -> str:
+def _summary(cell: Cell, answer: Answer, query: _Query, axon: Axon, value: Any) -> str:
     took = _took(answer)
     if len(cell.sent) > 1:
         first = f"✓ {len(cell.sent)} statements, one transaction · {took} · {label(axon)}"
         return "\n".join([first, *_table(cell, answer), *_notes(value)])
     result = answer.results[0]
-    if wish.has("explain"):
+    if query.has("explain"):
         return f"✓ plan · {took} · {label(axon)}"
     if not result.columns:
         return f"✓ {_effect(cell.statements[0].verb, result)} · {took} · {label(axon)}"
-    name = f"{wish.name}: " if wish.name else ""
+    name = f"{query.name}: " if query.name else ""
     rows = f"{_counted(len(result.rows), 'row')} × {len(result.columns)}"
     if result.meta.rows_read_limit_reached:
         return "\n".join([
@@ -277,8 +287,8 @@ def _summary(cell: Cell, answer: Answer, wish: _Wish, axon: Axon, value: Any) ->
             f"or use --all · {took} · {label(axon)}",
             *_notes(value),
         ])  # fmt: skip
-    cut = wish.limit is not None and len(result.rows) == wish.limit
-    limit = f" (limit {wish.limit})" if cut else ""
+    cut = query.limit is not None and len(result.rows) == query.limit
+    limit = f" (limit {query.limit})" if cut else ""
     return "\n".join([f"✓ {name}{rows}{limit} · {took} · {label(axon)}", *_notes(value)])
 
 
@@ -332,3 +342,15 @@ def _counted(number: int, noun: str) -> str:
 def _cut(text: str, width: int = 400) -> str:
     line = " ".join(text.split())
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+MAGICS: Final = (
+    Magic(
+        "axonsql",
+        "query an axon with SQL",
+        _axonsql,
+        _OPTIONS,
+        language="sql",
+        description=_DESCRIPTION,
+    ),
+)

@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..sql.forms import FORMS
 from ..sql.tables import table_names
 from ..sql.tokens import Token, significant, tokenize
-from . import axon_publish, axonsql
-from .axon import COMMANDS
 from .options import Option
+from .registry import cell_magics, sub_commands
 
 if TYPE_CHECKING:
     from ..sql.schema import Schema
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Offer", "complete", "install", "remove"]
 
-_CELL: Final = re.compile(r"[ \t]*%%?(axonsql|axon_publish|axon)\b")
-_LINE: Final = re.compile(r"(?:^|\n|[=;])[ \t]*%(axonsql|axon_publish|axon)\b[ \t]*")
+_CELL: Final = re.compile(r"%%(axon\w*)")
+_LINE: Final = re.compile(r"(?:^|\n|[=;])[ \t]*%(axon\w*)\b[ \t]*")
 _FRAGMENT: Final = re.compile(r"[\w$]*$")
 _VARIABLE: Final = re.compile(r"[:$]\{?([\w.]*)$")
 _QUALIFIED: Final = re.compile(r"""([^\W\d]\w*|"[^"]*")\.(\w*)$""")
@@ -65,13 +63,15 @@ def complete(magics: AxonMagics, text: str, position: int) -> Offer | None:
     name, body, on_line = found
     if name == "axon":
         return _in_axon(magics, body)
-    options = axonsql.OPTIONS if name == "axonsql" else axon_publish.OPTIONS
-    if on_line and (offer := _in_options(magics, body, options)) is not None:
+    magic = cell_magics()[name]
+    if on_line and (offer := _in_options(magics, body, magic.options)) is not None:
         return offer
     after = text[position:] if not on_line else text[position:].split("\n", 1)[0]
-    if name == "axonsql":
+    if magic.language == "sql":
         return _in_sql(magics, body, after)
-    return _in_json(magics, body)
+    if magic.language == "json":
+        return _in_json(magics, body)
+    return _nothing(_fragment(body))
 
 
 def _magic_at(before: str) -> tuple[str, str, bool] | None:
@@ -81,14 +81,13 @@ def _magic_at(before: str) -> tuple[str, str, bool] | None:
     """
     stripped = before.lstrip()
     cell = _CELL.match(stripped)
-    if cell and stripped.startswith("%%"):
-        body = stripped[cell.end() :]
-        line, newline, rest = body.partition("\n")
+    if cell and cell[1] in cell_magics():
+        line, newline, rest = stripped[cell.end() :].partition("\n")
         return (cell[1], rest, False) if newline else (cell[1], line, True)
-    line_magics = list(_LINE.finditer(before))
-    if not line_magics:
+    lines = [m for m in _LINE.finditer(before) if m[1] == "axon" or m[1] in cell_magics()]
+    if not lines:
         return None
-    last = line_magics[-1]
+    last = lines[-1]
     body = before[last.end() :]
     return (last[1], body, True) if "\n" not in body else None
 
@@ -117,23 +116,28 @@ def _option(form: str, options: Iterable[Option]) -> Option | None:
 
 
 def _values(magics: AxonMagics, option: Option, typed: str) -> list[tuple[str, str]]:
-    if option.key == "axon":
+    if isinstance(option.completes, tuple):
+        return [(word, option.key) for word in option.completes]
+    return _known(magics, option.completes, typed)
+
+
+def _known(magics: AxonMagics, kind: str, typed: str) -> list[tuple[str, str]]:
+    """Return what there is of a kind that an option or the word of a sub-command can name."""
+    schema = _schema(magics) if kind in ("column", "table") else None
+    if kind == "axon":
         return _axons(magics)
-    if option.key == "to":
-        return [(form, "form") for form in FORMS]
-    if option.key == "origin":
-        return [(name, "origin") for name in ("user", "agent", "external")]
-    if option.key == "file":
-        return _files(typed)
-    if option.key in ("out", "from", "params"):
+    if kind == "variable":
         return _variables(magics)
-    if option.key in ("json", "expand", "dates", "table"):
-        schema = _schema(magics)
-        return [(c, "column") for c in _all_columns(schema)] if schema else []
-    return []
+    if kind in ("file", "sql file"):
+        return _files(typed, ".sql" if kind == "sql file" else "")
+    if kind == "topic":
+        return [(name, "topic") for name in (*cell_magics(), *sub_commands())]
+    if schema is None:
+        return []
+    return _tables(schema) if kind == "table" else [(c, "column") for c in _all_columns(schema)]
 
 
-def _files(typed: str) -> list[tuple[str, str]]:
+def _files(typed: str, suffix: str) -> list[tuple[str, str]]:
     directory, _, _ = typed.rpartition("/")
     try:
         entries = sorted(os.scandir(Path(directory or ".").expanduser()), key=lambda e: e.name)
@@ -143,7 +147,7 @@ def _files(typed: str) -> list[tuple[str, str]]:
     return [
         (f"{prefix}{entry.name}{'/' if entry.is_dir() else ''}", "path")
         for entry in entries
-        if entry.is_dir() or entry.name.endswith(".sql")
+        if entry.is_dir() or entry.name.endswith(suffix)
     ]
 
 
@@ -157,23 +161,15 @@ def _axons(magics: AxonMagics) -> list[tuple[str, str]]:
 
 def _in_axon(magics: AxonMagics, body: str) -> Offer:
     name, blank, rest = body.lstrip().partition(" ")
+    commands = sub_commands()
     if not blank:
-        return _filtered(name, [(command, "sub-command") for command in COMMANDS])
-    command = COMMANDS.get(name)
-    if command is None:
+        return _filtered(name, [(command, "sub-command") for command in commands])
+    if name not in commands:
         return _nothing(rest)
-    if (offer := _in_options(magics, rest, command.options)) is not None:
+    if (offer := _in_options(magics, rest, commands[name].options)) is not None:
         return offer
-    fragment = _FRAGMENT.search(rest)
-    typed = fragment[0] if fragment else ""
-    if name == "help":
-        return _filtered(typed, [(topic, "topic") for topic in COMMANDS])
-    if name == "schema":
-        schema = _schema(magics)
-        return _filtered(typed, _tables(schema) if schema else [])
-    if name == "load":
-        return _filtered(typed, _variables(magics))
-    return _filtered(typed, _axons(magics))
+    typed = _fragment(rest)
+    return _filtered(typed, _known(magics, commands[name].completes, typed))
 
 
 # -- SQL

@@ -5,9 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+from .registry import Language, cell_magics
+
 __all__ = ["install", "remove"]
 
-_LEXERS: Final = {"axonsql": "SqlLexer", "axon_publish": "JsonLexer"}
+_LEXERS: Final[dict[Language, str]] = {
+    "sql": "SqlLexer",
+    "json": "JsonLexer",
+    "shell": "BashLexer",
+    "text": "TextLexer",
+}
 
 
 def install() -> None:
@@ -16,13 +23,15 @@ def install() -> None:
     The table is IPython's own and private; where a version has none, cells
     stay as they were.
     """
-    _table().update(_LEXERS)
+    for name, magic in cell_magics().items():
+        if magic.language is not None:
+            _table()[name] = _LEXERS[magic.language]
 
 
 def remove() -> None:
     """Take the languages away again."""
     table = _table()
-    for name in _LEXERS:
+    for name in cell_magics():
         table.pop(name, None)
 
 

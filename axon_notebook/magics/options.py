@@ -41,6 +41,8 @@ class Option(NamedTuple):
 
     ``pairs`` is ``name=value`` and may be repeated, ``names`` a list with
     commas, ``maybe names`` a flag that may be given names with ``=``.
+    ``completes`` says what its value can be: the words themselves, or one of ``axon``,
+    ``column``, ``file``, ``sql file``, ``table`` and ``variable``.
     """
 
     long: str
@@ -48,6 +50,7 @@ class Option(NamedTuple):
     kind: OptionKind
     metavar: str
     help: str
+    completes: str | tuple[str, ...] = ""
 
     @property
     def key(self) -> str:

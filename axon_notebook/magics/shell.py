@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from IPython.core.magic import (
-    Magics,
-    line_cell_magic,
-    line_magic,
-    magics_class,
-    needs_local_scope,
-    no_var_expand,
-)
+from IPython.core.magic import Magics, magics_class, needs_local_scope, no_var_expand
 from traitlets import Bool, CFloat, CInt, Enum, TraitError, Unicode
 from traitlets.config import Configurable
 
 from ..errors import AxonError
 from ..sql.forms import FORMS
-from . import axon, axon_prompt, axon_publish, axon_run, axonsql, commands
+from .dispatch import run_cell_magic, run_sub_command
 from .options import Parsed
-from .session import Session
+from .registry import Magic, cell_magics, help_text
 from .settings import outside_settings
+from .shell_session import Session
 
 __all__ = ["AxonMagics"]
 
@@ -45,6 +39,9 @@ class AxonMagics(Magics, Configurable):
     def __init__(self, shell: Any) -> None:
         Configurable.__init__(self, config=shell.config)
         Magics.__init__(self, shell)
+        self.magics["line"]["axon"] = self._sub_commands()
+        for name, magic in cell_magics().items():
+            self.magics["line"][name] = self.magics["cell"][name] = self._function(magic)
         self.session = Session()
         self.complaints = self._take_outside_settings()
 
@@ -78,57 +75,34 @@ class AxonMagics(Magics, Configurable):
 
     @contextmanager
     def errors_of(self, parsed: Parsed) -> Iterator[None]:
-        """Let errors show themselves whole where that is wished."""
+        """Mark errors to be shown with their traceback, where an option asks for it."""
         try:
             yield
         except AxonError as error:
             error.shown = error.shown or self.full_errors or "full_errors" in parsed.values
             raise
 
-    @no_var_expand
-    @needs_local_scope
-    @line_cell_magic
-    def axonsql(
-        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
-    ) -> Any:
-        """See ``HELP``, which becomes this text."""
-        return axonsql.run_axonsql(self, line, cell, local_ns)
+    def _function(self, magic: Magic) -> Callable[..., Any]:
+        """Return the function that IPython calls for a line or a cell of *magic*."""
 
-    @no_var_expand
-    @needs_local_scope
-    @line_cell_magic
-    def axon_publish(
-        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
-    ) -> Any:
-        """See ``HELP``, which becomes this text."""
-        return axon_publish.run_axon_publish(self, line, cell, local_ns)
+        @no_var_expand
+        @needs_local_scope
+        def function(
+            line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+        ) -> Any:
+            return run_cell_magic(self, magic, line, cell, local_ns)
 
-    @no_var_expand
-    @needs_local_scope
-    @line_cell_magic
-    def axon_run(
-        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
-    ) -> Any:
-        """See ``HELP``, which becomes this text."""
-        return axon_run.run_axon_run(self, line, cell, local_ns)
+        function.__name__ = magic.name
+        function.__doc__ = help_text(magic.name)  # what `%axonsql?` shows
+        found: Callable[..., Any] = function
+        return found
 
-    @no_var_expand
-    @needs_local_scope
-    @line_cell_magic
-    def axon_prompt(
-        self, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None
-    ) -> Any:
-        """See ``HELP``, which becomes this text."""
-        return axon_prompt.run_axon_prompt(self, line, cell, local_ns)
+    def _sub_commands(self) -> Callable[..., Any]:
+        @no_var_expand
+        @needs_local_scope
+        def axon(line: str, local_ns: Mapping[str, Any] | None = None) -> Any:
+            return run_sub_command(self, line, local_ns)
 
-    @no_var_expand
-    @needs_local_scope
-    @line_magic("axon")  # type: ignore[arg-type] # IPython types its decorators for methods without a name
-    def axon_command(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Any:
-        """See ``help_text``, which becomes this text."""
-        return axon.run_axon(self, line, local_ns)
-
-
-# What `%axonsql?` shows; IPython's decorators leave plain functions, typed as less.
-for _name, _help in {**commands.MAGIC_HELP, "axon_command": commands.overview()}.items():
-    vars(AxonMagics)[_name].__doc__ = _help
+        axon.__doc__ = help_text()
+        found: Callable[..., Any] = axon
+        return found

@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from ..visible import visible
 
-__all__ = ["Background", "Interrupted", "StatusLine", "Task", "beside"]
+__all__ = ["Background", "Interrupted", "StatusLine", "Task", "in_thread"]
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class Task(Generic[T]):
         callback()
 
 
-def beside(work: Callable[[], T], line: StatusLine) -> T:
+def in_thread(work: Callable[[], T], line: StatusLine) -> T:
     """Run *work* in a thread and return its result; the stop button works meanwhile.
 
     Raises:

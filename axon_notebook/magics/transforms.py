@@ -1,6 +1,6 @@
-"""Two things IPython does not forgive, forgiven for our magics.
+"""Accept two ways of writing our cell magics that IPython refuses.
 
-A comment of Python above ``%%axonsql`` would be a syntax error, and a cell of
+A Python comment above ``%%axonsql`` would be a syntax error, and a cell of
 ``%%axonsql SELECT …`` alone an "empty cell".
 """
 
@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from .registry import cell_magics
+
 __all__ = ["install", "remove"]
 
-_OURS: Final = re.compile(r"%%(axonsql|axon_publish)\b")
+_CELL: Final = re.compile(r"%%(\w+)")
 
 
-def cell_magics(lines: list[str]) -> list[str]:
-    """Return the cell's *lines* as IPython takes them."""
+def clean_cell(lines: list[str]) -> list[str]:
+    """Return the *lines* of a cell in the form that IPython accepts."""
     first = 0
     while first < len(lines) and (not lines[first].strip() or lines[first].lstrip()[0] == "#"):
         first += 1
-    if first == len(lines) or not _OURS.match(lines[first]):
+    found = _CELL.match(lines[first]) if first < len(lines) else None
+    if found is None or found[1] not in cell_magics():
         return lines
     if any(line.strip() for line in lines[first + 1 :]):
         return lines[first:]
@@ -29,10 +32,10 @@ def cell_magics(lines: list[str]) -> list[str]:
 
 def install(shell: Any) -> None:
     """Add the transformation to *shell*."""
-    shell.input_transformers_cleanup.append(cell_magics)
+    shell.input_transformers_cleanup.append(clean_cell)
 
 
 def remove(shell: Any) -> None:
     """Take it away again."""
-    kept = [t for t in shell.input_transformers_cleanup if t is not cell_magics]
+    kept = [t for t in shell.input_transformers_cleanup if t is not clean_cell]
     shell.input_transformers_cleanup[:] = kept

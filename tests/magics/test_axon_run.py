@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from axon_notebook.errors import NotFound, ParameterError
 from axon_notebook.execution import Execution
 from axon_notebook.local.process.launcher import ServiceAddress
-from axon_notebook.magics.axon_run import LeftRunning
+from axon_notebook.magics.devbox_output import LeftRunning
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.errors import ParameterError
-from axon_notebook.magics.axonsql import OPTIONS
 from axon_notebook.magics.options import Option, literal, scan
+from axon_notebook.magics.registry import magics
 from axon_notebook.magics.settings import outside_settings
+
+OPTIONS = magics()["axonsql"].options
 
 SQL_STARTS = ["SELECT", "WITH", "->> x", "-1", "-- c", "<< 3", "'it''s'", '"a  b"', "$x {y}", "=1"]
 

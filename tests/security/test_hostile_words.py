@@ -20,7 +20,7 @@ from axon_notebook.devbox import Devbox
 from axon_notebook.errors import AxonError, NotFound
 from axon_notebook.execution import Execution
 from axon_notebook.magics.cards import Card
-from axon_notebook.magics.session import label
+from axon_notebook.magics.shell_session import label
 from axon_notebook.magics.status import StatusLine, _bundle
 from axon_notebook.models import AxonEvent, AxonInfo, DevboxInfo
 from axon_notebook.widgets.snapshot import events_html, events_text

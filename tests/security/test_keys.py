@@ -7,8 +7,7 @@ import re
 import pytest
 
 from axon_notebook.errors import ConfigError
-from axon_notebook.magics import axon_prompt, axon_publish, axonsql
-from axon_notebook.magics.axon import COMMANDS
+from axon_notebook.magics.registry import magics
 from axon_notebook.magics.settings import outside_settings
 
 KEY = re.compile(r"\b(?:key|token|secret|password|bearer|credential)", re.IGNORECASE)
@@ -16,14 +15,11 @@ KEY = re.compile(r"\b(?:key|token|secret|password|bearer|credential)", re.IGNORE
 
 def test_t5_no_magic_has_an_option_for_a_key() -> None:
     """What stands in a cell is saved, committed and mailed."""
-    tables = [axonsql.OPTIONS, axon_publish.OPTIONS, axon_prompt.OPTIONS]
-    tables += [command.options for command in COMMANDS.values()]
-
-    options = [option for table in tables for option in table]
+    options = [option for magic in magics().values() for option in magic.options]
 
     assert len(options) > 30
     assert [option.long for option in options if KEY.search(option.long)] == []
-    assert [name for name in COMMANDS if KEY.search(name) or name == "login"] == []
+    assert [name for name in magics() if KEY.search(name) or name.endswith("login")] == []
 
 
 def test_t5_no_project_setting_holds_a_key(tmp_path: object) -> None:

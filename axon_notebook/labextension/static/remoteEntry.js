@@ -14,15 +14,17 @@
 (() => {
   const NAME = "axon-notebook";
 
-  // Cell magic → the name under which JupyterLab registers the language of its body.
-  const BODIES = { axonsql: "SQLite", axon_publish: "JSON", axon_run: "Shell" };
+  // The language of a cell's body → the name under which JupyterLab registers it; a body in any
+  // other language stays plain.
+  const REGISTERED = { sql: "SQLite", json: "JSON", shell: "Shell" };
 
-  // What may stand before our cell magic: blank lines, comments, and magics that time or
+  // Cell magic → the language of its body: made at build time from the table of the Python package.
+  const TABLE = new URL("magics.json", document.currentScript.src);
+
+  // What may stand before a cell magic: blank lines, comments, and magics that time or
   // capture the rest of the cell.
-  const CELL = new RegExp(
-    "^(?:[ \\t]*(?:#.*)?\\n|%%(?:time|timeit|capture|prun)\\b.*\\n)*" +
-      `%%(${Object.keys(BODIES).join("|")})(?!\\w)`,
-  );
+  const CELL =
+    /^(?:[ \t]*(?:#.*)?\n|%%(?:time|timeit|capture|prun)\b.*\n)*%%(axon\w*)/;
 
   // `%axonsql …` alone on its line or assigned, with backslash continuations.
   const LINE =
@@ -43,15 +45,15 @@
   }
 
   /** Our cell magic, if `text` begins with one: its name, and where its line and its body start. */
-  function cellMagic(text) {
+  function cellMagic(text, magics) {
     const match = CELL.exec(text);
-    if (!match) return null;
+    if (!match || !Object.hasOwn(magics, match[1])) return null;
     const magic = match[1];
     const start = match[0].length - magic.length - 2;
     const newline = text.indexOf("\n", match[0].length);
     const lineEnd = newline < 0 ? text.length : newline;
     const afterName = match[0].length;
-    const sql = magic === "axonsql" ? startOfSql(text.slice(afterName, lineEnd)) : Infinity;
+    const sql = magics[magic] === "sql" ? startOfSql(text.slice(afterName, lineEnd)) : Infinity;
     const body = Math.min(afterName + sql, lineEnd);
     return { magic, start, body };
   }
@@ -175,18 +177,20 @@
     return new lezer.Tree(types.Cell, nodes, places, end);
   }
 
-  /** A parser for whole cells: `bodies[magic]` for the body of ours, `python` for all others. */
-  function cellParser(modules, types, python, bodies) {
+  /** A parser for whole cells: `bodies[language]` for the body of ours, `python` for all others. */
+  function cellParser(modules, types, python, magics, bodies) {
     const { Parser, parseMixed } = modules.lezer;
     const filling = (parser) =>
       parseMixed((node) => (node.type === types.Body && parser ? { parser } : null));
-    const fill = new Map(Object.keys(BODIES).map((magic) => [magic, filling(bodies[magic])]));
+    const fill = new Map(
+      Object.entries(magics).map(([magic, language]) => [magic, filling(bodies[language])]),
+    );
 
     class Cell extends Parser {
       createParse(input, fragments, ranges) {
         const whole = ranges.length === 1 && ranges[0].from === 0;
         const text = whole ? input.read(0, ranges[0].to) : "";
-        const found = cellMagic(text);
+        const found = cellMagic(text, magics);
         if (!found) return python.startParse(input, fragments, ranges);
         const build = (end) => skeleton(modules, types, text, found, end);
         return fill.get(found.magic)(new OneStep(text.length, build), input, fragments, ranges);
@@ -196,24 +200,31 @@
   }
 
   /** The language support that replaces plain Python's. */
-  function support(modules, python, parsers) {
+  function support(modules, python, magics, parsers) {
     const { Language, LanguageSupport } = modules.language;
     const { data, name, parser } = python.language;
     const types = nodeTypes(modules, data);
-    const bodies = { ...parsers, axonsql: suitedSql(modules, parsers.axonsql) };
-    const lines = withLineMagics(modules, types, parser, bodies.axonsql);
-    const cells = cellParser(modules, types, lines, bodies);
+    const bodies = { ...parsers, sql: suitedSql(modules, parsers.sql) };
+    const lines = withLineMagics(modules, types, parser, bodies.sql);
+    const cells = cellParser(modules, types, lines, magics, bodies);
     return new LanguageSupport(new Language(data, cells, [], name), python.support);
   }
 
   /** Take the parser that JupyterLab has for each kind of body; a missing one leaves it plain. */
   async function bodyParsers(languages) {
     const found = {};
-    for (const [magic, name] of Object.entries(BODIES)) {
+    for (const [language, name] of Object.entries(REGISTERED)) {
       if (!languages.findByName(name)) continue;
-      found[magic] = (await languages.getLanguage(name)).support.language.parser;
+      found[language] = (await languages.getLanguage(name)).support.language.parser;
     }
     return found;
+  }
+
+  /** Fetch the table; after an update of the package the browser must not answer with the old one. */
+  async function fetchMagics() {
+    const response = await fetch(TABLE, { cache: "no-cache" });
+    if (!response.ok) throw new Error(`${TABLE}: ${response.status} ${response.statusText}`);
+    return response.json();
   }
 
   function activate(modules, languages) {
@@ -222,8 +233,8 @@
     // The original `load` notes its result on `this`; a stand-in keeps plain Python from being
     // found there by the next cell while the other parsers are still on their way.
     const plain = loadPython.call(Object.create(ipython));
-    const combined = Promise.all([plain, bodyParsers(languages)])
-      .then(([python, parsers]) => support(modules, python, parsers))
+    const combined = Promise.all([plain, fetchMagics(), bodyParsers(languages)])
+      .then(([python, magics, parsers]) => support(modules, python, magics, parsers))
       .catch((reason) => {
         console.warn(`${NAME}: cells keep Python's colours`, reason);
         return plain;
@@ -324,7 +335,7 @@
     return [
       {
         id: `${NAME}:cells`,
-        description: "Colours SQL and JSON in the cells of the axon magics.",
+        description: "Colours the languages in the cells of the axon magics.",
         autoStart: true,
         requires: [codemirror.IEditorLanguageRegistry],
         activate: (app, languages) => activate({ language, lezer, highlight }, languages),

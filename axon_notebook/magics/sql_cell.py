@@ -19,8 +19,8 @@ from ..sql.shaping import limited
 from ..sql.splitting import Statement, split
 from ..sql.tables import events_alias
 from ..sql.tokens import significant, tokenize, unquote
-from .session import Last, Session, label
-from .status import StatusLine, beside
+from .shell_session import Last, Session, label
+from .status import StatusLine, in_thread
 
 if TYPE_CHECKING:
     from ..axon import Axon
@@ -78,7 +78,7 @@ class Cell(NamedTuple):
             SqlError: With what is wrong, where, and what was kept.
         """
         self._foresee(session, axon, line)
-        return beside(lambda: self.ask(session, axon, timeout=timeout, all_rows=all_rows), line)
+        return in_thread(lambda: self.ask(session, axon, timeout=timeout, all_rows=all_rows), line)
 
     def ask(self, session: Session, axon: Axon, *, timeout: float | None, all_rows: bool) -> Answer:
         """Send it and return the answer; blocks, in any thread."""
@@ -115,7 +115,7 @@ class Cell(NamedTuple):
         if schema is None or foresee(self.sent, schema) is None:
             return
         # Somebody may have made it a moment ago: ask before refusing.
-        foreseen = foresee(self.sent, beside(lambda: session.fetch_schema(axon), line))
+        foreseen = foresee(self.sent, in_thread(lambda: session.fetch_schema(axon), line))
         if foreseen is None:
             return
         many = len(self.sent) > 1
@@ -239,11 +239,11 @@ def _events_are_history(
         return False
     if any(_defines_events(s.sql) for s in statements):
         return False
-    from .session import FRESH
+    from .shell_session import FRESH
 
     schema = session.known_schema(axon, within=FRESH)
     if schema is None:
-        schema = beside(lambda: session.fetch_schema(axon), line)
+        schema = in_thread(lambda: session.fetch_schema(axon), line)
     return not schema.has_events
 
 
