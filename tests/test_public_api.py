@@ -13,7 +13,7 @@ import axon_notebook as an
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
-#: What the README shows in use, beside the names of the door itself.
+#: Methods that the README shows in use, besides the public names themselves.
 METHODS = {
     "client": ["axon", "axons", "create_axon", "devbox", "create_devbox", "close"],
     "axon": [
@@ -57,7 +57,7 @@ def test_the_readme_shows_every_method_in_use(owner: str, method: str) -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """The lazy door must not hide typing mistakes."""
+    """Lazy imports must not hide typing mistakes."""
     with pytest.raises(AttributeError, match="no attribute 'Axxon'"):
         an.Axxon  # noqa: B018
 
