@@ -26,6 +26,7 @@ _HOMES = {
     "Axon": "axon",
     "AxonError": "errors",
     "AxonEvent": "models",
+    "AxonSet": "axon_set",
     "Client": "client",
     "Devbox": "devbox",
     "EventViewer": "widgets.event_viewer",
@@ -41,6 +42,7 @@ __all__ = [
     "Axon",
     "AxonError",
     "AxonEvent",
+    "AxonSet",
     "Client",
     "Devbox",
     "EventViewer",
@@ -55,6 +57,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .agents.session import AgentSession
     from .axon import Axon
+    from .axon_set import AxonSet
     from .client import Client, connect
     from .devbox import Devbox
     from .errors import AxonError

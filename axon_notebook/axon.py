@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -17,6 +15,7 @@ from .models import (
     SqlResult,
     origin_name,
 )
+from .progress import ProgressLine
 from .publishing import event_draft, publish_in_batches, publish_one
 from .visible import visible
 from .wire.stream import EventStream
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Axon"]
 
 EVENTS_PER_PAGE: Final = 5000
-QUIET_SECONDS: Final = 1.0  # publish_many shows its progress after this long
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 
@@ -117,7 +115,7 @@ class Axon:
 
         fields = [{"source": source, "origin": origin, **_as_mapping(event)} for event in events]
         results: list[PublishResult] = []
-        line = _Progress(len(fields), shown=progress)
+        line = ProgressLine("published", len(fields), "events", shown=progress)
         try:
             for stored in publish_in_batches(
                 self.api, self.id, (event_draft(**event) for event in fields)
@@ -326,31 +324,3 @@ def _history_query(
         f"{condition}ORDER BY sequence {order} LIMIT ?",
         [*params, limit],
     )
-
-
-class _Progress:
-    """One line, rewritten in place, only for work that takes a while."""
-
-    def __init__(self, total: int, *, shown: bool) -> None:
-        self._total = total
-        # Notebooks paint stderr as an alarm; scripts want progress out of their stdout.
-        in_kernel = type(sys.stderr).__module__.startswith("ipykernel")
-        self._out = sys.stdout if in_kernel else sys.stderr
-        self._started = time.monotonic()
-        self._last = self._started + QUIET_SECONDS if shown else float("inf")
-        self._visible = False
-
-    def show(self, done: int) -> None:
-        now = time.monotonic()
-        if now < self._last:
-            return
-        self._last, self._visible = now + 0.2, True
-        rate = done / (now - self._started)
-        self._out.write(f"\rpublished {done:,} of {self._total:,} · {rate:,.0f}/s ")
-        self._out.flush()
-
-    def end(self) -> None:
-        if self._visible:
-            seconds = time.monotonic() - self._started
-            self._out.write(f"\rpublished {self._total:,} events in {seconds:.1f} s{' ' * 20}\n")
-            self._out.flush()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from .axon import Axon
+from .axon_set import AxonSet, When, select
 from .closing import Closing
 from .config import Secret, Settings
 from .devbox import Devbox, create_body
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Client", "connect"]
+
+#: More axons than anybody has; a set without a limit has all that match.
+MOST_AXONS: Final = 10**9
 
 
 def connect(
@@ -115,6 +120,36 @@ class Client(Closing):
 
         query = {f"metadata[{key}]": value for key, value in (metadata or {}).items()}
         return axons_frame(self._list(limit, deleted, name=name, search=search, **query))
+
+    def axon_set(
+        self,
+        pattern: str | None = None,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        since: When = None,
+        until: When = None,
+        limit: int | None = None,
+    ) -> AxonSet:
+        """Return the axons that match, newest first, to be asked together.
+
+        Args:
+            pattern: The name, with ``*``, ``?`` and ``[…]`` as in file names; without it all.
+            metadata: Only axons with all of these values.
+            since: Only axons made at or after this: an age such as ``"7d"`` or ``"12h"``, an
+                ISO 8601 text, a date or a datetime.
+            until: Only axons made before this.
+            limit: At most so many, the newest.
+
+        Raises:
+            ParameterError: *since* or *until* is not a time.
+        """
+        prefix = re.match(r"[^*?\[]*", pattern or "")
+        query: dict[str, str | None] = {
+            f"metadata[{key}]": value for key, value in (metadata or {}).items()
+        }
+        query["name"] = (prefix[0] if prefix else "") or None
+        found = select(self._list(MOST_AXONS, False, **query), pattern, since=since, until=until)
+        return AxonSet(self._api, found[:limit])
 
     def devbox(self, devbox_id: str) -> Devbox:
         """Return the devbox with this id.

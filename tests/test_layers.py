@@ -32,7 +32,19 @@ LAYERS = [
         "agents.entry_log",
     ],
     ["local"],
-    ["axon", "publishing", "execution", "devbox", "client", "dbapi", "paging"],
+    [
+        "progress",
+        "fan_out",
+        "alignment",
+        "publishing",
+        "axon",
+        "axon_set",
+        "execution",
+        "devbox",
+        "client",
+        "dbapi",
+        "paging",
+    ],
     ["agents"],
     ["widgets"],
     ["magics"],
@@ -49,6 +61,7 @@ WAITING = {
     "wire.stream",
     "wire.subscription",
     "wire.log_stream",  # two streams merged in the order of arrival need two readers
+    "fan_out",  # many axons are asked at once
     "widgets.feed",
     "magics.status",
 }

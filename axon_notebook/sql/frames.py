@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from ..errors import ParameterError
 from ..models import AxonEvent, AxonInfo, PublishResult, SqlColumns, SqlResult
 from ..packing import Packed, unpacked
 from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_names
+from .merging import as_columns, merged
 
 __all__ = [
     "axons_frame",
@@ -30,7 +31,17 @@ __all__ = [
     "publish_frame",
     "result_frame",
     "rows_frame",
+    "set_frame",
+    "set_result_frame",
 ]
+
+
+class NamedAxon(Protocol):
+    """Where rows come from."""
+
+    id: str
+    name: str | None
+
 
 #: Seconds since the epoch pass this in the year 5138; milliseconds passed it in 1973.
 FIRST_MILLISECONDS: Final = 100_000_000_000
@@ -93,6 +104,37 @@ def events_frame(events: Sequence[AxonEvent]) -> pd.DataFrame:
     frame = pd.DataFrame(columns, copy=False)
     if len(axons) == 1:
         frame.attrs["axon"] = {"axon": axons.pop()}
+    return frame
+
+
+def set_result_frame(
+    parts: Sequence[tuple[NamedAxon, SqlResult | SqlColumns]], *, sql: str | None = None
+) -> pd.DataFrame:
+    """Return the rows of one statement on several axons, with ``axon`` and ``axon_name`` first."""
+    table = merged([result for _, result in parts])
+    frame = result_frame(table, sql=sql, columns=as_columns(table))
+    return _with_axons(frame, [(axon, result.row_count) for axon, result in parts])
+
+
+def set_frame(parts: Sequence[tuple[NamedAxon, pd.DataFrame]]) -> pd.DataFrame:
+    """Return frames of several axons as one, with ``axon`` and ``axon_name`` first.
+
+    The frames have the same columns with the same dtypes.
+    """
+    frames = [frame for _, frame in parts]
+    for frame in frames:
+        frame.attrs = {}  # pandas compares those of all frames
+    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return _with_axons(whole, [(axon, len(frame)) for axon, frame in parts])
+
+
+def _with_axons(frame: pd.DataFrame, lengths: Sequence[tuple[NamedAxon, int]]) -> pd.DataFrame:
+    ids = [axon.id for axon, length in lengths for _ in range(length)]
+    names = [axon.name for axon, length in lengths for _ in range(length)]
+    own = [f"{name}_2" if name in ("axon", "axon_name") else name for name in frame.columns]
+    frame.columns = pd.Index(unique_names(own))
+    frame.insert(0, "axon", _text(ids))
+    frame.insert(1, "axon_name", _text(names, nullable=True))
     return frame
 
 

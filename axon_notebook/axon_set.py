@@ -1,0 +1,226 @@
+"""Many axons as one: the same question to all of them, one frame as the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from .axon import Axon
+from .errors import AxonError, ParameterError
+from .fan_out import Outcome, fan_out
+from .progress import ProgressLine
+from .visible import visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .models import AxonInfo
+    from .wire.api import ApiClient
+
+__all__ = ["AxonSet", "moment", "select"]
+
+R = TypeVar("R")
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+When = str | datetime | date | None
+
+#: ``since="7d"``: a number and one of these.
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGE: Final = re.compile(r"(\d+)([mhdw])")
+SHOWN: Final = 5  # names in a message
+
+
+class AxonSet(Sequence[Axon]):
+    """Axons to be asked together, newest first; owns nothing to close.
+
+    ::
+
+        axons = client.axon_set("nightly-*", since="7d")
+        axons.sql("SELECT event_type, count(*) AS n FROM rl_axon_events GROUP BY 1")
+
+    At most 16 requests run at once.  An axon that fails does not lose the others: the frame has
+    the rest, ``frame.attrs["axon"]["failed"]`` names it with its reason, and :meth:`retry` asks
+    only those again.  Frames begin with the columns ``axon`` (id) and ``axon_name``.
+
+    Made by :meth:`Client.axon_set`.  Its methods block, show a progress line when they take
+    more than a second, and stop at Ctrl-C.  A set is fixed when it is made.
+    """
+
+    def __init__(self, api: ApiClient, infos: Sequence[AxonInfo]) -> None:
+        self._infos = list(infos)
+        self._axons = [Axon(api, info) for info in infos]
+        self._retry: Callable[[], pd.DataFrame] | None = None
+
+    def __len__(self) -> int:
+        return len(self._axons)
+
+    @overload
+    def __getitem__(self, place: int) -> Axon: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Axon]: ...
+    def __getitem__(self, place: int | slice) -> Axon | Sequence[Axon]:
+        return self._axons[place]
+
+    def __iter__(self) -> Iterator[Axon]:
+        return iter(self._axons)
+
+    def __repr__(self) -> str:
+        names = [visible(axon.name or axon.id) for axon in self._axons[:SHOWN]]
+        more = f", … {len(self) - SHOWN:,} more" if len(self) > SHOWN else ""
+        return f"<AxonSet of {len(self):,} axons: {', '.join(names)}{more}>"
+
+    def frame(self) -> pd.DataFrame:
+        """Return the axons themselves: ``id``, ``name``, ``created`` (UTC), ``metadata``."""
+        from .sql.frames import axons_frame
+
+        return axons_frame(self._infos)
+
+    # -- questions
+
+    def sql(self, query: str, params: Params = None, *, progress: bool = True) -> pd.DataFrame:
+        """Run one statement on every axon; return all rows, typed as one column each.
+
+        Columns are matched by name; an axon without one has NULL there.
+
+        Args:
+            query: ``?`` takes its value from a list, ``:name`` from a mapping.
+            params: The values; never spliced into the text.
+            progress: Show a line when it takes more than a second.
+
+        Raises:
+            AxonError: Every axon failed; the first reason.
+        """
+        from .sql.frames import set_result_frame
+
+        def run(axon: Axon) -> Any:
+            return axon.execute(query, params)
+
+        return self._ask(run, lambda parts: set_result_frame(parts, sql=query), progress)
+
+    def events(
+        self,
+        limit: int = 1000,
+        *,
+        event_type: str | None = None,
+        source: str | None = None,
+        origin: str | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Return each axon's newest *limit* events, oldest first within an axon.
+
+        The filters are those of :meth:`Axon.events`.
+        """
+        from .sql.frames import set_frame
+
+        def read(axon: Axon) -> Any:
+            return axon.events(limit, event_type=event_type, source=source, origin=origin)
+
+        return self._ask(read, set_frame, progress)
+
+    def map(self, function: Callable[[Axon], R], *, progress: bool = True) -> list[R | Exception]:
+        """Call *function* with each axon, in worker threads; return what it returned, in order.
+
+        Where it raised, the exception stands in its place.
+        """
+        outcomes = self._run(self._axons, function, progress)
+        return [o.error if o.error is not None else o.value for o in outcomes]  # type: ignore[misc]
+
+    def retry(self) -> pd.DataFrame:
+        """Ask those axons again that failed last time; return the whole frame.
+
+        Raises:
+            ParameterError: Nothing failed, or nothing was asked yet.
+        """
+        if self._retry is None:
+            raise ParameterError("nothing to retry: no axon of the last question failed")
+        return self._retry()
+
+    # -- how
+
+    def _ask(
+        self,
+        work: Callable[[Axon], Any],
+        build: Callable[[list[tuple[Axon, Any]]], pd.DataFrame],
+        progress: bool,
+        known: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Run *work* on the axons that have no answer in *known*; build one frame of all."""
+        answers = dict(known or {})
+        todo = [axon for axon in self._axons if axon.id not in answers]
+        failed: dict[str, Exception] = {}
+        for axon, outcome in zip(todo, self._run(todo, work, progress), strict=True):
+            if outcome.error is not None:
+                failed[axon.id] = outcome.error
+            else:
+                answers[axon.id] = outcome.value
+        self._retry = (lambda: self._ask(work, build, progress, answers)) if failed else None
+        if failed and not answers:
+            raise self._all_failed(failed)
+        frame = build([(a, answers[a.id]) for a in self._axons if a.id in answers])
+        reasons = {key: str(error).partition("\n")[0] for key, error in failed.items()}
+        frame.attrs["axon"] = {**frame.attrs.get("axon", {}), "failed": reasons}
+        return frame
+
+    def _run(
+        self, axons: Sequence[Axon], work: Callable[[Axon], R], progress: bool
+    ) -> list[Outcome[R]]:
+        line = ProgressLine("asked", len(axons), "axons", shown=progress)
+        outcomes = fan_out(axons, work, on_progress=line.show)
+        line.end()
+        return outcomes
+
+    def _all_failed(self, failed: Mapping[str, Exception]) -> Exception:
+        first = next(iter(failed.values()))
+        if len(failed) == 1 or not isinstance(first, AxonError):
+            return first
+        return AxonError(f"all {len(failed):,} axons failed; the first: {first}")
+
+
+def select(
+    infos: Sequence[AxonInfo],
+    pattern: str | None,
+    *,
+    since: When = None,
+    until: When = None,
+) -> list[AxonInfo]:
+    """Return those of *infos* whose name matches the glob *pattern* and whose time fits."""
+    first, last = moment(since), moment(until)
+    return [
+        info
+        for info in infos
+        if not info.deleted_at_ms
+        and (pattern is None or fnmatchcase(info.name or "", pattern))
+        and (first is None or info.created_at_ms >= first)
+        and (last is None or info.created_at_ms < last)
+    ]
+
+
+def moment(when: When, *, now: datetime | None = None) -> int | None:
+    """Return *when* in milliseconds since the epoch.
+
+    Args:
+        when: An age (``"30m"``, ``"12h"``, ``"7d"``, ``"2w"``), an ISO 8601 text, a date or a
+            datetime; without a time zone it is local time.  ``None`` stays ``None``.
+        now: Instead of the present, for ages.
+
+    Raises:
+        ParameterError: It is none of these.
+    """
+    if when is None:
+        return None
+    if isinstance(when, str) and (age := _AGE.fullmatch(when)):
+        span = timedelta(**{_UNITS[age[2]]: int(age[1])})
+        return round(((now or datetime.now(UTC)) - span).timestamp() * 1000)
+    if isinstance(when, str):
+        try:
+            when = datetime.fromisoformat(when)
+        except ValueError:
+            raise ParameterError(
+                f"{when!r} is not a time: expected 7d, 12h, 30m, 2026-11-27 or 2026-11-27T10:00"
+            ) from None
+    if not isinstance(when, datetime):
+        when = datetime(when.year, when.month, when.day)
+    return round(when.timestamp() * 1000)
