@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import AxonError, ParameterError, PublishError, SqlError
 from .models import (
+    EVENTS_SELECT,
     ORIGINS,
     PUBLISH_ORIGINS,
     AxonEvent,
     AxonInfo,
+    EventDraft,
     PublishResult,
     SqlResult,
-    origin_name,
 )
 from .progress import ProgressLine
 from .publishing import event_draft, publish_in_batches, publish_one
@@ -259,18 +260,12 @@ class Axon:
         while (left := limit - len(found)) > 0:
             sql, params = _history_query(edge, filters, min(left, EVENTS_PER_PAGE), after is None)
             result = self.api.query(self.id, sql, params).by_rows()
-            found += [self._event(row) for row in result.rows]
+            found += [AxonEvent.from_row(self.id, row) for row in result.rows]
             full = len(result.rows) == min(left, EVENTS_PER_PAGE)
             if not result.rows or not (full or result.meta.rows_read_limit_reached):
                 break
             edge = found[-1].sequence
         return found[::-1] if after is None else found
-
-    def _event(self, row: Sequence[Any]) -> AxonEvent:
-        sequence, timestamp_ms, origin, source, event_type, payload = row
-        return AxonEvent(
-            sequence, self.id, timestamp_ms, origin_name(origin), source, event_type, payload
-        )
 
 
 def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[str, Any]:
@@ -283,10 +278,11 @@ def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[
             "origin": origin,
         }
     if isinstance(event, Mapping):
-        known = ("event_type", "payload", "source", "origin")
         if "event_type" not in event:
             raise ParameterError(f"an event needs an event_type, got only {sorted(event)}")
-        return {"payload": None} | {name: event[name] for name in known if name in event}
+        return {"payload": None} | {
+            name: event[name] for name in EventDraft.__struct_fields__ if name in event
+        }
     event_type, payload = event
     return {"event_type": event_type, "payload": payload}
 
@@ -319,8 +315,4 @@ def _history_query(
             params.append(wanted)
     condition = f"WHERE {' AND '.join(where)} " if where else ""
     order = "DESC" if backwards else "ASC"
-    return (
-        "SELECT sequence, timestamp_ms, origin, source, event_type, payload FROM rl_axon_events "
-        f"{condition}ORDER BY sequence {order} LIMIT ?",
-        [*params, limit],
-    )
+    return f"{EVENTS_SELECT} {condition}ORDER BY sequence {order} LIMIT ?", [*params, limit]

@@ -11,7 +11,7 @@ Source: Runloop OpenAPI documents (axons, executions) and the types of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -21,6 +21,8 @@ from .packing import Packed, length, packed, unpacked
 
 __all__ = [
     "COLUMNS_TYPE",
+    "EVENTS_SELECT",
+    "EVENT_COLUMNS",
     "AxonEvent",
     "AxonEventList",
     "AxonInfo",
@@ -56,6 +58,19 @@ else:
 #: ``origin`` by the integer that ``rl_axon_events`` stores.
 ORIGINS: Final = {1: "EXTERNAL_EVENT", 2: "AGENT_EVENT", 3: "USER_EVENT", 4: "SYSTEM_EVENT"}
 
+#: The columns of ``rl_axon_events`` and their types, in the order of :meth:`AxonEvent.from_row`.
+EVENT_COLUMNS: Final[Mapping[str, str]] = {
+    "sequence": "INTEGER PRIMARY KEY",
+    "timestamp_ms": "INTEGER",
+    "origin": "INTEGER",
+    "source": "TEXT",
+    "event_type": "TEXT",
+    "payload": "TEXT",
+}
+
+#: Selects rows for :meth:`AxonEvent.from_row`; a condition may follow.
+EVENTS_SELECT: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM rl_axon_events"
+
 #: The media type of :class:`SqlColumns`, which is MessagePack.
 COLUMNS_TYPE: Final = "application/vnd.axon-notebook.columns+msgpack"
 
@@ -83,6 +98,11 @@ class AxonEvent(msgspec.Struct, frozen=True, gc=False):
     source: str
     event_type: str
     payload: str
+
+    @classmethod
+    def from_row(cls, axon_id: str, row: Sequence[Any]) -> AxonEvent:
+        """Return the event of a row that has the values of :data:`EVENT_COLUMNS`, unchecked."""
+        return cls(row[0], axon_id, row[1], origin_name(row[2]), *row[3:])
 
     def json(self) -> Any:
         """Decode the payload; raise ``ValueError`` if it is not JSON."""

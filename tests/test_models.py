@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +14,7 @@ import pytest
 from axon_notebook import models
 
 SCHEMAS: dict[str, Any] = json.loads(
-    (files("axon_notebook.local") / "openapi.json").read_text("utf-8")
+    (files("axon_notebook.local.http") / "openapi.json").read_text("utf-8")
 )["components"]["schemas"]
 
 STRUCTS = {
@@ -87,3 +89,21 @@ def test_stored_origins_have_their_api_names(stored: int, name: str) -> None:
     """The history table stores numbers, the API shows names."""
     assert models.origin_name(stored) == name
     assert models.origin_name(name) == name
+
+
+def test_the_columns_of_events_are_named_in_one_place() -> None:
+    """A new column is a line in models.py, not a search through the package."""
+    spelled = re.compile(r"(?i)sequence\W+timestamp_ms\W+origin\W+source\W+event_type\W+payload")
+    package = Path(models.__file__).parent
+    found = {p.name for p in package.rglob("*.py") if spelled.search(p.read_text("utf-8"))}
+
+    assert found == set()
+
+
+def test_an_event_is_made_of_a_row_in_the_order_of_the_columns() -> None:
+    """However many columns there are: the struct has them, and the axon's id."""
+    row = [7, 1000, 2, "s", "t", "{}"]
+    event = models.AxonEvent.from_row("axn_1", row)
+
+    assert event == models.AxonEvent(7, "axn_1", 1000, "AGENT_EVENT", "s", "t", "{}")
+    assert {*models.EVENT_COLUMNS, "axon_id"} == {*models.AxonEvent.__struct_fields__}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import AxonError, ParameterError, PublishError
-from ..models import PUBLISH_ORIGINS, PublishResult
+from ..models import PUBLISH_ORIGINS, EventDraft, PublishResult
 from ..visible import visible
 from .options import meant
 from .shell_session import label
@@ -30,7 +30,6 @@ __all__ = [
 
 #: What ``--origin`` takes: the short name → the API's.
 ORIGINS: Final = {name.partition("_")[0].lower(): name for name in PUBLISH_ORIGINS}
-_EVENT_FIELDS: Final = frozenset({"event_type", "payload", "source", "origin"})
 
 
 class Event(NamedTuple):
@@ -66,7 +65,7 @@ def event_of(value: Any, event_type: str, source: str, origin: str, place: int) 
             f"event {place} names no event_type: give a type on the line, or "
             '{"event_type": …, "payload": …} for each'
         )
-    if extra := set(value) - _EVENT_FIELDS:
+    if extra := set(value) - {*EventDraft.__struct_fields__}:
         raise ParameterError(f"event {place} has unknown fields: {', '.join(sorted(extra))}")
     given = value.get("origin")
     return Event(

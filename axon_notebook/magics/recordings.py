@@ -10,11 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from ..errors import ParameterError
-from ..models import PUBLISH_ORIGINS
+from ..models import PUBLISH_ORIGINS, EventDraft
 
 __all__ = ["is_recording", "read_recording"]
 
-_FIELDS: Final = ("event_type", "payload", "source", "origin")
 _NAME: Final = re.compile(r".+\.(?:jsonl|ndjson)(?:\.gz)?$", re.IGNORECASE)
 
 
@@ -49,7 +48,9 @@ def _event(line: bytes, where: str) -> dict[str, Any]:
         raise ParameterError(f"{where} is no JSON object: {error}") from error
     if not isinstance(event.get("event_type"), str):
         raise ParameterError(f'{where} has no "event_type": each line is one event')
-    kept = {name: event[name] for name in _FIELDS if event.get(name) is not None}
+    kept = {
+        name: event[name] for name in EventDraft.__struct_fields__ if event.get(name) is not None
+    }
     if kept.get("origin") not in (None, *PUBLISH_ORIGINS):
         kept["origin"] = "EXTERNAL_EVENT"
     return kept

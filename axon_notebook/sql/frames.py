@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ParameterError
-from ..models import AxonEvent, AxonInfo, PublishResult, SqlColumns, SqlResult
+from ..models import EVENT_COLUMNS, AxonEvent, AxonInfo, PublishResult, SqlColumns, SqlResult
 from ..packing import Packed, unpacked
 from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_names
 from .merging import as_columns, merged
@@ -97,7 +97,7 @@ def events_frame(events: Sequence[AxonEvent]) -> pd.DataFrame:
         "sequence": np.array([e.sequence for e in events], np.int64),
         "timestamp": _from_milliseconds([e.timestamp_ms for e in events]),
     }
-    for name in ("origin", "source", "event_type", "payload"):
+    for name in list(EVENT_COLUMNS)[2:]:
         columns[name] = _text([getattr(event, name) for event in events])
     if len(axons) > 1:
         columns = {"axon_id": _text([event.axon_id for event in events]), **columns}

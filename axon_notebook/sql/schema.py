@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 import apsw
 
 from ..closing import Closing
+from ..models import EVENT_COLUMNS
 from .splitting import split, verb_of
 from .tokens import tokenize
 
@@ -25,8 +26,7 @@ SCHEMA_QUERY: Final = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NO
 #: The event history, where the server does not list it.
 EVENTS_TABLE: Final = "rl_axon_events"
 _EVENTS_DDL: Final = (
-    f"CREATE TABLE {EVENTS_TABLE}(sequence INTEGER PRIMARY KEY, timestamp_ms INTEGER, "
-    "origin INTEGER, source TEXT, event_type TEXT, payload TEXT)"
+    f"CREATE TABLE {EVENTS_TABLE}({', '.join(map(' '.join, EVENT_COLUMNS.items()))})"
 )
 
 #: The mirror executes only what defines something; data and files are out of its reach.

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from ..models import EVENTS_SELECT, ORIGINS
 from .tokens import Token, significant, unquote
 
 __all__ = ["EVENTS_SQL", "TableName", "events_alias", "may_be_alias", "table_names", "with_names"]
 
+_NAMES: Final = " ".join(f"WHEN {number} THEN '{name}'" for number, name in ORIGINS.items())
+_ORIGIN: Final = f"CASE origin {_NAMES} ELSE origin END AS origin"
 #: What ``events`` stands for: the event history with readable origins.
-EVENTS_SQL: Final = (
-    "(SELECT sequence, timestamp_ms, CASE origin WHEN 1 THEN 'EXTERNAL_EVENT' "
-    "WHEN 2 THEN 'AGENT_EVENT' WHEN 3 THEN 'USER_EVENT' WHEN 4 THEN 'SYSTEM_EVENT' "
-    "ELSE origin END AS origin, source, event_type, payload FROM rl_axon_events)"
-)
+EVENTS_SQL: Final = f"({EVENTS_SELECT.replace('origin', _ORIGIN, 1)})"
 
 # Words that end a FROM clause, and words that may follow a table without being its alias.
 _ENDS: Final = (

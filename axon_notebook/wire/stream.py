@@ -28,7 +28,7 @@ from ..errors import (
     SqlError,
     StreamFailed,
 )
-from ..models import AxonEvent, AxonEventList, origin_name
+from ..models import EVENTS_SELECT, AxonEvent, AxonEventList
 from .api import ApiClient
 from .backoff import Backoff
 from .cursor import EventBatch
@@ -243,10 +243,7 @@ class EventStream(Closing):
             return self._listed(first, last)
 
     def _history(self, first: int, last: int) -> tuple[list[AxonEvent], int]:
-        sql = (
-            "SELECT sequence, timestamp_ms, origin, source, event_type, payload "
-            "FROM rl_axon_events WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?"
-        )
+        sql = f"{EVENTS_SELECT} WHERE sequence BETWEEN ? AND ? ORDER BY sequence LIMIT ?"
         found: list[AxonEvent] = []
         # A server may return fewer rows than asked for; only none means that there are no more.
         while first <= last and len(found) < FILL_PAGE:
@@ -256,11 +253,7 @@ class EventStream(Closing):
             rows = answer.by_rows().rows
             if not rows:
                 return found, last
-            for sequence, time_ms, origin, source, event_type, payload in rows:
-                name = origin_name(origin)
-                found.append(
-                    AxonEvent(sequence, self.axon_id, time_ms, name, source, event_type, payload)
-                )
+            found += [AxonEvent.from_row(self.axon_id, row) for row in rows]
             first = found[-1].sequence + 1
         return found, first - 1
 

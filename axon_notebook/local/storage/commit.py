@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import apsw
 
-from ...models import ORIGINS, PublishResult
+from ...models import EVENT_COLUMNS, ORIGINS, PublishResult
 from .limits import Limits, Refused, storage_full
 
 __all__ = ["Commit", "Draft"]
@@ -21,10 +21,8 @@ ORIGIN_NUMBERS: Final = {name: number for number, name in ORIGINS.items()}
 LAST_SEQUENCE: Final = 2**63 - 1
 
 _HEAD: Final = "SELECT seq FROM main.sqlite_sequence WHERE name = 'rl_axon_events'"
-_INSERT: Final = (
-    "INSERT INTO main.rl_axon_events"
-    " (sequence, timestamp_ms, origin, source, event_type, payload) VALUES "
-)
+_INSERT: Final = f"INSERT INTO main.rl_axon_events ({', '.join(EVENT_COLUMNS)}) VALUES "
+_VALUES: Final = f"({', '.join('?' * len(EVENT_COLUMNS))})"
 #: Rows of one statement.  Each step of a statement gives Python's lock away and has to win it
 #: back from the loop; row by row that took longer than the commit itself.  Only powers of two,
 #: so that all of these statements stay compiled.
@@ -41,11 +39,11 @@ _FORGET: Final = """
 DELETE FROM main.rl_requests WHERE sequence IN (
     SELECT sequence FROM (SELECT sequence FROM main.rl_requests ORDER BY sequence LIMIT 1000)
     JOIN main.rl_axon_events USING (sequence) WHERE timestamp_ms < ?)"""
-_STORED: Final = """
-SELECT sequence, timestamp_ms, origin, source, event_type, payload FROM main.rl_axon_events
+_STORED: Final = f"""
+SELECT {", ".join(EVENT_COLUMNS)} FROM main.rl_axon_events
 WHERE sequence >= ? ORDER BY sequence LIMIT ?"""
 
-#: sequence, timestamp_ms, origin, source, event_type, payload: the columns of ``rl_axon_events``.
+#: The values of ``EVENT_COLUMNS``.
 Row = tuple[int, int, int, str, str, str]
 
 
@@ -158,4 +156,4 @@ class Commit:
 
 @cache
 def _insert_of(count: int) -> str:
-    return _INSERT + ", ".join(["(?, ?, ?, ?, ?, ?)"] * count)
+    return _INSERT + ", ".join([_VALUES] * count)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import apsw
 
-from ...models import ORIGINS, AxonEvent
+from ...models import EVENT_COLUMNS, ORIGINS, AxonEvent
 from .limits import storage_damaged
 
 __all__ = ["events_after", "events_before", "head_of"]
@@ -20,9 +20,7 @@ __all__ = ["events_after", "events_before", "head_of"]
 STREAM_TEXT: Final = 1024 * 1024
 LIST_TEXT: Final = 16 * 1024 * 1024
 
-_SELECT: Final = (
-    "SELECT sequence, timestamp_ms, origin, source, event_type, payload FROM main.rl_axon_events"
-)
+_SELECT: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM main.rl_axon_events"
 _AFTER: Final = f"{_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?"
 _BEFORE: Final = f"{_SELECT} WHERE sequence <= ? ORDER BY sequence DESC LIMIT ?"
 
@@ -53,13 +51,14 @@ def _page(
     rows: Any = connection.execute(sql, params)
     found: list[AxonEvent] = []
     try:
-        for sequence, time_ms, origin, source, event_type, payload in rows:
-            found.append(
-                AxonEvent(sequence, axon_id, time_ms, ORIGINS[origin], source, event_type, payload)
-            )
-            text -= len(payload)
+        for row in rows:
+            event = AxonEvent.from_row(axon_id, row)
+            if row[2] not in ORIGINS:
+                raise storage_damaged()
+            found.append(event)
+            text -= len(event.payload)
             if text <= 0:
                 break
-    except (UnicodeDecodeError, KeyError, TypeError):  # not what was published
+    except (UnicodeDecodeError, TypeError):  # not what was published
         raise storage_damaged() from None
     return found

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from ...models import ORIGINS, AxonEvent, PublishResult
+from ...models import AxonEvent, PublishResult
 from .commit import Commit, Draft
 from .database import AxonDatabase
 from .limits import Limits, Refused, storage_busy, storage_damaged
@@ -201,10 +201,7 @@ class Lane:
             refused = _refused(error)
             return [(publish, refused) for publish in group]
         self._timestamp = commit.timestamp
-        events.extend(
-            AxonEvent(sequence, self.axon_id, time_ms, ORIGINS[origin], source, kind, payload)
-            for sequence, time_ms, origin, source, kind, payload in commit.rows
-        )
+        events.extend(AxonEvent.from_row(self.axon_id, row) for row in commit.rows)
         return outcome
 
 
