@@ -62,6 +62,7 @@ class ExecutionRecord(msgspec.Struct):
     start_time_ms: int
     attach_stdin: bool = False
     purpose: str = "exec"
+    shell_name: str | None = None
     end_time_ms: int | None = None
     exit_status: int | None = None
     stdout_dropped: bool = False

@@ -181,8 +181,9 @@ class Devboxes:
         *,
         execution_id: str | None = None,
         attach_stdin: bool = False,
+        shell_name: str | None = None,
     ) -> ExecutionRecord:
-        """Start *command* in a running devbox.
+        """Start *command* in a running devbox, or queue it in the shell *shell_name*.
 
         Raises:
             Refusal: 409 while the devbox is starting, 400 when it has ended.
@@ -193,7 +194,11 @@ class Devboxes:
         if record.status != "running":
             raise Refusal(400, f"The devbox is not running; its status is {record.status}.")
         return await self._start(
-            record, command, execution_id=execution_id, attach_stdin=attach_stdin
+            record,
+            command,
+            execution_id=execution_id,
+            attach_stdin=attach_stdin,
+            shell_name=shell_name,
         )
 
     def logs_of(self, devbox_id: str) -> list[ExecutionRecord]:
@@ -323,6 +328,7 @@ class Devboxes:
         execution_id: str | None = None,
         attach_stdin: bool = False,
         purpose: str = "exec",
+        shell_name: str | None = None,
     ) -> ExecutionRecord:
         return await self.executions.start(
             record.id,
@@ -332,6 +338,7 @@ class Devboxes:
             execution_id=execution_id,
             attach_stdin=attach_stdin,
             purpose=purpose,
+            shell_name=shell_name,
         )
 
     async def _unmount(self, record: DevboxRecord) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -22,6 +23,7 @@ from ...models import ExecutionInfo, OutputFrame
 from ..http.answers import Refusal
 from ..wakeup import Bell
 from .devbox_records import DevboxRecords, ExecutionRecord
+from .named_shells import ShellQueues, state_file
 from .namespaces import Namespaces
 from .output_log import (
     CHUNK,
@@ -52,11 +54,16 @@ LOST_NOTE: Final = (
     " output are lost"
 )
 
+#: ``exit_status`` of a command that was killed before it started: that of SIGTERM.
+KILLED: Final = 143
+
 #: Commands running at once; each needs up to eight file descriptors.
 RUNNING_LIMIT: Final = 128
 
 #: Seconds between two small chunks of a stream, so that single bytes travel together.
 GATHER: Final = 0.01
+
+logger = logging.getLogger(__name__)
 
 
 class Running:
@@ -66,6 +73,7 @@ class Running:
         self.record = record
         self.news = Bell()
         self.command: Command | None = None
+        self.launch: Callable[[], None] | None = None  # until it starts; blocks
 
 
 class Executions:
@@ -91,6 +99,8 @@ class Executions:
         self._home = home
         self._log_limit = log_limit
         self._running: dict[tuple[str, str], Running] = {}
+        self._shells: ShellQueues[Running] = ShellQueues()
+        self._starting: set[asyncio.Task[None]] = set()
         self._supervisor = Supervisor()
         self._loop = asyncio.get_running_loop()
 
@@ -109,8 +119,12 @@ class Executions:
         execution_id: str | None = None,
         attach_stdin: bool = False,
         purpose: str = "exec",
+        shell_name: str | None = None,
     ) -> ExecutionRecord:
         """Start *command* in the home directory; with a known *execution_id*, find it instead.
+
+        With *shell_name* it may stay ``queued`` until the commands of that shell before
+        it have ended.
 
         Raises:
             Refusal: 400 if the command cannot be one, 409 if the id belongs to another
@@ -131,17 +145,34 @@ class Executions:
             start_time_ms=now_ms(),
             attach_stdin=attach_stdin,
             purpose=purpose,
+            shell_name=shell_name,
         )
+        folder = self._home / devbox_id / "shells"
+        state = None if shell_name is None else state_file(folder, shell_name)
         running = self._running[devbox_id, record.id] = Running(record)
         self._records.save_execution(record)
         environment = command_environment(paths, f"{devbox_id}/{record.id}", variables)
+        running.launch = partial(self._launch, running, paths, environment, state)
+        if shell_name is None or self._shells.enter(devbox_id, shell_name, running):
+            await self._launched(running)
+        else:
+            self._make_logs(record)
+        return record
+
+    async def _launched(self, running: Running) -> None:
+        """Start the process of a command whose turn has come.
+
+        Raises:
+            Refusal: 400 or 503 if the system cannot start it.
+        """
+        launch, running.launch = running.launch, None
+        assert launch is not None
         try:
-            await asyncio.to_thread(self._launch, running, paths, environment)
+            await asyncio.to_thread(launch)
         except (OSError, RuntimeError) as error:
             self._ended(running, 126)
             raise _cannot_start(error) from None
-        self._records.save_execution(record)
-        return record
+        self._records.save_execution(running.record)
 
     def find(self, devbox_id: str, execution_id: str) -> ExecutionRecord:
         """Return the execution as it is now.
@@ -180,7 +211,9 @@ class Executions:
         """Terminate the command if it runs, and give it 2.5 s to be gone."""
         self.find(devbox_id, execution_id)
         running = self._running.get((devbox_id, execution_id))
-        if running is not None and (command := running.command) is not None:
+        if running is not None and running.launch is not None:
+            self._ended(running, KILLED)
+        elif running is not None and (command := running.command) is not None:
             await self._ask(partial(self._supervisor.terminate, command, group=group))
             await self.wait(devbox_id, execution_id, hold=2.5)
         return self.find(devbox_id, execution_id)
@@ -275,11 +308,19 @@ class Executions:
 
     async def close(self) -> None:
         """End every command and wait until all are complete; idempotent."""
+        for running in [running for running in self._running.values() if running.launch]:
+            self._ended(running, KILLED)
         await asyncio.to_thread(self._supervisor.close)
         while self._running:  # the last ends are on their way from the thread
             await next(iter(self._running.values())).news.wait()
 
-    def _launch(self, running: Running, paths: DevboxPaths, environment: Mapping[str, str]) -> None:
+    def _launch(
+        self,
+        running: Running,
+        paths: DevboxPaths,
+        environment: Mapping[str, str],
+        state: Path | None,
+    ) -> None:
         """Start the process and hand it over; runs in a thread, because starting blocks."""
         record = running.record
         self._make_logs(record)
@@ -293,6 +334,7 @@ class Executions:
                 entry=self._namespaces.entry(record.devbox_id, paths.directory),
                 environment=environment,
                 stdin=record.attach_stdin,
+                state=state,
             )
             undo.callback(process.communicate)
             undo.callback(process.kill)
@@ -321,8 +363,25 @@ class Executions:
         record = running.record
         record.status, record.exit_status, record.end_time_ms = "completed", status, now_ms()
         self._records.save_execution(record)
+        running.launch = None
         self._running.pop((record.devbox_id, record.id), None)
         running.news.ring()
+        if record.shell_name is not None:
+            following = self._shells.leave(record.devbox_id, record.shell_name, running)
+            if following is not None:
+                self._start_later(following)
+
+    def _start_later(self, running: Running) -> None:
+        """Start the next command of a named shell."""
+
+        def started(task: asyncio.Task[None]) -> None:
+            self._starting.discard(task)
+            if error := task.exception():
+                logger.warning("command %s did not start: %s", running.record.id, error)
+
+        task = asyncio.create_task(self._launched(running))
+        self._starting.add(task)
+        task.add_done_callback(started)
 
     def _known(self, devbox_id: str, execution_id: str, command: str) -> ExecutionRecord | None:
         """Return the execution that was started under this id before, if there is one."""

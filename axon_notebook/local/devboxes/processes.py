@@ -9,6 +9,7 @@ belongs, even when the service that started it was killed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from .named_shells import SCRIPT
 from .paths import DevboxPaths
 
 __all__ = ["MARK", "command_environment", "end_marked", "marked_processes", "start_shell"]
@@ -70,10 +72,11 @@ def start_shell(
     entry: Sequence[str],
     environment: Mapping[str, str],
     stdin: bool,
+    state: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start *command* in a shell in the home directory, with unbuffered pipes to its output.
 
-    *entry* is what :meth:`Namespaces.entry` returned.
+    *entry* is what :meth:`Namespaces.entry` returned, *state* the file of a named shell.
 
     The shell reads the profile of the devbox directory if there is one, as a
     login shell does, but not ``/etc/profile``: on Debian that one replaces
@@ -82,12 +85,18 @@ def start_shell(
     Raises:
         OSError: The system cannot start it (too long, too many processes, no memory).
     """
-    shell = shutil.which("bash") or "/bin/sh"
-    arguments = [shell, "-c", command]
+    bash = shutil.which("bash")
+    shell = bash or "/bin/sh"
     profiles = (name for name in PROFILES if (paths.directory / name).is_file())
-    if profile := next(profiles, None):
-        given = f"{paths.home}/{profile}"
-        arguments = [shell, "-c", '. "$1"; exec "$0" -c "$2"', shell, given, command]
+    profile = next((f"{paths.home}/{name}" for name in profiles), "")
+    if state is not None:
+        if bash is None:
+            raise FileNotFoundError(errno.ENOENT, "shell_name needs bash, which is not installed")
+        arguments = [bash, "-c", SCRIPT, bash, str(state), profile, command]
+    elif profile:
+        arguments = [shell, "-c", '. "$1"; exec "$0" -c "$2"', shell, profile, command]
+    else:
+        arguments = [shell, "-c", command]
     return subprocess.Popen(
         [*entry, *arguments],
         bufsize=0,

@@ -53,6 +53,7 @@ class Execute(msgspec.Struct, forbid_unknown_fields=True):
     command: str
     command_id: str
     optimistic_timeout: float | None = None
+    shell_name: str | None = None
 
 
 class ExecuteAsync(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,6 +61,7 @@ class ExecuteAsync(msgspec.Struct, forbid_unknown_fields=True):
 
     command: str
     attach_stdin: bool | None = None
+    shell_name: str | None = None
 
 
 class WaitForExecution(msgspec.Struct, forbid_unknown_fields=True):
@@ -98,6 +100,7 @@ class ExecutionRoutes:
             request.path_params["devbox_id"],
             wanted.command,
             execution_id=_command_id(wanted.command_id),
+            shell_name=wanted.shell_name,
         )
         hold = held(wanted.optimistic_timeout, LONGEST_HOLD)
         await self._executions.wait(record.devbox_id, record.id, hold=hold)
@@ -111,7 +114,10 @@ class ExecutionRoutes:
             request_id(request),
             wanted,
             lambda: self._devboxes.execute(
-                devbox_id, wanted.command, attach_stdin=bool(wanted.attach_stdin)
+                devbox_id,
+                wanted.command,
+                attach_stdin=bool(wanted.attach_stdin),
+                shell_name=wanted.shell_name,
             ),
         )
         return self._view(request, record)
@@ -123,7 +129,9 @@ class ExecutionRoutes:
             raise Refusal(400, "attach_stdin is not available for execute_sync: use execute_async.")
         devbox_id = request.path_params["devbox_id"]
         record = await self._repeats.once(
-            request_id(request), wanted, lambda: self._devboxes.execute(devbox_id, wanted.command)
+            request_id(request),
+            wanted,
+            lambda: self._devboxes.execute(devbox_id, wanted.command, shell_name=wanted.shell_name),
         )
         await self._executions.wait(record.devbox_id, record.id)
         record = self._executions.find(record.devbox_id, record.id)
@@ -182,8 +190,11 @@ class ExecutionRoutes:
         Lines carry no time of their own; theirs is that of the command's end, or start.
         """
         devbox_id = request.path_params["devbox_id"]
-        only = Query(request.scope["query_string"]).text("execution_id")
+        query = Query(request.scope["query_string"])
+        only, shell = query.text("execution_id"), query.text("shell_name")
         records = self._devboxes.logs_of(devbox_id)
+        if shell is not None:
+            records = [record for record in records if record.shell_name == shell]
         if only is not None:
             records = [self._executions.find(devbox_id, only)]
         return {"logs": await asyncio.to_thread(self._logs_of, records)}
@@ -218,6 +229,8 @@ class ExecutionRoutes:
 
     def _log_of(self, record: ExecutionRecord, most: int) -> list[dict[str, Any]]:
         about = {"source": record.purpose, "cmd_id": record.id, "level": "info"}
+        if record.shell_name is not None:
+            about["shell_name"] = record.shell_name
         when = record.end_time_ms or record.start_time_ms
         lines: list[dict[str, Any]] = [
             {**about, "timestamp_ms": record.start_time_ms, "cmd": record.command}
