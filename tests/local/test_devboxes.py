@@ -12,8 +12,9 @@ import pytest
 
 from axon_notebook.local.devboxes.devbox_params import CreateDevbox
 from axon_notebook.local.devboxes.devbox_records import DevboxRecord
-from axon_notebook.local.devboxes.devboxes import KEPT_MS, Devboxes, devbox_view
-from axon_notebook.local.devboxes.executions import now_ms
+from axon_notebook.local.devboxes.devbox_view import devbox_view
+from axon_notebook.local.devboxes.devboxes import KEPT_MS, Devboxes
+from axon_notebook.local.devboxes.execution_ids import now_ms
 from axon_notebook.local.devboxes.processes import marked_processes
 from axon_notebook.local.http.answers import Refusal
 
@@ -27,7 +28,7 @@ async def test_a_new_devbox_runs_at_once_and_says_that_it_is_no_sandbox(tmp_path
     """Whoever runs an agent in it must be able to know."""
     async with opened(tmp_path) as devboxes:
         record = await devboxes.create(CreateDevbox(name="box", metadata={"team": "a"}))
-        view = devbox_view(record, devboxes.directory(record.id))
+        view = devbox_view(record, devboxes.paths(record))
 
     assert view["status"] == "running"
     assert (view["name"], view["metadata"]) == ("box", {"team": "a"})
@@ -222,7 +223,6 @@ async def test_files_that_cannot_be_written_leave_no_devbox(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"snapshot_id": "snp_1"}, "snapshot_id is not available"),
         ({"entrypoint": "x"}, "entrypoint is not available"),
         ({"mounts": [{"type": "object_mount"}]}, "only broker_mount and file_mount"),
         ({"mounts": [{"type": "broker_mount"}]}, "needs axon_id"),

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from axon_notebook.local.devboxes.devboxes import Devboxes
-from axon_notebook.local.devboxes.executions import LOST, new_execution_id
+from axon_notebook.local.devboxes.execution_ids import new_execution_id
+from axon_notebook.local.devboxes.executions import LOST
 from axon_notebook.local.devboxes.processes import marked_processes
 from axon_notebook.local.http.answers import Refusal
 

@@ -65,6 +65,7 @@ class FileRoutes:
         record = self.devboxes.find(devbox_id)
         if record.status == "shutdown":
             raise Refusal(400, "The devbox is not running; its status is shutdown.")
+        self.devboxes.used(devbox_id)
         return self.devboxes.paths(record)
 
 

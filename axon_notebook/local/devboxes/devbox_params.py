@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,22 +11,17 @@ import msgspec
 
 from ..http.answers import Refusal
 from .devbox_records import DevboxRecord
-from .executions import now_ms
+from .execution_ids import now_ms
+from .lifecycle import lifecycle_of
+from .secret_variables import check_secrets
 
 __all__ = ["CreateDevbox", "broker_mounts", "files_to_mount", "launch_commands", "record_for"]
 
 #: What Runloop offers and a directory cannot, by request field.
-ELSEWHERE: Final = (
-    "blueprint_id",
-    "blueprint_name",
-    "code_mounts",
-    "entrypoint",
-    "gateways",
-    "mcp",
-    "secrets",
-    "snapshot_id",
-    "tunnel",
-)
+ELSEWHERE: Final = ("code_mounts", "entrypoint", "gateways", "mcp", "tunnel")
+
+#: What published examples send and a directory can do without, by request field.
+WITHOUT_EFFECT: Final = ("blueprint_id", "blueprint_name", "snapshot_id")
 
 
 class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,14 +34,14 @@ class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
     launch_parameters: dict[str, Any] | None = None
     mounts: list[dict[str, Any]] | None = None
     project_folders: list[str] | None = None
-    blueprint_id: Any = None
-    blueprint_name: Any = None
+    blueprint_id: str | None = None
+    blueprint_name: str | None = None
     code_mounts: Any = None
     entrypoint: Any = None
     gateways: Any = None
     mcp: Any = None
-    secrets: Any = None
-    snapshot_id: Any = None
+    secrets: dict[str, str] | None = None
+    snapshot_id: str | None = None
     tunnel: Any = None
 
 
@@ -63,10 +59,13 @@ def record_for(wanted: CreateDevbox) -> DevboxRecord:
             raise Refusal(400, "mounts: only broker_mount and file_mount are available here.")
         if mount["type"] == "broker_mount" and not isinstance(mount.get("axon_id"), str):
             raise Refusal(400, "mounts: a broker_mount needs axon_id.")
-    variables = wanted.environment_variables or {}
-    if any("\0" in name + value or "=" in name or not name for name, value in variables.items()):
+    variables, secrets_by_variable = wanted.environment_variables or {}, wanted.secrets or {}
+    check_secrets(secrets_by_variable)
+    names = {**variables, **secrets_by_variable}
+    if any("\0" in name + value or "=" in name or not name for name, value in names.items()):
         raise Refusal(400, "environment_variables: a name is empty or has =, or there is a NUL.")
-    launch_commands(wanted)
+    launch_commands(wanted.launch_parameters)
+    lifecycle_of(wanted.launch_parameters or {})
     return DevboxRecord(
         id=f"dbx_{secrets.token_hex(11)}",
         create_time_ms=now_ms(),
@@ -77,16 +76,23 @@ def record_for(wanted: CreateDevbox) -> DevboxRecord:
         launch_parameters=wanted.launch_parameters or {},
         mounts=wanted.mounts or [],
         project_folders=allowed_folders(wanted),
+        secrets=secrets_by_variable,
+        notes=[
+            f"{field} {getattr(wanted, field)} has no effect in the embedded service: the devbox"
+            " is an empty directory with the tools of this machine"
+            for field in WITHOUT_EFFECT
+            if getattr(wanted, field)
+        ],
     )
 
 
-def launch_commands(wanted: CreateDevbox) -> list[str]:
+def launch_commands(launch_parameters: Mapping[str, Any] | None) -> list[str]:
     """Return the commands to run before the devbox does.
 
     Raises:
         Refusal: 400 if they are no array of strings.
     """
-    commands = (wanted.launch_parameters or {}).get("launch_commands") or []
+    commands = (launch_parameters or {}).get("launch_commands") or []
     if not isinstance(commands, list) or not all(isinstance(c, str) for c in commands):
         raise Refusal(400, "launch_parameters.launch_commands must be an array of strings.")
     return commands

@@ -46,6 +46,8 @@ class DevboxRecord(msgspec.Struct):
     launch_parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     mounts: list[dict[str, Any]] = msgspec.field(default_factory=list)
     project_folders: list[str] = msgspec.field(default_factory=list)
+    secrets: dict[str, str] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
     state_transitions: list[Transition] = msgspec.field(default_factory=list)
     end_time_ms: int | None = None
     failure_reason: str | None = None

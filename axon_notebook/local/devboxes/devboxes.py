@@ -17,9 +17,9 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ..http.answers import Refusal
 from ..wakeup import Bell
@@ -31,22 +31,18 @@ from .devbox_params import (
     record_for,
 )
 from .devbox_records import DevboxRecord, DevboxRecords, ExecutionRecord, Transition
-from .executions import Executions, now_ms
+from .execution_ids import now_ms
+from .executions import Executions
 from .files import directory_beneath, said_by, write_beneath
+from .lifecycle import IdleWatch, lifecycle_of
 from .namespaces import Namespaces
 from .output_log import LIMIT
 from .paths import DevboxPaths
 from .processes import command_environment, end_marked, marked_processes
+from .secret_variables import secret_variables
+from .transitions import MountHook, Transitions, tell_mounts
 
-__all__ = ["Devboxes", "MountHook", "devbox_view"]
-
-#: Called with a devbox and its broker mounts.
-MountHook = Callable[[DevboxRecord, list[dict[str, Any]]], Awaitable[None]]
-
-#: What every view says of the walls around a devbox.
-ISOLATION: Final = (
-    "none: commands run as this machine's user, with that user's rights; this is no sandbox"
-)
+__all__ = ["Devboxes"]
 
 #: Milliseconds for which a devbox that was shut down is remembered.
 KEPT_MS: Final = 28 * 24 * 3600 * 1000
@@ -66,6 +62,9 @@ class Devboxes:
         on_devbox_created: Called when such a devbox is about to run: after its launch
             commands, and again after a restart of the service.
         on_devbox_shutdown: Called when such a devbox is shut down, before its processes end.
+        on_devbox_suspending: Called when such a devbox is to be suspended; waits for the turn.
+        on_devbox_suspended: Called when such a devbox is suspended, before its processes end.
+        mount_busy: Whether a broker of this devbox has something to do.
     """
 
     def __init__(self, home: Path, *, log_limit: int = LIMIT) -> None:
@@ -77,8 +76,12 @@ class Devboxes:
         self.check_mounts: MountHook | None = None
         self.on_devbox_created: MountHook | None = None
         self.on_devbox_shutdown: MountHook | None = None
+        self.on_devbox_suspending: MountHook | None = None
+        self.on_devbox_suspended: MountHook | None = None
+        self.mount_busy: Callable[[str], bool] = lambda _: False
+        self._idle = IdleWatch(self._in_use, self._was_idle)
         self._news = Bell()
-        self._booting: dict[str, asyncio.Task[None]] = {}
+        self._transitions = Transitions(self)
         self._closing = False
         self._background = False
         self._look_again_at = 0.0
@@ -86,7 +89,7 @@ class Devboxes:
     @property
     def busy(self) -> bool:
         """Whether a command runs, has left something running, or a devbox is starting."""
-        return bool(self.executions.running or self._booting or self._in_background())
+        return bool(self.executions.running or self._transitions or self._in_background())
 
     async def recover(self) -> None:
         """Put in order what a killed service left: end its processes, complete its commands."""
@@ -96,14 +99,19 @@ class Devboxes:
         self.executions.recover()
         for record in devboxes.values():
             if record.status == "initializing":
-                self._become(record, "failure", failure_reason="execution_failed")
+                self.become(record, "failure", failure_reason="execution_failed")
+            elif record.status in ("suspending", "resuming"):
+                self.become(record, "suspended")
         await self._clear(list(devboxes.values()))
 
     async def remount(self) -> None:
         """Tell ``on_devbox_created`` of the devboxes that outlived the last service."""
-        for record in self._all(status="running"):
-            if brokers := broker_mounts(record):
-                self._boot_later(record, brokers, commands=[])
+        for status in ("running", "suspended"):
+            for record in self._all(status=status):
+                if broker_mounts(record):
+                    self._transitions.remount(record)
+                if status == "running":
+                    self._watch(record)
 
     async def create(self, wanted: CreateDevbox) -> DevboxRecord:
         """Make a devbox; it is ``running`` at once unless it has something to launch.
@@ -122,12 +130,12 @@ class Devboxes:
         except (OSError, Refusal) as error:
             await asyncio.to_thread(_delete, directory.parent)
             raise Refusal(400, f"A file cannot be mounted: {said_by(error)}") from None
-        commands = launch_commands(wanted)
+        commands = launch_commands(record.launch_parameters)
         if not commands and not (brokers and self.on_devbox_created):
-            self._become(record, "running")
+            self.become(record, "running")
             return record
-        self._become(record, "initializing")
-        self._boot_later(record, brokers, commands)
+        self.become(record, "initializing")
+        self._transitions.boot(record)
         return record
 
     def find(self, devbox_id: str) -> DevboxRecord:
@@ -189,8 +197,11 @@ class Devboxes:
             Refusal: 409 while the devbox is starting, 400 when it has ended.
         """
         record = self.find(devbox_id)
-        if record.status == "initializing":
-            raise Refusal(409, "The devbox is initializing: wait until it is running.")
+        self._idle.used(devbox_id)
+        if record.status in ("initializing", "resuming"):
+            raise Refusal(409, f"The devbox is {record.status}: wait until it is running.")
+        if record.status in ("suspending", "suspended"):
+            raise Refusal(400, f"The devbox is {record.status}: resume it first.")
         if record.status != "running":
             raise Refusal(400, f"The devbox is not running; its status is {record.status}.")
         return await self._start(
@@ -215,15 +226,61 @@ class Devboxes:
         if record.status == "shutdown":
             return record
         record.end_time_ms, record.shutdown_reason = now_ms(), reason
-        self._become(record, "shutdown")
-        if booting := self._booting.get(devbox_id):
-            booting.cancel()
-        await self._unmount(record)
-        await self.executions.end_all(devbox_id)
-        await asyncio.to_thread(end_marked, {devbox_id})
-        await asyncio.to_thread(self._namespaces.release, devbox_id)
+        self.become(record, "shutdown")
+        self._transitions.cancel(devbox_id)
+        await tell_mounts(self.on_devbox_shutdown, record)
+        await self.end_processes(devbox_id)
         await asyncio.to_thread(_delete, self.directory(devbox_id))
         return record
+
+    async def suspend(self, devbox_id: str) -> DevboxRecord:
+        """End the devbox's processes and keep its directory; at once ``suspending``. Idempotent.
+
+        Raises:
+            Refusal: 404, or 400 if it does not run.
+        """
+        record = self.find(devbox_id)
+        if record.status in ("suspending", "suspended"):
+            return record
+        if record.status != "running":
+            raise Refusal(400, f"The devbox is not running; its status is {record.status}.")
+        self.become(record, "suspending")
+        self._transitions.suspend(record)
+        return record
+
+    async def resume(self, devbox_id: str) -> DevboxRecord:
+        """Let a suspended devbox run again, its launch commands first. Idempotent.
+
+        Raises:
+            Refusal: 404, 409 while it is being suspended, or 400 if it has ended.
+        """
+        record = self.find(devbox_id)
+        if record.status == "suspending":
+            raise Refusal(409, "The devbox is suspending: wait until it is suspended.")
+        if record.status == "suspended":
+            self.become(record, "resuming")
+            self._transitions.resume(record)
+        elif record.status not in ("resuming", "running", "initializing"):
+            raise Refusal(400, f"The devbox cannot be resumed; its status is {record.status}.")
+        return record
+
+    async def wait_until_awake(self, devbox_id: str) -> None:
+        """Wait while the devbox is suspended; resume it if its events are to do that.
+
+        For brokers, when an event for their agent has come.
+        """
+        while (record := self.find(devbox_id)).status in ("suspending", "suspended", "resuming"):
+            if (
+                record.status == "suspended"
+                and lifecycle_of(record.launch_parameters).wakes_on_event
+            ):
+                await self.resume(devbox_id)
+            else:
+                await self._news.wait()
+
+    def used(self, devbox_id: str) -> None:
+        """Note that a client used the devbox, which puts off ``after_idle``."""
+        self._idle.used(devbox_id)
 
     def directory(self, devbox_id: str) -> Path:
         """Return the devbox's directory, which is the ``HOME`` of its commands."""
@@ -240,9 +297,7 @@ class Devboxes:
         For what runs in a devbox without being an execution, such as an agent;
         *purpose* is a word for the mark.
         """
-        return command_environment(
-            self.paths(record), f"{record.id}/{purpose}", record.environment_variables
-        )
+        return command_environment(self.paths(record), f"{record.id}/{purpose}", _variables(record))
 
     def program(self, record: DevboxRecord, words: Sequence[str], directory: Path) -> list[str]:
         """Return the program *words* so that it starts in this devbox's namespace.
@@ -274,10 +329,8 @@ class Devboxes:
             return
         self._closing = True
         self._news.ring()
-        booting = list(self._booting.values())
-        for task in booting:
-            task.cancel()
-        await asyncio.gather(*booting, return_exceptions=True)
+        self._idle.close()
+        await self._transitions.close()
         await self.executions.close()
         ids = {record.id for record in self._all(status="running")}
         await asyncio.to_thread(end_marked, ids, grace=0.3)
@@ -293,32 +346,29 @@ class Devboxes:
             self._background = bool(ids) and any(marked_processes(ids, of_commands=True))
         return self._background
 
-    def _boot_later(
-        self, record: DevboxRecord, brokers: list[dict[str, Any]], commands: list[str]
-    ) -> None:
-        task = asyncio.create_task(self._boot(record, brokers, commands))
-        self._booting[record.id] = task
-        task.add_done_callback(lambda _: self._booting.pop(record.id, None))
+    def _watch(self, record: DevboxRecord) -> None:
+        if after_idle := lifecycle_of(record.launch_parameters).after_idle:
+            self._idle.start(record.id, after_idle)
 
-    async def _boot(
-        self, record: DevboxRecord, brokers: list[dict[str, Any]], commands: list[str]
-    ) -> None:
-        """Run the launch commands, then the hook, then say ``running``; or ``failure``."""
-        try:
-            for command in commands:
-                started = await self._start(record, command, purpose="setup_commands")
-                ended = await self.executions.wait(record.id, started.id)
-                if ended is None or ended.exit_status != 0:
-                    raise Refusal(400, "A launch command failed: see the logs of the devbox.")
-            if brokers and self.on_devbox_created is not None:
-                await self.on_devbox_created(record, brokers)
-        except Exception as error:
-            unexpected = None if isinstance(error, Refusal) else error
-            logger.warning("devbox %s did not start: %s", record.id, error, exc_info=unexpected)
-            self._become(record, "failure", failure_reason="execution_failed")
+    def _in_use(self, devbox_id: str) -> bool:
+        return self.executions.runs_in(devbox_id) or self.mount_busy(devbox_id)
+
+    async def _was_idle(self, devbox_id: str, action: str) -> None:
+        if action == "suspend":
+            await self.suspend(devbox_id)
         else:
-            if record.status != "running":
-                self._become(record, "running")
+            await self.shutdown(devbox_id, reason="idle")
+
+    async def run(self, record: DevboxRecord, command: str, purpose: str) -> ExecutionRecord | None:
+        """Run *command* in a devbox to its end."""
+        started = await self._start(record, command, purpose=purpose)
+        return await self.executions.wait(record.id, started.id)
+
+    async def end_processes(self, devbox_id: str) -> None:
+        """End every process of a devbox, and let go of its namespace."""
+        await self.executions.end_all(devbox_id)
+        await asyncio.to_thread(end_marked, {devbox_id})
+        await asyncio.to_thread(self._namespaces.release, devbox_id)
 
     async def _start(
         self,
@@ -334,24 +384,17 @@ class Devboxes:
             record.id,
             command,
             paths=self.paths(record),
-            variables=record.environment_variables,
+            variables=_variables(record),
             execution_id=execution_id,
             attach_stdin=attach_stdin,
             purpose=purpose,
             shell_name=shell_name,
         )
 
-    async def _unmount(self, record: DevboxRecord) -> None:
-        if (brokers := broker_mounts(record)) and self.on_devbox_shutdown is not None:
-            try:
-                await self.on_devbox_shutdown(record, brokers)
-            except Exception:
-                # The devbox ends all the same; its processes are found by their mark.
-                logger.exception("the broker of devbox %s did not end properly", record.id)
-
-    def _become(
+    def become(
         self, record: DevboxRecord, status: str, *, failure_reason: str | None = None
     ) -> None:
+        """Change the status of a devbox and tell who waits for that."""
         now = now_ms()
         record.status, record.failure_reason = status, failure_reason
         if failure_reason:
@@ -359,6 +402,10 @@ class Devboxes:
         record.state_transitions.append(Transition(status, now, failure_reason))
         self._records.save_devbox(record)
         self._news.ring()
+        if status == "running":
+            self._watch(record)
+        else:
+            self._idle.stop(record.id)
 
     def _all(self, status: str | None = None) -> list[DevboxRecord]:
         return self._records.page_of_devboxes(limit=2**31, after=None, status=status) or []
@@ -373,24 +420,8 @@ class Devboxes:
                 await asyncio.to_thread(_delete, self.directory(record.id))
 
 
-def devbox_view(record: DevboxRecord, directory: Path) -> dict[str, Any]:
-    """Return the API's view (``DevboxView``) with ``isolation`` and ``directory`` added."""
-    return {
-        "id": record.id,
-        "name": record.name,
-        "status": record.status,
-        "capabilities": [],
-        "create_time_ms": record.create_time_ms,
-        "end_time_ms": record.end_time_ms,
-        "launch_parameters": record.launch_parameters,
-        "metadata": record.metadata,
-        "state_transitions": record.state_transitions,
-        "failure_reason": record.failure_reason,
-        "shutdown_reason": record.shutdown_reason,
-        "isolation": ISOLATION,
-        "directory": str(directory),
-        "project_folders": record.project_folders,
-    }
+def _variables(record: DevboxRecord) -> dict[str, str]:
+    return {**secret_variables(record.secrets), **record.environment_variables}
 
 
 def _write_files(paths: DevboxPaths, files: Mapping[str, str]) -> None:

@@ -12,17 +12,16 @@ import contextlib
 import errno
 import logging
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
-from uuid import UUID
 
 from ...models import ExecutionInfo, OutputFrame
 from ..http.answers import Refusal
 from ..wakeup import Bell
 from .devbox_records import DevboxRecords, ExecutionRecord
+from .execution_ids import new_execution_id, now_ms
 from .named_shells import ShellQueues, state_file
 from .namespaces import Namespaces
 from .output_log import (
@@ -40,7 +39,7 @@ from .paths import DevboxPaths
 from .processes import command_environment, start_shell
 from .supervisor import STDIN_LIMIT, Command, Supervisor
 
-__all__ = ["Executions", "LOST", "RUNNING_LIMIT", "Stream", "new_execution_id", "now_ms"]
+__all__ = ["Executions", "LOST", "RUNNING_LIMIT", "Stream"]
 
 Stream = Literal["stdout", "stderr"]
 ORDER: Final = "order"
@@ -108,6 +107,10 @@ class Executions:
     def running(self) -> int:
         """How many commands have not ended."""
         return len(self._running)
+
+    def runs_in(self, devbox_id: str) -> bool:
+        """Whether a command of this devbox has not ended."""
+        return any(devbox == devbox_id for devbox, _ in self._running)
 
     async def start(
         self,
@@ -433,19 +436,6 @@ def _next_chunk(log: int, order: OrderReader, offset: int, *, complete: bool) ->
     if chunk is None:  # a character that is split between two runs
         chunk = read_chunk(log, offset, complete=complete)
     return chunk and OutputFrame(chunk.output, chunk.offset, run.order)
-
-
-def new_execution_id() -> str:
-    """Return a UUID of version 7: sorted by time, as the API's own are."""
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (now_ms() & (2**48 - 1)) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return str(UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def _cannot_start(error: Exception) -> Refusal:

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from ..devboxes.devbox_files import DownloadEndpoint, FileRoutes, UploadEndpoint
 from ..devboxes.devbox_params import CreateDevbox
 from ..devboxes.devbox_records import DevboxRecord
-from ..devboxes.devboxes import Devboxes, devbox_view
+from ..devboxes.devbox_view import devbox_view
+from ..devboxes.devboxes import Devboxes
 from .answers import Refusal
 from .bodies import held, json_get, json_post, read, request_id
 from .execution_routes import ExecutionRoutes
@@ -79,6 +80,8 @@ def devbox_routes(devboxes: Devboxes, streams: Streams) -> list[Route]:
         json_get(one, routes.get),
         json_post(one, routes.update),
         json_post(f"{one}/shutdown", routes.shutdown),
+        json_post(f"{one}/suspend", routes.suspend),
+        json_post(f"{one}/resume", routes.resume),
         json_post(f"{one}/keep_alive", routes.keep_alive),
         json_post(f"{one}/wait_for_status", routes.wait_for_status),
         json_post(f"{one}/write_file_contents", files.write),
@@ -159,10 +162,21 @@ class DevboxRoutes:
         await read(request, Empty)
         return self._view(await self._devboxes.shutdown(request.path_params["devbox_id"]))
 
+    async def suspend(self, request: Request) -> Any:
+        """Begin to suspend the devbox."""
+        await read(request, Empty)
+        return self._view(await self._devboxes.suspend(request.path_params["devbox_id"]))
+
+    async def resume(self, request: Request) -> Any:
+        """Begin to resume the devbox."""
+        await read(request, Empty)
+        return self._view(await self._devboxes.resume(request.path_params["devbox_id"]))
+
     async def keep_alive(self, request: Request) -> Any:
-        """Do nothing: a local devbox has no time limit."""
+        """Put off ``after_idle``; a local devbox has no other time limit."""
         await read(request, Empty)
         self._devboxes.find(request.path_params["devbox_id"])
+        self._devboxes.used(request.path_params["devbox_id"])
         return {}
 
     async def wait_for_status(self, request: Request) -> Any:
@@ -179,4 +193,4 @@ class DevboxRoutes:
         return self._view(record)
 
     def _view(self, record: DevboxRecord) -> dict[str, Any]:
-        return devbox_view(record, self._devboxes.directory(record.id))
+        return devbox_view(record, self._devboxes.paths(record))
