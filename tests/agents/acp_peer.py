@@ -3,7 +3,8 @@
 ``wait``: until it is cancelled · ``deafwait``: whatever comes · ``ask N``: N permissions at once
 · ``late``: updates after the answer · ``garbage`` · ``big N``: an update of N bytes
 · ``biganswer N`` · ``log`` · ``error`` · ``exit N`` · ``hangup``: closes its output
-· ``child``: leaves a process behind · ``orphan``: dies by SIGKILL · else: echoes.
+· ``child``: leaves a process behind · ``orphan``: dies by SIGKILL · ``vendor``: asks what
+nobody knows · ``form``: asks for a region · else: echoes.
 With ``--deaf`` it never reads; with ``--mute`` it never answers.
 """
 
@@ -66,6 +67,15 @@ def ask(session: str, count: int) -> None:
     say(session, " ".join(words))
 
 
+def question(session: str, method: str, **params: Any) -> tuple[dict[str, Any], bool]:
+    """Ask; return the answer, and whether the turn was cancelled before it came."""
+    tell(id="asked", method=method, params={"sessionId": session, **params})
+    cancelled = False
+    while (message := heard()).get("id") != "asked":
+        cancelled |= message.get("method") == "session/cancel"
+    return message, cancelled
+
+
 def prompt(number: Any, params: dict[str, Any]) -> None:
     session, text = params["sessionId"], params["prompt"][0]["text"]
     word, _, rest = text.partition(" ")
@@ -75,6 +85,17 @@ def prompt(number: Any, params: dict[str, Any]) -> None:
             say(session, "waiting")
             wait_for_cancel()
             reason = "cancelled"
+        case "vendor":
+            answer, _ = question(session, "cursor/ask_question", title="Which one?")
+            say(session, str(answer["error"]["code"]))
+        case "form":
+            schema = {"type": "object", "properties": {"region": {"type": "string"}}}
+            answer, cancelled = question(
+                session, "elicitation/create", message="Where?", requestedSchema=schema
+            )
+            action = answer["result"]["action"]
+            say(session, f"{action} " if cancelled else action)
+            reason = "cancelled" if cancelled else reason
         case "deafwait":
             time.sleep(600)
         case "ask":
@@ -125,7 +146,10 @@ def main() -> None:
         if method == "initialize":
             tell(id=number, result={"protocolVersion": 1, "agentInfo": {"name": "peer"}})
         elif method == "session/new":
-            tell(id=number, result={"sessionId": f"peer-{os.getpid()}"})
+            where = {"cwd": message["params"].get("cwd")}
+            tell(id=number, result={"sessionId": f"peer-{os.getpid()}", "_meta": where})
+        elif method == "session/load":
+            tell(id=number, result={"_meta": {"cwd": message["params"].get("cwd")}})
         elif method == "session/prompt":
             prompt(number, message["params"])
         elif method is not None and number is not None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from axon_notebook.local.brokers.broker import Brokers, Patience
+from axon_notebook.local.brokers.broker import Brokers, Timeouts
 from axon_notebook.local.devboxes.devboxes import CreateDevbox, Devboxes
 from axon_notebook.local.storage.store import Store
 from axon_notebook.models import AxonEvent
@@ -89,7 +89,7 @@ class Brokered:
 
 @contextlib.asynccontextmanager
 async def brokered(
-    home: Path, *, axon_id: str | None = None, patience: Patience | None = None
+    home: Path, *, axon_id: str | None = None, timeouts: Timeouts | None = None
 ) -> AsyncIterator[Brokered]:
     """Open everything in *home*; close it in the service's order, and find no task left."""
     before = asyncio.all_tasks()
@@ -99,9 +99,9 @@ async def brokered(
         devboxes = Devboxes(home / "devboxes")
         stack.push_async_callback(devboxes.close)
         await devboxes.recover()
-        brokers = Brokers(store, devboxes, home=home, patience=patience or Patience())
+        brokers = Brokers(store, devboxes, home=home, timeouts=timeouts or Timeouts())
         stack.push_async_callback(brokers.close)
-        store.on_published = brokers.beside(store.on_published)
+        store.on_published = brokers.with_brokers(store.on_published)
         await devboxes.remount()
         axon_id = axon_id or (await store.create_axon("brokered", {})).id
         yield Brokered(store, devboxes, brokers, axon_id)

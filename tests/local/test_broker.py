@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_notebook.local.brokers.broker import Patience
+from axon_notebook.local.brokers.broker import Timeouts
 from axon_notebook.local.http.answers import Refusal
 
 from .brokered import brokered, said, text_of, types, value
@@ -115,7 +115,7 @@ async def test_cancel_passes_while_a_turn_runs_and_others_wait(home: Path) -> No
 @scenario
 async def test_an_agent_that_ignores_cancel_does_not_keep_the_queue(home: Path) -> None:
     """The broker ends the turn in its place and says so."""
-    async with brokered(home, patience=Patience(cancel=0.2)) as box:
+    async with brokered(home, timeouts=Timeouts(cancel=0.2)) as box:
         await box.mount()
         await box.prompt("deafwait")
         await box.until_type("turn.started")
@@ -211,7 +211,7 @@ async def test_a_prompt_that_is_no_object_fails_its_turn(home: Path) -> None:
         events = await box.until_type("turn.completed")
 
     errors = [value(event)["error"] for event in said(events, "turn.failed")]
-    assert ["no JSON" in errors[0], "no JSON object" in errors[1]] == [True, True]
+    assert ["not JSON" in errors[0], "not a JSON object" in errors[1]] == [True, True]
     assert text_of(events) == "lines"
 
 
@@ -277,9 +277,12 @@ async def test_a_mount_that_cannot_work_is_refused_with_the_field(home: Path) ->
     """Before anything is created."""
     async with brokered(home) as box:
         for mount, sentence in [
-            ({"protocol": "pi_json"}, "pi_json is not available"),
+            (
+                {"protocol": "pigeon"},
+                "'pigeon' is not one of acp, claude_json, codex_json, pi_json",
+            ),
             ({"agent_binary": None}, "needs agent_binary"),
-            ({"axon_id": "axn_none"}, "names no axon"),
+            ({"axon_id": "axn_none"}, "axon_id of a broker_mount is unknown"),
             ({"launch_args": "acp"}, "launch_args"),
             ({"launch_args": ["a\0b"]}, "NUL"),
         ]:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from axon_notebook.local.brokers.agent_process import LineSplitter
-from axon_notebook.local.brokers.broker import Patience
+from axon_notebook.local.brokers.broker import Timeouts
 from axon_notebook.local.brokers.dialect import LINE_LIMIT
 from axon_notebook.local.devboxes.devboxes import CreateDevbox
 from axon_notebook.local.devboxes.processes import marked_processes
@@ -28,7 +28,7 @@ from ..waiting import until
 from .brokered import AGENTS, PEER, Brokered, brokered, said, text_of, types, value
 from .scenario import scenario
 
-FEW = Patience(answer=0.3, cancel=0.3)
+FEW = Timeouts(answer=0.3, cancel=0.3)
 
 
 @pytest.mark.parametrize(("word", "how"), [("exit 3", "exit status 3"), ("orphan", "signal 9")])
@@ -84,7 +84,8 @@ async def test_a_missing_binary_is_told_to_the_axon_and_fails_the_devbox(home: P
         everything = await box.events()
 
     assert (
-        "no-such-agent is not on the PATH" in value(said(everything, "broker.error")[0])["message"]
+        "no-such-agent is not on the PATH of the devbox"
+        in value(said(everything, "broker.error")[0])["message"]
     )
     assert types(everything)[:2] == ["devbox.failed", "broker.error"]
     assert types(events) == ["turn.started", "session/prompt", "turn.failed"]
@@ -123,7 +124,7 @@ async def test_garbage_on_stdout_is_logged_and_the_turn_goes_on(home: Path) -> N
     assert "Welcome to the agent!" in logs[0]["message"]
     assert "[1, 2" in logs[1]["message"]
     assert "\ufffd\ufffd" in logs[2]["message"]
-    assert "answer to nothing" in logs[3]["message"]
+    assert "an answer to no request" in logs[3]["message"]
     assert text_of(events) == "half ?"
     assert types(events)[-1] == "turn.completed"
 
@@ -180,7 +181,7 @@ async def test_a_prompt_of_4_mib_reaches_the_agent(home: Path) -> None:
 @scenario
 async def test_an_agent_that_does_not_read_is_reported_and_can_be_given_up(home: Path) -> None:
     """It shows in the history, cancel still works, and the next turn is not stuck behind it."""
-    async with brokered(home, patience=FEW) as box:
+    async with brokered(home, timeouts=FEW) as box:
         await box.mount("--deaf")
         await box.prompt("x" * 1_000_000)
         stalled = await box.until_type("agent.error")
@@ -196,7 +197,7 @@ async def test_an_agent_that_does_not_read_is_reported_and_can_be_given_up(home:
 @scenario
 async def test_what_waits_for_an_agent_that_does_not_read_is_bounded(home: Path) -> None:
     """Each further prompt fails with the number of bytes that wait."""
-    async with brokered(home, patience=FEW) as box:
+    async with brokered(home, timeouts=FEW) as box:
         await box.mount("--deaf")
         for turn in range(1, 5):
             await box.prompt("x" * 4_000_000)
@@ -211,7 +212,7 @@ async def test_what_waits_for_an_agent_that_does_not_read_is_bounded(home: Path)
 @scenario
 async def test_an_agent_that_never_answers_initialize_is_reported(home: Path) -> None:
     """What follows is told to it all the same."""
-    async with brokered(home, patience=FEW) as box:
+    async with brokered(home, timeouts=FEW) as box:
         await box.mount("--mute")
         await box.say("initialize", {"protocolVersion": 1})
         await box.prompt("hello")

@@ -3,33 +3,45 @@
 On the axon an event's type is the method and its payload the ``params`` or the
 ``result`` alone.  There are no ids, so an answer belongs to the oldest request of
 its method; a second request of the agent with the same method is held back until
-the first is answered, and an answer older than its request is dropped.
+the first is settled, and an answer older than its request is dropped.  A payload may
+also be a whole JSON-RPC message; its envelope is then taken off.
 
 Source: Agent Client Protocol, schema v1; Runloop's broker documentation.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator
 from itertools import count
 from typing import Any, Final
 
 import msgspec
 
 from ...models import AxonEvent
-from .dialect import Heard, Kind, TurnEnd, Unspeakable, json_text
+from .dialect import (
+    AgentEvent,
+    InvalidMessage,
+    Kind,
+    Line,
+    Received,
+    TurnEnd,
+    json_object,
+    json_text,
+    too_long,
+)
+from .oversized import outer_fields
 
 __all__ = ["AcpDialect"]
 
 PROMPT: Final = "session/prompt"
 CANCEL: Final = "session/cancel"
-PERMISSION: Final = "session/request_permission"
+CANCEL_REQUEST: Final = "$/cancel_request"
 
 #: What clients may ask an agent for.  Extensions begin with ``_``.
 REQUESTS: Final = frozenset(
     {
+        "auth/status",
         "authenticate",
         "initialize",
         "logout",
@@ -38,26 +50,38 @@ REQUESTS: Final = frozenset(
         *(f"providers/{name}" for name in ("list", "set", "disable")),
         *(f"session/{name}" for name in ("new", "load", "list", "delete", "fork", "resume")),
         *(f"session/{name}" for name in ("close", "set_mode", "set_model", "set_config_option")),
+        *(f"session/{name}" for name in ("archive", "unarchive", "status", "set_title")),
     }
 )
 
 #: What clients only tell an agent.
 NOTIFICATIONS: Final = frozenset(
     {
-        "session/cancel",
+        CANCEL,
         *(f"nes/{name}" for name in ("accept", "reject")),
         *(f"document/did{name}" for name in ("Open", "Change", "Close", "Save", "Focus")),
     }
 )
 
-OVERSIZED: Final = "a line of {:,} bytes, more than the 4 MiB a line may have"
-CANCELLED: Final = b'{"outcome":{"outcome":"cancelled"}}'
-ID_IN_HEAD: Final = re.compile(rb'"id"\s*:\s*(\d+|"[^"\\]*")')
+#: What an agent may ask, with the answer if nobody can give one any more.  A person may
+#: take any time to answer these; other requests are refused if nobody answers soon.
+CANCELLED: Final = {
+    "session/request_permission": b'{"outcome":{"outcome":"cancelled"}}',
+    "elicitation/create": b'{"action":"cancel"}',
+    "session/elicitation": b'{"action":{"action":"cancel"}}',
+}
+
+#: What an agent may ask if the client's ``initialize`` offered it, by capability.
+OFFERED: Final = {"fs": "fs/", "terminal": "terminal/"}
+
+NOT_FOUND: Final = -32601
+REQUEST_CANCELLED: Final = -32800
+ABSENT: Final = (b"", b"null")
 NOTHING: Final = msgspec.Raw()
 
 
 class Message(msgspec.Struct):
-    """A line of the agent; values stay the bytes they are."""
+    """A JSON-RPC message; values stay the bytes they are."""
 
     id: msgspec.Raw = NOTHING
     method: str | None = None
@@ -65,13 +89,26 @@ class Message(msgspec.Struct):
     result: msgspec.Raw = NOTHING
     error: msgspec.Raw = NOTHING
 
+    @property
+    def failed(self) -> bool:
+        """Whether it is an answer that is an error."""
+        return bytes(self.error) not in ABSENT
 
-class Question(msgspec.Struct):
-    """A request of the agent; ``sequence`` is its event's, once that is published."""
+
+class Request(msgspec.Struct, eq=False):
+    """A request of the agent; ``sequence`` is its event's, once that is stored."""
 
     id: bytes
+    method: str
     params: str
+    in_turn: bool
+    announced: bool = False
     sequence: int | None = None
+
+    @property
+    def event(self) -> AgentEvent:
+        """The event that carries it."""
+        return AgentEvent(self.method, self.params, self)
 
 
 class AcpDialect:
@@ -83,12 +120,13 @@ class AcpDialect:
         self._turn: bytes | None = None
         self._session: object = None
         self._cancelled = False
-        self._given_up: set[bytes] = set()
-        self._questions: dict[str, deque[Question]] = defaultdict(deque)
+        self._abandoned: set[bytes] = set()
+        self._requests: dict[str, deque[Request]] = defaultdict(deque)
+        self._offered: tuple[str, ...] = ()
 
     @property
-    def holding(self) -> bool:
-        """Whether ``initialize`` is under way, before which an agent takes nothing else."""
+    def initializing(self) -> bool:
+        """Whether ``initialize`` is under way, before which an agent reads nothing else."""
         return "initialize" in self._asked.values()
 
     def kind(self, event_type: str) -> Kind:
@@ -96,136 +134,222 @@ class AcpDialect:
         if event_type == PROMPT:
             return "turn"
         known = event_type in REQUESTS or event_type in NOTIFICATIONS
-        answer = bool(self._questions.get(event_type))
-        return "aside" if known or answer or event_type.startswith("_") else None
+        answer = bool(self._requests.get(event_type))
+        return "immediate" if known or answer or event_type.startswith("_") else None
+
+    def accepts(self, event: AxonEvent) -> bool:
+        """Take every event whose type passes."""
+        return True
 
     def lines(self, event: AxonEvent) -> list[bytes]:
-        """Put the payload into its envelope, or answer the agent's question with it."""
-        payload = _object(event)
-        if questions := self._questions.get(event.event_type):
-            return self._answer(event, payload, questions)
+        """Put the payload into its envelope, or answer the agent's request with it."""
+        payload, _ = json_object(event.payload)
+        envelope = _envelope(payload)
+        if envelope is not None and envelope.method is None:
+            return self._answer(event, _payload(envelope), envelope)
+        if envelope is not None:
+            payload = _payload(envelope)
+        elif self._requests.get(event.event_type):
+            return self._answer(event, payload, None)
         if event.event_type in NOTIFICATIONS:
             lines = [_line(method=event.event_type, params=payload)]
             return [*lines, *self._cancel(payload)] if event.event_type == CANCEL else lines
         number = str(next(self._ids)).encode()
         self._asked[number] = event.event_type
+        if event.event_type == "initialize":
+            self._offered = tuple(_offered(payload))
         if event.event_type == PROMPT:
             self._turn, self._session, self._cancelled = number, _session(payload), False
         return [_line(id=number, method=event.event_type, params=payload)]
 
-    def refusal(self, event_type: str, payload: str, why: str) -> list[tuple[str, str]]:
+    def error_events(self, event_type: str, payload: str, why: str) -> list[AgentEvent]:
         """Answer a request with an error in the agent's place; notifications get none."""
-        if event_type in NOTIFICATIONS or self._questions.get(event_type):
+        if event_type in NOTIFICATIONS or self._requests.get(event_type):
             return []
-        return [(event_type, _text(code=-32603, message=why))]
+        return [AgentEvent(event_type, _text(code=-32603, message=why))]
 
     def cancels(self, event: AxonEvent) -> bool:
-        """Whether this is ``session/cancel`` for the session of the running turn."""
-        return event.event_type == CANCEL and _session(event.payload) == self._session
+        """Whether this is ``session/cancel`` for the session of the last turn."""
+        if event.event_type != CANCEL:
+            return False
+        try:
+            payload, _ = json_object(event.payload)
+        except InvalidMessage:
+            return False
+        envelope = _envelope(payload)
+        session = _session(payload if envelope is None else _payload(envelope))
+        return self._session in (None, session)
 
-    def hear(self, line: bytes) -> Heard:
-        """Take a request, a notification or an answer of the agent."""
+    def receive(self, line: bytes) -> Received:
+        """Read a request, a notification or an answer of the agent."""
         try:
             message = msgspec.json.decode(json_text(line), type=Message)
         except ValueError as error:
-            return Heard(complaint=f"no JSON-RPC message ({error})")
+            return Received(problem=f"not a JSON-RPC message ({error})")
         number = bytes(message.id)
-        if message.method is not None:
-            params = _payload(message.params)
-            if number in (b"", b"null"):
-                return Heard(events=[(message.method, params)])
-            return self._asks(message.method, Question(number, params))
-        method = self._asked.pop(number, None)
-        if method is None:
-            return Heard(complaint="an answer to nothing that was asked")
-        if number in self._given_up:
-            self._given_up.discard(number)
-            return Heard(complaint="an answer to a turn that was given up")
-        failed = bytes(message.error) not in (b"", b"null")
-        payload = _payload(message.error if failed else message.result)
-        return Heard(events=[(method, payload)], end=self._end(number, payload, failed))
+        if message.method is None:
+            return self._answered(number, _payload(message), message.failed)
+        params = _payload(message)
+        if number in ABSENT:
+            event = AgentEvent(message.method, params)
+            if message.method == CANCEL_REQUEST:
+                return self._withdrawn(event)
+            return Received(events=[event])
+        request = Request(number, message.method, params, in_turn=self._in_turn(params))
+        return self._requested(request)
 
-    def hear_oversized(self, head: bytes, size: int) -> Heard:
-        """Say that a line was dropped, so that nobody waits for what it carried."""
-        why = OVERSIZED.format(size)
-        found = ID_IN_HEAD.search(head)
-        if found is None:
-            return Heard(complaint=why)
-        number = found[1]
-        if b'"method"' in head:
-            error = msgspec.json.encode({"code": -32600, "message": why})
-            return Heard(replies=[_line(id=number, error=error)], complaint=why)
-        if (method := self._asked.pop(number, None)) is None or number in self._given_up:
-            return Heard(complaint=why)
-        payload = _text(code=-32603, message=f"the agent answered in {why}")
-        return Heard([(method, payload)], end=self._end(number, payload, True), complaint=why)
+    def receive_oversized(self, line: Line) -> Received:
+        """Report that a line was dropped, so that nobody waits for what it carried."""
+        why = too_long(line.size)
+        fields = outer_fields(line.data, line.tail)
+        number = fields.get("id", b"null")
+        if number in ABSENT:
+            return Received(problem=why)
+        if "method" in fields:
+            return Received(replies=[_error_line(number, -32600, why)], problem=why)
+        received = self._answered(
+            number, _text(code=-32603, message=f"the agent answered in {why}"), True
+        )
+        received.problem = why
+        return received
 
-    def said(self, published: Sequence[tuple[str, int]]) -> None:
-        """Note where the agent's questions stand: an answer comes after its question."""
-        for event_type, sequence in published:
-            if (questions := self._questions.get(event_type)) and questions[0].sequence is None:
-                questions[0].sequence = sequence
+    def stored(self, request: Hashable, sequence: int) -> None:
+        """Note where a request of the agent stands: an answer comes after it."""
+        assert isinstance(request, Request)
+        request.sequence = sequence
 
-    def abandon(self) -> None:
-        """Forget the running turn."""
+    def due_requests(self) -> list[AgentEvent]:
+        """Return the oldest request of each method that is not published yet."""
+        due = [queue[0] for queue in self._requests.values() if queue and not queue[0].announced]
+        for request in due:
+            request.announced = True
+        return [request.event for request in due]
+
+    def refuse(self, request: Hashable) -> list[bytes]:
+        """Answer an unknown request with "method not found"."""
+        assert isinstance(request, Request)
+        if not self._remove(request):
+            return []
+        return [_error_line(request.id, NOT_FOUND, f"no client knows {request.method}")]
+
+    def abandon(self) -> list[bytes]:
+        """Forget the running turn, and settle what it asked."""
         if self._turn is not None:
-            self._given_up.add(self._turn)
+            self._abandoned.add(self._turn)
             self._turn = None
+        return self._settle(r for r in self._all() if r.in_turn)
 
-    def _asks(self, method: str, question: Question) -> Heard:
-        if self._cancelled and method == PERMISSION and _session(question.params) == self._session:
+    # -- requests of the agent
+
+    def _in_turn(self, params: str) -> bool:
+        return self._turn is not None and _session(params) in (None, self._session)
+
+    def _requested(self, request: Request) -> Received:
+        if self._cancelled and request.method in CANCELLED and request.in_turn:
             # It was on its way when the turn was cancelled.
-            return Heard(replies=[_line(id=question.id, result=CANCELLED)])
-        questions = self._questions[method]
-        questions.append(question)
-        return Heard(events=[(method, question.params)] if len(questions) == 1 else [])
+            return Received(replies=[_cancelled_line(request)])
+        queue = self._requests[request.method]
+        queue.append(request)
+        known = request.method in CANCELLED or request.method.startswith(self._offered or "\0")
+        received = Received(unknown=None if known else request)
+        if len(queue) == 1:
+            request.announced = True
+            received.events = [request.event]
+        return received
 
-    def _answer(self, event: AxonEvent, payload: str, questions: deque[Question]) -> list[bytes]:
-        question = questions[0]
-        if question.sequence is None or event.sequence < question.sequence:
+    def _answer(self, event: AxonEvent, payload: str, envelope: Message | None) -> list[bytes]:
+        """Pass an answer on to the request that it is for."""
+        request = None if envelope is None else self._by_id(bytes(envelope.id))
+        if request is None and (queue := self._requests.get(event.event_type)):
+            request = queue[0]
+        if request is None or request.sequence is None or event.sequence < request.sequence:
             return []
-        if _names_another(question.params, payload):
+        if _names_another(request.params, payload):
             return []
-        questions.popleft()
-        field = "error" if _is_error(payload) else "result"
-        return [_line(id=question.id, **{field: payload})]
+        self._remove(request)
+        failed = _is_error(payload) if envelope is None else envelope.failed
+        return [_line(id=request.id, **{"error" if failed else "result": payload})]
 
-    def unasked(self) -> list[tuple[str, str]]:
-        """Return the questions whose turn has come, one per method, to be published."""
-        waiting = [(m, q[0]) for m, q in self._questions.items() if q and q[0].sequence is None]
-        return [(method, question.params) for method, question in waiting]
+    def _withdrawn(self, event: AgentEvent) -> Received:
+        """Drop the request that the agent takes back; tell the axon if it was published."""
+        number = bytes(_message(event.payload, "requestId"))
+        request = self._by_id(number)
+        if request is None:
+            return Received(events=[event])
+        self._remove(request)
+        replies = [_error_line(number, REQUEST_CANCELLED, "the request was cancelled")]
+        if not request.announced:
+            return Received(replies=replies)
+        # There are no ids on the axon: this says which request is meant.
+        meta = {"method": request.method, "sequence": request.sequence}
+        payload = _with_field(event.payload, "_meta", msgspec.json.encode(meta))
+        return Received(events=[AgentEvent(event.event_type, payload)], replies=replies)
 
     def _cancel(self, payload: str) -> list[bytes]:
-        """Answer what the session waits for permission for: nobody will any more."""
+        """Answer what the session waits for: nobody will any more."""
         session = _session(payload)
-        self._cancelled = self._cancelled or (self._turn is not None and session == self._session)
-        questions = self._questions.get(PERMISSION, deque())
-        mine = [question for question in questions if _session(question.params) == session]
-        for question in mine:
-            questions.remove(question)
-        return [_line(id=question.id, result=CANCELLED) for question in mine]
+        self._cancelled |= self._turn is not None and session == self._session
+        return self._settle(r for r in self._all() if _session(r.params) == session)
 
-    def _end(self, number: bytes, payload: str, failed: bool) -> TurnEnd | None:
-        if number != self._turn:
-            return None
-        self._turn = None
-        value = msgspec.json.decode(payload)
-        if not isinstance(value, dict):
-            return TurnEnd()
-        if failed:
-            return TurnEnd(error=str(value.get("message", payload)))
-        reason = value.get("stopReason")
-        return TurnEnd(stop_reason=reason if isinstance(reason, str) else None)
+    def _settle(self, requests: Iterator[Request]) -> list[bytes]:
+        settled = list(requests)
+        for request in settled:
+            self._remove(request)
+        return [_cancelled_line(request) for request in settled]
+
+    def _all(self) -> Iterator[Request]:
+        return (request for queue in list(self._requests.values()) for request in list(queue))
+
+    def _by_id(self, number: bytes) -> Request | None:
+        return next((request for request in self._all() if request.id == number), None)
+
+    def _remove(self, request: Request) -> bool:
+        """Forget *request*; return whether it was open."""
+        queue = self._requests.get(request.method, deque())
+        if request not in queue:
+            return False
+        queue.remove(request)
+        return True
+
+    # -- answers of the agent
+
+    def _answered(self, number: bytes, payload: str, failed: bool) -> Received:
+        method = self._asked.pop(number, None)
+        if method is None:
+            return Received(problem="an answer to no request")
+        if number in self._abandoned:
+            self._abandoned.discard(number)
+            return Received(problem="an answer to a turn that was given up")
+        received = Received(events=[AgentEvent(method, payload)])
+        if number == self._turn:
+            self._turn = None
+            received.end = _turn_end(payload, failed)
+            # What the turn still asks would keep back the requests of the next one.
+            received.replies = self._settle(r for r in self._all() if r.in_turn)
+        return received
 
 
-def _object(event: AxonEvent) -> str:
+def _turn_end(payload: str, failed: bool) -> TurnEnd:
+    value = msgspec.json.decode(payload)
+    if not isinstance(value, dict):
+        return TurnEnd()
+    if failed:
+        return TurnEnd(error=str(value.get("message", payload)))
+    reason = value.get("stopReason")
+    return TurnEnd(stop_reason=reason if isinstance(reason, str) else None)
+
+
+def _envelope(payload: str) -> Message | None:
+    """Return a client's whole JSON-RPC message, or ``None`` if *payload* is not one."""
+    if '"jsonrpc"' not in payload:
+        return None
+    fields = msgspec.json.decode(payload)
+    if fields.get("jsonrpc") != "2.0" or not fields.keys() & {"method", "result", "error"}:
+        return None
     try:
-        payload = json_text(event.payload)
-    except ValueError as error:
-        raise Unspeakable(f"the payload is no JSON ({error})") from None
-    if not payload.startswith("{"):
-        raise Unspeakable(f"the payload is no JSON object but {payload[:40]!r}")
-    return payload
+        return msgspec.json.decode(payload, type=Message)
+    except msgspec.ValidationError as error:
+        raise InvalidMessage(f"the payload is not a JSON-RPC message ({error})") from None
 
 
 def _line(**parts: Any) -> bytes:
@@ -240,18 +364,54 @@ def _line(**parts: Any) -> bytes:
     return f"{{{','.join(fields)}}}\n".encode()
 
 
+def _error_line(number: bytes, code: int, message: str) -> bytes:
+    return _line(id=number, error=_text(code=code, message=message))
+
+
+def _cancelled_line(request: Request) -> bytes:
+    """Answer *request* with "cancelled", in the form its method has for that."""
+    if answer := CANCELLED.get(request.method):
+        return _line(id=request.id, result=answer)
+    return _error_line(request.id, REQUEST_CANCELLED, "the turn is over")
+
+
 def _text(**values: Any) -> str:
     return msgspec.json.encode(values).decode()
 
 
-def _payload(part: msgspec.Raw) -> str:
-    text = bytes(part).decode()
-    return "{}" if text in ("", "null") else text
+def _payload(message: Message) -> str:
+    """Return what stands on the axon of a message: params, result or error."""
+    for part in (message.error, message.result, message.params):
+        if bytes(part) not in ABSENT:
+            return bytes(part).decode()
+    return "{}"
+
+
+def _message(payload: str, field: str) -> msgspec.Raw:
+    try:
+        return msgspec.json.decode(payload, type=dict[str, msgspec.Raw]).get(field, NOTHING)
+    except msgspec.DecodeError:
+        return NOTHING
+
+
+def _with_field(payload: str, field: str, value: bytes) -> str:
+    """Return the object *payload* with one more field."""
+    fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    return msgspec.json.encode({**fields, field: msgspec.Raw(value)}).decode()
 
 
 def _is_error(payload: str) -> bool:
     value = msgspec.json.decode(payload)
     return isinstance(value.get("code"), int) and isinstance(value.get("message"), str)
+
+
+def _offered(payload: str) -> Iterator[str]:
+    """Yield the prefixes of the requests that a client's ``initialize`` offers to answer."""
+    capabilities = msgspec.json.decode(payload).get("clientCapabilities")
+    for name, prefix in OFFERED.items():
+        offer = capabilities.get(name) if isinstance(capabilities, dict) else None
+        if offer is True or (isinstance(offer, dict) and any(offer.values())):
+            yield prefix
 
 
 def _session(payload: str) -> object:

@@ -10,19 +10,16 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from .dialect import LINE_LIMIT
+from .dialect import LINE_LIMIT, Line
 
-__all__ = ["AgentPlan", "AgentProcess", "DEMO_AGENT", "Line", "LineSplitter", "find_binary"]
-
-#: The command that this package installs.
-DEMO_AGENT: Final = "axon-notebook-demo-agent"
+__all__ = ["AgentPlan", "AgentProcess", "LineSplitter", "exit_text", "find_binary"]
 
 CHUNK: Final = 64 * 1024
-HEAD: Final = 1024  # bytes kept of a line that is too long
+KEPT: Final = 16 * 1024  # bytes kept of each end of a line that is too long
 GRACE: Final = 1.0  # seconds between SIGTERM and SIGKILL
 LINGER: Final = 0.3  # seconds in which a pipe may still bring output after the exit
 
@@ -41,25 +38,14 @@ class AgentPlan(msgspec.Struct, frozen=True):
     environment: Mapping[str, str]
 
 
-class Line(NamedTuple):
-    """A line without its newline; of one that is too long only its first bytes."""
-
-    data: bytes
-    size: int
-
-    @property
-    def oversized(self) -> bool:
-        """Whether most of it was dropped."""
-        return self.size > len(self.data)
-
-
 class LineSplitter:
     """Cuts bytes into lines; never holds more than *limit* bytes and one chunk."""
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._limit = limit
-        self._head = min(HEAD, limit)
+        self._kept = min(KEPT, limit)
         self._parts: list[bytes] = []
+        self._tail = b""
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[Line]:
@@ -74,16 +60,20 @@ class LineSplitter:
 
     def end(self) -> list[Line]:
         """Return what stands in the last line, if anything."""
-        data, size = b"".join(self._parts), self._size
-        self._parts, self._size = [], 0
-        return [Line(data, size)] if data.strip() else []
+        line = Line(b"".join(self._parts), self._size, self._tail)
+        self._parts, self._tail, self._size = [], b"", 0
+        return [line] if line.data.strip() else []
 
     def _add(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size <= self._limit:
             self._parts.append(piece)
-        else:
-            self._parts = [b"".join(self._parts)[: self._head] or piece[: self._head]]
+            return
+        if self._tail:
+            self._tail = (self._tail + piece)[-self._kept :]
+        else:  # it has become too long just now
+            start = b"".join([*self._parts, piece])
+            self._parts, self._tail = [start[: self._kept]], start[-self._kept :]
 
 
 class AgentProcess:
@@ -172,17 +162,23 @@ class AgentProcess:
             os.killpg(self._process.pid, number)
 
 
-def find_binary(name: str, environment: Mapping[str, str], directory: Path) -> str | None:
+def exit_text(status: int) -> str:
+    """Return how an agent ended, for people."""
+    how = f"by signal {-status}" if status < 0 else f"with exit status {status}"
+    return f"the agent ended {how}"
+
+
+def find_binary(name: str, search_path: str, directory: Path) -> str | None:
     """Return the path of *name*, or ``None``.
 
-    Looked for as a path if it has a slash, relative to *directory*; else on the
-    ``PATH`` of *environment*, and last beside the service's own Python, where
-    this package's commands are, whether or not ``PATH`` leads there.
+    Looked for as a path if it has a slash, relative to *directory*; else on
+    *search_path*, and last next to the service's own Python, where this package's
+    commands are, whether or not ``PATH`` leads there.
     """
     if "/" in name:
         return shutil.which(str(directory / Path(name).expanduser()))
-    beside = str(Path(sys.executable).parent)
-    return shutil.which(name, path=f"{environment.get('PATH', os.defpath)}{os.pathsep}{beside}")
+    own = str(Path(sys.executable).parent)
+    return shutil.which(name, path=f"{search_path}{os.pathsep}{own}")
 
 
 async def _lines(stream: asyncio.StreamReader, limit: int) -> AsyncIterator[list[Line]]:

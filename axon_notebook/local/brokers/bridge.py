@@ -7,9 +7,9 @@
     AGENT, SYSTEM ◀── publish ◀── dialect ◀── stdout, stderr ┘
 
 Everything runs on the service's loop.  Waiting turns are sequences; their events
-stay on disk until their turn has come.  Nothing is read from the agent while its
-last output is being stored, and nothing more is said to it while it does not read:
-memory stays bounded on both ways.
+stay on disk until they are due.  Nothing is read from the agent while its last
+output is being stored, and nothing more is sent to it while it does not read:
+memory stays bounded in both directions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -26,11 +26,20 @@ from ...models import AxonEvent
 from ..storage.commit import Draft
 from ..storage.limits import Refused
 from ..wakeup import Bell
-from .agent_process import LINGER, AgentPlan, AgentProcess, Line
-from .dialect import Dialect, Heard, TurnEnd, Unspeakable
+from .agent_process import LINGER, AgentPlan, AgentProcess, exit_text
+from .client_paths import map_paths
+from .dialect import AgentEvent, Dialect, InvalidMessage, Line, Received, TurnEnd
 from .running_turns import Turn, TurnFile, new_turn_id
+from .system_events import (
+    agent_error,
+    agent_log,
+    broker_error,
+    devbox_state,
+    turn_ended,
+    turn_started,
+)
 
-__all__ = ["Bridge", "Patience"]
+__all__ = ["Bridge", "Timeouts"]
 
 #: Origins that a broker reads; its own output has the others, so no loop can arise.
 READ: Final = ("USER_EVENT", "EXTERNAL_EVENT")
@@ -51,17 +60,20 @@ Publish = Callable[[list[Draft]], Awaitable[list[int]]]
 Read = Callable[[int], Awaitable[AxonEvent]]
 
 
-class Patience(msgspec.Struct, frozen=True):
-    """Seconds that an agent gets.
+class Timeouts(msgspec.Struct, frozen=True):
+    """Seconds that an agent and its clients get.
 
     Attributes:
-        answer: To answer ``initialize`` before others may speak all the same, and to
-            read what is sent to it before the axon is told that it does not.
-        cancel: To end a turn that was cancelled, before the broker ends it.
+        answer: For the agent to answer ``initialize`` before it is sent more all the same,
+            and to read its input before the axon is told that it does not.
+        cancel: For the agent to end a turn that was cancelled, before the broker ends it.
+        unknown: For clients to answer a request of the agent that they may not know,
+            before the broker refuses it.
     """
 
     answer: float = 30.0
     cancel: float = 10.0
+    unknown: float = 5.0
 
 
 class Bridge:
@@ -69,13 +81,14 @@ class Bridge:
 
     Args:
         devbox_id: Where the agent runs.
-        plan: Makes the plan to start the agent, each time it is started; may raise
-            :class:`Unspeakable` if it cannot be.
+        plan: Makes the plan to start the agent, each time it is started, in a thread; may
+            raise :class:`InvalidMessage` if it cannot be.
         dialect: Makes the protocol of a new agent process.
+        map_path: Returns a client's path as the agent must see it.
         publish: Stores events of the axon.
         read: Reads an event of the axon.
         notes: Where the running turn is remembered.
-        patience: How long to wait for the agent.
+        timeouts: How long to wait for the agent.
     """
 
     def __init__(
@@ -84,27 +97,29 @@ class Bridge:
         *,
         plan: Callable[[], AgentPlan],
         dialect: Callable[[], Dialect],
+        map_path: Callable[[str], str],
         publish: Publish,
         read: Read,
         notes: TurnFile,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> None:
         self.devbox_id = devbox_id
         self.over = ""  # why there is no agent and will be none
         self._plan = plan
         self._new_dialect = dialect
         self._dialect = dialect()
+        self._map_path = map_path
         self._store = publish
         self._read = read
         self._notes = notes
-        self._patience = patience
+        self._timeouts = timeouts
         self._name = "broker"
         self._inbox: deque[tuple[int, str]] = deque()
         self._waiting: deque[int] = deque()
         self._turn: Turn | None = None
         self._agent: AgentProcess | None = None
         self._bell = Bell()
-        self._saying = asyncio.Lock()
+        self._publishing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stalled = False
         self._closed = False
@@ -119,17 +134,17 @@ class Bridge:
     def open(self) -> None:
         """Begin to read; the agent starts with the first event that is for it."""
         if not self._closed:
-            self._spawn(self._listen())
+            self._spawn(self._process_events())
 
     async def start(self) -> None:
         """Start the agent now.
 
         Raises:
-            Unspeakable: It cannot be started; the axon was told.
+            InvalidMessage: It cannot be started; the axon was told.
         """
         await self._wake()
         if self.over:
-            raise Unspeakable(self.over)
+            raise InvalidMessage(self.over)
 
     def offer(self, events: Iterable[AxonEvent]) -> None:
         """Take note of new events of the axon, in their order."""
@@ -147,9 +162,9 @@ class Bridge:
         """
         drafts = []
         if (turn := self._notes.turn) is not None and not await ended(turn):
-            drafts.append(_system("turn.failed", turn.payload(error=why)))
+            drafts.append(turn_ended(turn, TurnEnd(error=why)))
         if self._notes.awake:
-            drafts.append(self._about_devbox("suspended", why))
+            drafts.append(devbox_state(self.devbox_id, "suspended", why))
         await self._publish(drafts)
         self._notes.note(awake=False, turn=None)
 
@@ -169,19 +184,19 @@ class Bridge:
         was_awake, agent = self._agent is not None, self._agent
         if agent is not None:
             await agent.end()
-        drafts = self._turn_ended(TurnEnd(error=why))
+        drafts = self._end_turn(TurnEnd(error=why))
         if was_awake or state == "shutdown":
-            drafts.append(self._about_devbox(state, why))
+            drafts.append(devbox_state(self.devbox_id, state, why))
         try:
             await self._publish(drafts)
         except Refused as error:
             logger.info("the end of the agent in %s was not published: %s", self.devbox_id, error)
         self._note(awake=False)
 
-    # -- towards the agent
+    # -- to the agent
 
-    async def _listen(self) -> None:
-        """Take events in their order; turns wait for their turn."""
+    async def _process_events(self) -> None:
+        """Pass events on in their order; turns wait until the one before has ended."""
         while True:
             if self._waiting and self._turn is None:
                 await self._begin(self._waiting.popleft())
@@ -190,7 +205,7 @@ class Bridge:
                 kind = self._dialect.kind(event_type)
                 if kind == "turn":
                     self._waiting.append(sequence)
-                elif kind == "aside":
+                elif kind == "immediate":
                     await self._pass(await self._read(sequence))
             else:
                 await self._bell.wait()
@@ -199,71 +214,86 @@ class Bridge:
         """Start the turn that the event asks for."""
         event = await self._read(sequence)
         await self._wake()
-        async with self._saying:
+        async with self._publishing:
             self._turn = Turn(new_turn_id(), sequence)
             self._note()
-            await self._publish([_system("turn.started", self._turn.payload())])
-        await self._tell(event, in_turn=True)
+            await self._publish([turn_started(self._turn)])
+        await self._send(event, in_turn=True)
 
     async def _pass(self, event: AxonEvent) -> None:
-        """Hand over an event that is no turn."""
-        if self._dialect.cancels(event) and self._agent is None:
+        """Send an event that starts no turn."""
+        if not self._dialect.accepts(event):
+            return
+        if self._agent is None and self._new_dialect().cancels(event):
             return  # nothing runs that could be cancelled
         if self._turn is not None and self._dialect.cancels(event):
-            # Before it is told: an agent that does not read is given up all the same.
+            # Before it is sent: an agent that does not read is given up all the same.
             self._spawn(self._give_up_later(self._turn))
         await self._wake()
-        await self._tell(event, in_turn=False)
+        await self._send(event, in_turn=False)
 
-    async def _tell(self, event: AxonEvent, *, in_turn: bool) -> None:
-        """Write *event* to the agent, or say in its place why that cannot be."""
+    async def _send(self, event: AxonEvent, *, in_turn: bool) -> None:
+        """Write *event* to the agent, or answer in its place why that cannot be."""
         agent = self._agent
         try:
             if agent is None:
-                raise Unspeakable(self.over)
+                raise InvalidMessage(self.over)
             if agent.backlog > BACKLOG:
-                raise Unspeakable(f"the agent does not read: {agent.backlog:,} bytes wait for it")
-            agent.send(self._dialect.lines(event))
-        except Unspeakable as error:
-            await self._refuse(event, str(error), in_turn=in_turn)
+                raise InvalidMessage(
+                    f"the agent does not read: {agent.backlog:,} bytes wait for it"
+                )
+            payload = map_paths(event.payload, self._map_path)
+            agent.send(self._dialect.lines(msgspec.structs.replace(event, payload=payload)))
+        except InvalidMessage as error:
+            await self._answer_with_error(event, str(error), in_turn=in_turn)
             return
-        await self._publish_unasked()
-        await self._until_taken(agent)
+        async with self._publishing:
+            await self._publish_received([])  # what was held back by an open request
+        await self._until_read(agent)
 
-    async def _refuse(self, event: AxonEvent, why: str, *, in_turn: bool) -> None:
-        async with self._saying:
-            answers = self._dialect.refusal(event.event_type, event.payload, why)
-            drafts = [self._of_agent(event_type, payload) for event_type, payload in answers]
-            await self._publish(drafts + (self._turn_ended(TurnEnd(error=why)) if in_turn else []))
+    async def _answer_with_error(self, event: AxonEvent, why: str, *, in_turn: bool) -> None:
+        async with self._publishing:
+            answers = self._dialect.error_events(event.event_type, event.payload, why)
+            drafts = [self._of_agent(answer) for answer in answers]
+            await self._publish(drafts + (self._end_turn(TurnEnd(error=why)) if in_turn else []))
             self._note()
 
-    async def _until_taken(self, agent: AgentProcess) -> None:
+    async def _until_read(self, agent: AgentProcess) -> None:
         """Wait until the agent has read its input, and answered what must come first."""
         try:
-            async with asyncio.timeout(self._patience.answer):
+            async with asyncio.timeout(self._timeouts.answer):
                 await agent.drained()
-                while self._dialect.holding and agent is self._agent and not self._stalled:
+                while self._dialect.initializing and agent is self._agent and not self._stalled:
                     await self._bell.wait()
-                self._stalled &= self._dialect.holding
+                self._stalled &= self._dialect.initializing
         except TimeoutError:
             if self._stalled:
                 return
             self._stalled = True
-            what = "answered initialize" if self._dialect.holding else "read its input"
-            why = f"the agent has not {what} for {self._patience.answer:g} s"
-            await self._publish([self._complaint("stalled", why)])
+            what = "answered initialize" if self._dialect.initializing else "read its input"
+            why = f"the agent has not {what} for {self._timeouts.answer:g} s"
+            await self._publish([agent_error(self.devbox_id, "stalled", why)])
 
     async def _give_up_later(self, turn: Turn) -> None:
         """End a cancelled turn in the agent's place if it does not."""
-        await asyncio.sleep(self._patience.cancel)
-        async with self._saying:
+        await asyncio.sleep(self._timeouts.cancel)
+        async with self._publishing:
             if self._turn is not turn:
                 return
-            self._dialect.abandon()
-            why = f"the agent has not ended the turn {self._patience.cancel:g} s after its cancel"
-            await self._publish(self._turn_ended(TurnEnd("cancelled", why)))
-            self._note()
-            self._bell.ring()
+            why = f"the agent has not ended the turn {self._timeouts.cancel:g} s after its cancel"
+            end = TurnEnd("cancelled", why)
+            await self._publish_received([Received(replies=self._dialect.abandon(), end=end)])
+        self._bell.ring()
+
+    async def _refuse_later(self, agent: AgentProcess, request: Hashable, what: str) -> None:
+        """Refuse a request of the agent that nobody answers: it would wait for ever."""
+        await asyncio.sleep(self._timeouts.unknown)
+        async with self._publishing:
+            if agent is not self._agent or not (replies := self._dialect.refuse(request)):
+                return
+            why = f"nobody answered {what} for {self._timeouts.unknown:g} s: it was refused"
+            await self._publish_received([Received(replies=replies)])
+            await self._publish([agent_error(self.devbox_id, "unanswered", why)])
 
     # -- from the agent
 
@@ -272,17 +302,16 @@ class Bridge:
         if self._agent is not None or self.over:
             return
         try:
-            plan = self._plan()
+            plan = await asyncio.to_thread(self._plan)
             self._name = plan.name
             agent = await AgentProcess.start(
                 plan.program, directory=plan.directory, environment=plan.environment
             )
-        except (OSError, Unspeakable) as error:
+        except (OSError, InvalidMessage) as error:
             why = getattr(error, "strerror", None) or str(error)
             self.over = f"the agent cannot be started: {why}"
-            await self._publish(
-                [self._about_devbox("failed", self.over), self._fatal(self.over)],
-            )
+            failed = devbox_state(self.devbox_id, "failed", self.over)
+            await self._publish([failed, broker_error(self.devbox_id, self.over)])
             return
         if self._closed:  # while the process was starting
             await agent.end()
@@ -290,104 +319,94 @@ class Bridge:
         self._agent, self._dialect = agent, self._new_dialect()
         self._spawn(self._attend(agent))
         self._note()
-        await self._publish([self._about_devbox("running")])
+        await self._publish([devbox_state(self.devbox_id, "running")])
 
     async def _attend(self, agent: AgentProcess) -> None:
-        """Hear the agent until it ends; then say so."""
-        heard = asyncio.create_task(self._hear(agent))
+        """Read the agent's output until it ends; then say so."""
+        read = asyncio.create_task(self._read_output(agent))
         logged = asyncio.create_task(self._keep_log(agent))
         exited = asyncio.create_task(agent.exit_status())
-        tasks = [heard, logged, exited]
+        tasks = [read, logged, exited]
         try:
-            await asyncio.wait([heard, exited], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([read, exited], return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait(tasks, timeout=LINGER)
-            why = f"the agent ended {_how(exited.result())}" if exited.done() else CLOSED_OUTPUT
+            why = exit_text(exited.result()) if exited.done() else CLOSED_OUTPUT
         finally:
             for task in tasks:
                 task.cancel()
             await agent.end()
-        broken = next((t.exception() for t in (heard, logged) if _failed(t)), None)
+        broken = next((t.exception() for t in (read, logged) if _failed(t)), None)
         await self._agent_ended(why, broken)
 
     async def _agent_ended(self, why: str, broken: BaseException | None) -> None:
         if broken is not None:
             logger.error("the agent of %s was ended", self.devbox_id, exc_info=broken)
             why = f"the agent was ended, because its output cannot be stored: {broken}"
-        async with self._saying:
+        async with self._publishing:
             self._agent = None
             self.over = self.over or f"{why}: create a new devbox to go on"
-            drafts = self._turn_ended(TurnEnd(error=why))
-            await self._publish([*drafts, self._fatal(self.over)])
+            drafts = self._end_turn(TurnEnd(error=why))
+            await self._publish([*drafts, broker_error(self.devbox_id, self.over)])
             self._note(awake=False)
         self._bell.ring()
 
-    async def _hear(self, agent: AgentProcess) -> None:
+    async def _read_output(self, agent: AgentProcess) -> None:
         async for lines in agent.stdout():
-            async with self._saying:
-                heard = [self._understood(line) for line in lines]
-                await self._publish_heard(heard)
-                agent.send([reply for each in heard for reply in each.replies])
+            async with self._publishing:
+                received = [self._received(line) for line in lines]
+                await self._publish_received(received)
+            for each in received:
+                if each.unknown is not None:
+                    what = each.events[0].event_type if each.events else "a request"
+                    self._spawn(self._refuse_later(agent, each.unknown, what))
             self._bell.ring()
 
-    def _understood(self, line: Line) -> Heard:
+    def _received(self, line: Line) -> Received:
         if line.oversized:
-            return self._dialect.hear_oversized(line.data, line.size)
-        heard = self._dialect.hear(line.data)
-        if heard.complaint:
+            return self._dialect.receive_oversized(line)
+        received = self._dialect.receive(line.data)
+        if received.problem:
             text = line.data[:2000].decode("utf-8", "replace")
-            heard.complaint = f"{heard.complaint}: {text}"
-        return heard
+            received.problem = f"{received.problem}: {text}"
+        return received
 
-    async def _publish_heard(self, heard: list[Heard]) -> None:
+    async def _publish_received(self, received: list[Received]) -> None:
+        """Store what the agent said, then what may be published now; send it the replies."""
         drafts: list[Draft] = []
-        for each in heard:
-            drafts += [self._of_agent(event_type, payload) for event_type, payload in each.events]
-            if each.complaint:
-                drafts.append(_log("stdout", each.complaint))
+        requests: list[Hashable | None] = []
+        for each in received:
+            drafts += [self._of_agent(event) for event in each.events]
+            requests += [event.request for event in each.events]
+            if each.problem:
+                drafts.append(agent_log("stdout", each.problem))
             if each.end is not None:
-                drafts += self._turn_ended(each.end)
+                drafts += self._end_turn(each.end)
+            requests += [None] * (len(drafts) - len(requests))
+        for event in self._dialect.due_requests():
+            drafts.append(self._of_agent(event))
+            requests.append(event.request)
         sequences = await self._publish(drafts)
-        stored = zip(drafts, sequences, strict=True)
-        self._dialect.said([(d.event_type, s) for d, s in stored if d.origin == "AGENT_EVENT"])
+        for request, sequence in zip(requests, sequences, strict=True):
+            if request is not None:
+                self._dialect.stored(request, sequence)
         self._note()
-
-    async def _publish_unasked(self) -> None:
-        """Publish the agent's next question, once the one before it is answered."""
-        async with self._saying:
-            if questions := self._dialect.unasked():
-                await self._publish_heard([Heard(events=questions)])
+        if self._agent is not None:
+            self._agent.send([reply for each in received for reply in each.replies])
 
     async def _keep_log(self, agent: AgentProcess) -> None:
         async for lines in agent.stderr():
             texts = [line.data.decode("utf-8", "replace").rstrip() for line in lines]
-            await self._publish([_log("stderr", text) for text in texts])
+            await self._publish([agent_log("stderr", text) for text in texts])
 
-    # -- what is said
+    # -- what is published
 
-    def _turn_ended(self, end: TurnEnd) -> list[Draft]:
-        """Take the running turn off; return the event that says how it ended."""
+    def _end_turn(self, end: TurnEnd) -> list[Draft]:
+        """Forget the running turn; return the event that says how it ended."""
         turn, self._turn = self._turn, None
-        if turn is None:
-            return []
-        if end.error:
-            payload = turn.payload(error=end.error, stop_reason=end.stop_reason)
-            return [_system("turn.failed", payload)]
-        return [_system("turn.completed", turn.payload(stop_reason=end.stop_reason))]
+        return [] if turn is None else [turn_ended(turn, end)]
 
-    def _of_agent(self, event_type: str, payload: str) -> Draft:
-        return Draft(self._name, event_type, "AGENT_EVENT", payload)
-
-    def _about_devbox(self, state: str, reason: str = "") -> Draft:
-        values = {"devbox_id": self.devbox_id, "reason": reason}
-        return _system(f"devbox.{state}", _json({k: v for k, v in values.items() if v}))
-
-    def _complaint(self, kind: str, message: str) -> Draft:
-        values = {"devbox_id": self.devbox_id, "type": kind, "message": message}
-        return _system("agent.error", _json(values))
-
-    def _fatal(self, message: str) -> Draft:
-        values = {"message": message, "devbox_id": self.devbox_id}
-        return _system("broker.error", _json(values))
+    def _of_agent(self, event: AgentEvent) -> Draft:
+        return Draft(self._name, event.event_type, "AGENT_EVENT", event.payload)
 
     async def _publish(self, drafts: list[Draft]) -> list[int]:
         """Store *drafts*; a busy database gets ten seconds."""
@@ -426,19 +445,3 @@ class Bridge:
 
 def _failed(task: asyncio.Task[Any]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is not None
-
-
-def _how(status: int) -> str:
-    return f"by signal {-status}" if status < 0 else f"with exit status {status}"
-
-
-def _log(kind: str, message: str) -> Draft:
-    return _system("agent.log", _json({"log_type": kind, "message": message}))
-
-
-def _system(event_type: str, payload: str) -> Draft:
-    return Draft("broker", event_type, "SYSTEM_EVENT", payload)
-
-
-def _json(values: Mapping[str, str]) -> str:
-    return msgspec.json.encode(values).decode()

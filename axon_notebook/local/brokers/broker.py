@@ -1,9 +1,9 @@
 """Brokers: agents that live in devboxes and talk through axons.
 
-A ``broker_mount`` of a devbox starts an agent there and joins it to an axon (see
-:mod:`.broker_bridge`).  The agent hears what is published after the devbox was
-asked for, and nothing older: a restart of the service replays no turn.  After a
-restart the agent sleeps, and the next event that is for it starts it anew.
+A ``broker_mount`` of a devbox starts an agent there and connects it to an axon (see
+:mod:`.bridge`).  The agent gets what is published after the devbox was asked for, and
+nothing older: a restart of the service replays no turn.  After a restart the agent
+is not running, and the next event that is for it starts it anew.
 """
 
 from __future__ import annotations
@@ -25,21 +25,18 @@ from ..http.answers import Refusal
 from ..storage.commit import Draft
 from ..storage.limits import NotFoundInStore, Refused
 from ..storage.store import Store
-from .acp_dialect import AcpDialect
-from .agent_process import DEMO_AGENT, AgentPlan, find_binary
-from .bridge import Bridge, Patience
-from .claude_dialect import ARGUMENTS, ClaudeDialect
-from .dialect import Dialect, Unspeakable
+from .agent_process import AgentPlan, find_binary
+from .bridge import Bridge, Timeouts
+from .client_paths import map_arguments
+from .dialect import InvalidMessage
+from .mounts import Mount, checked_mount, complete_arguments
 from .running_turns import Turn, TurnFile
 
-__all__ = ["Brokers", "Patience"]
+__all__ = ["Brokers", "Timeouts"]
 
-DIALECTS: Final[dict[str, Callable[[], Dialect]]] = {
-    "acp": AcpDialect,
-    "claude_json": ClaudeDialect,
-}
-
-#: The demo agent runs on the service's own Python, wherever its command is installed.
+#: The command that this package installs.  It runs on the service's own Python, wherever
+#: the command is installed.
+DEMO_AGENT: Final = "axon-notebook-demo-agent"
 DEMO_MODULE: Final = "axon_notebook.local.demo.demo_agent"
 
 #: Events of one page, when a stretch of the history is read.
@@ -48,25 +45,14 @@ PAGE: Final = 500
 Published = Callable[[str, list[AxonEvent]], None]
 
 
-class Mount(msgspec.Struct, frozen=True):
-    """A broker mount, as the API has it."""
-
-    axon_id: str
-    type: str = "broker_mount"
-    protocol: str = "acp"
-    agent_binary: str | None = None
-    launch_args: list[str] = []
-    working_directory: str | None = None
-
-
 class Brokers:
     """All brokers of one service; made on its loop, closed before devboxes and store.
 
     Args:
         store: Where the axons are.
-        devboxes: Its hooks for mounts are taken over here.
+        devboxes: Its hooks for mounts are set here.
         home: The service's home, which the demo agent needs to query its axon.
-        patience: How long agents get.
+        timeouts: How long to wait for agents and their clients.
     """
 
     def __init__(
@@ -75,12 +61,12 @@ class Brokers:
         devboxes: Devboxes,
         *,
         home: Path,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
     ) -> None:
         self._store = store
         self._devboxes = devboxes
         self._home = home
-        self._patience = patience
+        self._timeouts = timeouts
         self._closed = False
         self._starts: dict[str, list[int]] = {}
         self._bridges: dict[str, dict[str, Bridge]] = {}  # axon → devbox → bridge
@@ -93,8 +79,8 @@ class Brokers:
         """Whether a turn runs or waits."""
         return any(b.busy for bridges in self._bridges.values() for b in bridges.values())
 
-    def beside(self, published: Published) -> Published:
-        """Return what calls *published* and then tells the brokers."""
+    def with_brokers(self, published: Published) -> Published:
+        """Return a function that calls *published* and then tells the brokers."""
 
         def both(axon_id: str, events: list[AxonEvent]) -> None:
             published(axon_id, events)
@@ -109,7 +95,7 @@ class Brokers:
         Raises:
             Refusal: 400 with the field that is wrong, 409 if the axon has a broker.
         """
-        wanted = [_checked(mount) for mount in mounts]
+        wanted = [checked_mount(mount) for mount in mounts]
         if len({mount.axon_id for mount in wanted}) < len(wanted):
             raise Refusal(400, "mounts: two broker_mounts name the same axon.")
         for mount in wanted:
@@ -121,7 +107,7 @@ class Brokers:
         try:
             heads = [await self._store.head(mount.axon_id) for mount in wanted]
         except NotFoundInStore:
-            raise Refusal(400, "mounts: a broker_mount names no axon there is.") from None
+            raise Refusal(400, "mounts: the axon_id of a broker_mount is unknown.") from None
         self._starts[record.id] = heads
 
     async def mount(self, record: DevboxRecord, mounts: list[dict[str, Any]]) -> None:
@@ -141,10 +127,10 @@ class Brokers:
                 await self._begin(mount.axon_id, bridge, after=starts[index])
 
     async def _begin(self, axon_id: str, bridge: Bridge, *, after: int) -> None:
-        """Join a new devbox: hand over what was published since it was asked for, and start."""
+        """Connect a new devbox: pass on what was published since it was asked for, and start."""
         bridges = self._bridges.setdefault(axon_id, {})
         for devbox_id in [d for d, other in bridges.items() if other.over]:
-            await bridges.pop(devbox_id).close("suspended", "another devbox took over")
+            await bridges.pop(devbox_id).close("suspended", "another devbox replaces it")
         while (head := await self._store.head(axon_id)) > after:
             bridge.offer(await self._between(axon_id, after, head))
             after = head
@@ -152,13 +138,13 @@ class Brokers:
         bridges[bridge.devbox_id] = bridge
         try:
             await bridge.start()
-        except Unspeakable as error:
+        except InvalidMessage as error:
             raise Refusal(400, str(error)) from None
         finally:
             bridge.open()
 
     async def _resume(self, axon_id: str, bridge: Bridge) -> None:
-        """Join a devbox that outlived the last service; its agent sleeps."""
+        """Connect a devbox that outlived the last service; its agent is not running."""
         try:
             await bridge.settle("the service ended during the turn", partial(self._ended, axon_id))
         except Refused:
@@ -189,40 +175,37 @@ class Brokers:
         return Bridge(
             record.id,
             plan=partial(self._plan, record, mount),
-            dialect=DIALECTS[mount.protocol],
+            dialect=mount.spoken.dialect,
+            map_path=self._devboxes.paths(record).for_process,
             publish=partial(self._publish, mount.axon_id),
             read=partial(self._read, mount.axon_id),
             notes=TurnFile(folder / f"broker-{index}.json"),
-            patience=self._patience,
+            timeouts=self._timeouts,
         )
 
     def _plan(self, record: DevboxRecord, mount: Mount) -> AgentPlan:
-        """Find the agent and its directory.
+        """Find the agent and its directory; blocks.
 
         Raises:
-            Unspeakable: One of them is not there.
+            InvalidMessage: One of them is not there.
         """
+        paths = self._devboxes.paths(record)
         try:
             directory = self._devboxes.working_directory(record, mount.working_directory)
         except Refusal as refusal:
-            raise Unspeakable(f"working_directory: {refusal}") from None
+            raise InvalidMessage(f"working_directory: {refusal}") from None
         environment = self._devboxes.environment(record, "agent")
-        name = mount.agent_binary or "claude"
-        paths = self._devboxes.paths(record)
-        search = {"PATH": paths.search_path(environment)}
-        binary = find_binary(paths.on_disk(name), search, directory)
-        arguments = list(mount.launch_args)
+        arguments = map_arguments(complete_arguments(mount), paths.for_process)
+        name = mount.binary
+        binary = find_binary(paths.on_disk(name), paths.search_path(environment), directory)
         if name == DEMO_AGENT:
             binary, arguments = sys.executable, ["-m", DEMO_MODULE, *arguments]
             environment |= {"AXON_NOTEBOOK_HOME": str(self._home), "AXON_ID": mount.axon_id}
         if binary is None:
-            raise Unspeakable(
-                f"{name} is not on the PATH of the service: install it, or give agent_binary as a"
-                " full path"
+            raise InvalidMessage(
+                f"{name} is not on the PATH of the devbox: install it with launch_commands, or"
+                " give agent_binary as a full path"
             )
-        if mount.protocol == "claude_json":
-            missing = [pair for pair in ARGUMENTS if pair[0] not in arguments]
-            arguments = [*arguments, *(word for pair in missing for word in pair)]
         environment["PWD"] = paths.as_seen(directory)
         program = self._devboxes.program(record, [binary, *arguments], directory)
         return AgentPlan(Path(name).name, program, directory, environment)
@@ -257,20 +240,3 @@ class Brokers:
         frames, _, _ = await asyncio.to_thread(self._store.read_frames, axon_id, after, limit)
         texts = [frame.data for frame in EventDecoder().feed(frames)]
         return [msgspec.json.decode(text, type=AxonEvent) for text in texts]
-
-
-def _checked(mount: dict[str, Any]) -> Mount:
-    try:
-        wanted = msgspec.convert(mount, Mount)
-    except msgspec.ValidationError as error:
-        raise Refusal(400, f"mounts: {error}.") from None
-    if wanted.protocol not in DIALECTS:
-        known = " and ".join(DIALECTS)
-        raise Refusal(
-            400, f"protocol {wanted.protocol} is not available in the local service; {known} are."
-        )
-    if not wanted.agent_binary and wanted.protocol == "acp":
-        raise Refusal(400, "mounts: a broker_mount with protocol acp needs agent_binary.")
-    if any("\0" in word for word in (wanted.agent_binary or "", *wanted.launch_args)):
-        raise Refusal(400, "mounts: agent_binary and launch_args cannot have NUL.")
-    return wanted

@@ -1,7 +1,7 @@
 """What a broker must remember beyond its own end: the turn that runs.
 
-One small file beside each devbox.  It survives a kill of the service, so that the
-next one can close the turn in the history.
+One small file next to each devbox's directory.  It survives a kill of the service, so
+that the next one can close the turn in the history.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class TurnFile:
-    """Where one broker stands, on disk.
+    """The state of one broker, on disk.
 
     Attributes:
         awake: Whether an agent was running when the file was written last.
@@ -67,7 +67,7 @@ class TurnFile:
         return self._memory.turn
 
     def note(self, *, awake: bool, turn: Turn | None) -> None:
-        """Write where the broker stands; takes the file's place whole or not at all."""
+        """Write the state of the broker; replaces the file atomically."""
         memory = Memory(awake, turn)
         if memory == self._memory:
             return

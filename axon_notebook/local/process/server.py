@@ -89,7 +89,7 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
             on_stop=lambda: server.end("asked to stop"),
         )
         stack.push_async_callback(app.close)
-        store.on_published = brokers.beside(store.on_published)
+        store.on_published = brokers.with_brokers(store.on_published)
         await devboxes.remount()
         server = ServiceServer(app, listener, idle_seconds=idle_seconds)
         record = ServiceRecord(
