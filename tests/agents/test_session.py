@@ -414,8 +414,8 @@ def test_the_demo_agent_does_what_it_is_asked(client: an.Client, agent: Agents) 
 
     assert "I have no model" in helped
     assert written == "I have written notes/a.txt."
-    assert declined == "As you wish: nothing was done."
-    assert listed == "There are 1 entries in home."
+    assert declined == "Permission was not given: nothing was done."
+    assert listed == "There is 1 entry."
     assert counted.text == "1 file has 1 line. The longest is notes/a.txt with 1."
     assert [[step.status for step in plan.steps].count("completed") for plan in plans] == [
         0,

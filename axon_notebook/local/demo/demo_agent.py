@@ -97,7 +97,7 @@ class DemoAgent:
         except asyncio.CancelledError:
             return PromptResponse(stop_reason="cancelled")
         except Declined:
-            await session.say("As you wish: nothing was done.")
+            await session.say("Permission was not given: nothing was done.")
             return PromptResponse(stop_reason="end_turn")
         finally:
             self._running.pop(session_id, None)

@@ -30,7 +30,8 @@ async def list_files(session: DemoSession, folder: str) -> None:
     async with session.tool(f"List {folder or 'the folder'}", "read") as call:
         names = sorted(path.name + "/" * path.is_dir() for path in where.iterdir())
         await call.show(_text("\n".join(names[:MOST_FILES]) or "(nothing)"))
-    await session.say(f"There are {len(names)} entries in {where.resolve().name}.")
+    found = "is 1 entry" if len(names) == 1 else f"are {len(names)} entries"
+    await session.say(f"There {found}.")
 
 
 async def count_lines(session: DemoSession, pattern: str) -> None:
