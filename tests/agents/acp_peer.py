@@ -76,6 +76,21 @@ def question(session: str, method: str, **params: Any) -> tuple[dict[str, Any], 
     return message, cancelled
 
 
+def vendor(session: str) -> None:
+    answer, _ = question(session, "cursor/ask_question", title="Which one?")
+    say(session, str(answer["error"]["code"]))
+
+
+def form(session: str) -> str:
+    schema = {"type": "object", "properties": {"region": {"type": "string"}}}
+    answer, cancelled = question(
+        session, "elicitation/create", message="Where?", requestedSchema=schema
+    )
+    action = answer["result"]["action"]
+    say(session, f"{action} " if cancelled else action)
+    return "cancelled" if cancelled else "end_turn"
+
+
 def prompt(number: Any, params: dict[str, Any]) -> None:
     session, text = params["sessionId"], params["prompt"][0]["text"]
     word, _, rest = text.partition(" ")
@@ -86,16 +101,9 @@ def prompt(number: Any, params: dict[str, Any]) -> None:
             wait_for_cancel()
             reason = "cancelled"
         case "vendor":
-            answer, _ = question(session, "cursor/ask_question", title="Which one?")
-            say(session, str(answer["error"]["code"]))
+            vendor(session)
         case "form":
-            schema = {"type": "object", "properties": {"region": {"type": "string"}}}
-            answer, cancelled = question(
-                session, "elicitation/create", message="Where?", requestedSchema=schema
-            )
-            action = answer["result"]["action"]
-            say(session, f"{action} " if cancelled else action)
-            reason = "cancelled" if cancelled else reason
+            reason = form(session)
         case "deafwait":
             time.sleep(600)
         case "ask":
