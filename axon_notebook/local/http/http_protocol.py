@@ -1,5 +1,7 @@
 """HTTP/1.1 as the service speaks it: uvicorn's httptools protocol, with limits.
 
+A connection that begins as HTTP/2 does is handed over to :mod:`.http2_protocol`.
+
 Added to uvicorn: the size of a request's head, how long a request may take to
 arrive, how many connections there may be, refusals as JSON, and a way for a
 stream to cut its connection.  The parser (llhttp) is strict already: bare line
@@ -9,7 +11,7 @@ feeds, folded headers, contradicting lengths and bad chunks are errors.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -18,17 +20,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from .answers import BASE_HEADERS, JSON, WHOLE, Send, error_body
+from .http2_protocol import PREFACE, Http2Protocol
+from .http_limits import BODY_TIME, CONNECTIONS, HEAD_LIMIT, HEAD_TIME, HEADER_COUNT
 from .streams import ABORT
 
 __all__ = ["ServiceProtocol"]
-
-HEAD_LIMIT: Final = 16 * 1024
-HEADER_COUNT: Final = 100
-#: Seconds for the head of a request, from its first byte (or the connection's start).
-HEAD_TIME: Final = 5.0
-#: Seconds for its body.
-BODY_TIME: Final = 30.0
-CONNECTIONS: Final = 2048
 
 
 class _Rejected(Exception):
@@ -46,6 +42,7 @@ class ServiceProtocol(HttpToolsProtocol):
         self._timed = ""
         self._head_size = 0
         self._began = False
+        self._undecided: bytes | None = b""  # of a connection that may become HTTP/2
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse beyond the limit; otherwise the head is due now."""
@@ -62,6 +59,15 @@ class ServiceProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; then see that a request which is incomplete arrives in time and size."""
+        if self._undecided is not None:
+            data = self._undecided + data
+            self._undecided = data
+            if len(data) < len(PREFACE) and PREFACE.startswith(data):
+                return
+            self._undecided = None
+            if data.startswith(PREFACE):
+                self._become_http2(data)
+                return
         self._began = False
         super().data_received(data)
         if self.parser is None or self.transport.is_closing():
@@ -72,6 +78,15 @@ class ServiceProtocol(HttpToolsProtocol):
             if self._head_size > 2 * HEAD_LIMIT:
                 self._refuse(431, "Request head is too large.")
         self._watch_phase()
+
+    def _become_http2(self, data: bytes) -> None:
+        """Hand the connection over; *data* is what has arrived."""
+        self._stop_timer()
+        self.connections.discard(self)
+        protocol = Http2Protocol(self.app, self.server_state, self.loop)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.data_received(data)
 
     def on_message_begin(self) -> None:
         """Start to count."""

@@ -30,6 +30,7 @@ from ..brokers.broker import Brokers
 from ..devboxes.devboxes import Devboxes
 from ..http.app import ServiceApp, build_app
 from ..http.devbox_routes import devbox_routes
+from ..http.http_limits import IDLE_TIME
 from ..http.streams import Streams
 from ..storage.store import Store
 from .home import Home, ServiceRecord
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 #: Without a request, a stream or anything running for this long, the service ends.
 IDLE_SECONDS: Final = 30 * 60.0
 LOG_BYTES: Final = 1024 * 1024
-KEEP_ALIVE_SECONDS: Final = 30
 #: New objects between two looks of the garbage collector; a result of SQL has 10,000 rows.
 GARBAGE: Final = 20_000
 
@@ -134,7 +134,7 @@ class ServiceServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=int(IDLE_TIME),
                 timeout_graceful_shutdown=1,
                 proxy_headers=False,
             )
@@ -171,10 +171,11 @@ class ServiceServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         await self._app.streams.stop()
-        for _ in range(50):
-            if not self.server_state.tasks:
-                break
-            await asyncio.sleep(0.01)
+        await _until_empty(self.server_state.tasks, 0.5)
+        # Only now: clients made with h2 take nothing after GOAWAY (python-hyper/h2#1181).
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+        await _until_empty(self.server_state.connections, 0.2)
         for connection in tuple(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets=sockets)
@@ -191,6 +192,14 @@ class ServiceServer(uvicorn.Server):
             except NotImplementedError:  # Windows
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.end, "signal"))
         yield
+
+
+async def _until_empty(things: set[Any], seconds: float) -> None:
+    """Wait until nothing is left, but not for long."""
+    for _ in range(int(seconds / 0.01)):
+        if not things:
+            break
+        await asyncio.sleep(0.01)
 
 
 def _http_protocol() -> Any:
