@@ -28,12 +28,14 @@ _HOMES = {
     "AxonEvent": "models",
     "AxonSet": "axon_set",
     "Client": "client",
+    "Dataset": "dataset",
     "Devbox": "devbox",
     "EventViewer": "widgets.event_viewer",
     "Execution": "execution",
     "ExecutionLog": "widgets.execution_log",
     "Subscription": "wire.subscription",
     "connect": "client",
+    "open_dataset": "dataset",
 }
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "AxonEvent",
     "AxonSet",
     "Client",
+    "Dataset",
     "Devbox",
     "EventViewer",
     "Execution",
@@ -51,6 +54,7 @@ __all__ = [
     "Subscription",
     "connect",
     "load_ipython_extension",
+    "open_dataset",
     "unload_ipython_extension",
 ]
 
@@ -59,6 +63,7 @@ if TYPE_CHECKING:
     from .axon import Axon
     from .axon_set import AxonSet
     from .client import Client, connect
+    from .dataset import Dataset, open_dataset
     from .devbox import Devbox
     from .errors import AxonError
     from .execution import Execution

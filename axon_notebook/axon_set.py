@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +18,7 @@ from .visible import visible
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .dataset_export import Exported, Redact
     from .models import AxonInfo
     from .wire.api import ApiClient
 
@@ -127,6 +129,35 @@ class AxonSet(Sequence[Axon]):
         """
         outcomes = self._run(self._axons, function, progress)
         return [o.error if o.error is not None else o.value for o in outcomes]  # type: ignore[misc]
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        redact: Redact | None = None,
+        options: Mapping[str, Any] | None = None,
+        progress: bool = True,
+    ) -> Exported:
+        """Write what is new since the last export as Parquet; :func:`open_dataset` reads it.
+
+        A killed export leaves a dataset that can be read, and the next one continues it.  Only
+        one export writes at a time.
+
+        Args:
+            path: A local directory, or an fsspec URL such as ``s3://bucket/runs``.
+            redact: Called with every event; returns what to write, or ``None`` to leave it out.
+            options: For fsspec, such as credentials.
+            progress: Show a line when it takes more than a second.
+
+        Raises:
+            ParameterError: A package is missing.
+            AxonError: Another export is writing, or every axon failed.
+        """
+        from .dataset_export import export
+        from .dataset_files import DatasetFiles
+
+        files = DatasetFiles(path, dict(options or {}))
+        return export(self._axons, files, redact=redact, progress=progress)
 
     def retry(self) -> pd.DataFrame:
         """Ask those axons again that failed last time; return the whole frame.

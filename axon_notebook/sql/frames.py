@@ -25,6 +25,7 @@ from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_name
 from .merging import as_columns, merged
 
 __all__ = [
+    "arrow_frame",
     "axons_frame",
     "columns_frame",
     "events_frame",
@@ -136,6 +137,27 @@ def _with_axons(frame: pd.DataFrame, lengths: Sequence[tuple[NamedAxon, int]]) -
     frame.insert(0, "axon", _text(ids))
     frame.insert(1, "axon_name", _text(names, nullable=True))
     return frame
+
+
+def arrow_frame(table: Any) -> pd.DataFrame:
+    """Return a ``pyarrow.Table`` with the dtypes that the other frames have.
+
+    Times become UTC datetimes in milliseconds; integers stay exact, also where there are nulls.
+    """
+    import pyarrow as pa
+
+    names = unique_names(table.column_names)
+    arrays: dict[str, Any] = {}
+    for name, field, values in zip(names, table.schema, table.columns, strict=True):
+        if pa.types.is_timestamp(field.type):
+            whole = values.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_pylist()
+            arrays[name] = _from_milliseconds(whole)
+            continue
+        plain = values.to_pylist()
+        if pa.types.is_decimal(field.type) and field.type.scale == 0:  # a sum of integers
+            plain = [None if value is None else int(value) for value in plain]
+        arrays[name] = _array(Column(name, "", plain))
+    return pd.DataFrame(arrays, index=pd.RangeIndex(len(table)), copy=False)
 
 
 def axons_frame(infos: Sequence[AxonInfo]) -> pd.DataFrame:
