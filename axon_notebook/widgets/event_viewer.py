@@ -62,7 +62,7 @@ class EventViewer(AxonWidget):
     filter = traitlets.Unicode("").tag(sync=True)
     time_range = traitlets.Any(None, allow_none=True).tag(sync=True)
     fold = traitlets.Bool(True).tag(sync=True)
-    times = traitlets.Enum(["absolute", "delta", "start"], default_value="absolute").tag(sync=True)
+    times = traitlets.Enum(["absolute", "start"], default_value="absolute").tag(sync=True)
     follow = traitlets.Bool(True).tag(sync=True)
 
     def __init__(

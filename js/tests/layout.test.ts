@@ -15,8 +15,8 @@ const modules = files.filter((name) => name.endsWith(".ts"));
 /** From the bottom up; what stands in one line may not import from each other. */
 const LAYERS = [
   ["base"],
-  ["ui"],
   ["kernel"],
+  ["ui"],
   ["events"],
   ["filter"],
   ["trace"],
@@ -50,5 +50,38 @@ test("no two files have one name", () => {
 
 test("no file is longer than 450 lines", () => {
   const long = modules.filter((name) => sources.get(name)!.split("\n").length > 451);
+  expect(long).toEqual([]);
+});
+
+test("no imports go round in a circle, those of types included", () => {
+  const state = new Map<string, "open" | "done">();
+  const circles: string[] = [];
+  const visit = (name: string, path: readonly string[]): void => {
+    if (state.get(name) === "done") return;
+    if (state.get(name) === "open") {
+      circles.push([...path.slice(path.indexOf(name)), name].join(" → "));
+      return;
+    }
+    state.set(name, "open");
+    for (const next of importsOf(name)) if (sources.has(next)) visit(next, [...path, name]);
+    state.set(name, "done");
+  };
+  for (const name of modules) visit(name, []);
+  expect(circles).toEqual([]);
+});
+
+test("no function is longer than 50 lines", () => {
+  // The formatter puts the end of a function below its start, at the same indentation.
+  const head =
+    /^( *)(?:export |async |static |get |set |function\*? |\*|#)*[\w$]*(?:<.*>)?\(?.*(?:\)|=>)(?:: .+)? \{$/;
+  const long = modules.flatMap((name) => {
+    const lines = sources.get(name)!.split("\n");
+    return lines.flatMap((line, at) => {
+      const indent = head.exec(line)?.[1];
+      if (indent === undefined || /^ *(if|for|while|switch|\} ?else|else)\b/.test(line)) return [];
+      const end = lines.findIndex((other, index) => index > at && other.startsWith(`${indent}}`));
+      return end - at > 50 ? [`${name}:${at + 1} has ${end - at} lines`] : [];
+    });
+  });
   expect(long).toEqual([]);
 });

@@ -131,7 +131,7 @@ def test_everything_is_reached_by_keys_and_no_key_reaches_the_notebook(open_note
         keyboard.press("Control+a")
         selected(notebook, 400)
         keyboard.press("t")
-        expect(viewer.root.locator(".time-mode")).to_contain_text("before")
+        expect(viewer.root.locator(".time-mode")).to_contain_text("since start")
         for key in NOTEBOOK_KEYS:
             viewer.list.focus()
             keyboard.press(key)
@@ -168,6 +168,8 @@ def test_axe_finds_nothing_to_complain_about(open_notebook, theme):
         server.run(10**9, 400)
         viewer.has(400)
         no_violation(notebook)
+        # Forty events are 0.7 s apart, then nothing happens for 9.7 s.
+        expect(viewer.list.locator('.gap[data-long="true"]').first).to_have_text("9.7 s")
 
         viewer.list.focus()
         notebook.page.keyboard.press("Home")

@@ -2,36 +2,53 @@
 
 import { count } from "../base/format.ts";
 import { h, on, setText } from "../ui/dom.ts";
-import type { View } from "./log-view.ts";
+import { icon } from "../ui/icons.ts";
+import { TYPED } from "../ui/search-box.ts";
+import type { LogSession } from "./log-session.ts";
+import type { Status } from "./log-status.ts";
+
+/** What the footer asks of the log around it. */
+export interface FooterActions {
+  toEnd(): void;
+  leave(): void;
+  say(text: string): void;
+}
 
 export class Footer {
   readonly element: HTMLElement;
   readonly #bytes = h("span");
   readonly #rate = h("span", { class: "rate" });
   readonly #exit = h("span", { class: "exit" });
-  readonly #follow = h("span", { class: "following" });
+  readonly #follow = h(
+    "span",
+    { class: "following" },
+    icon("newest"),
+    h("span", { text: "following" }),
+  );
   readonly #stdin: HTMLFormElement;
   readonly #input = h("input", {
     type: "text",
     placeholder: "input for the command, Enter sends a line",
     "aria-label": "Standard input of the command",
-    autocomplete: "off",
-    autocapitalize: "off",
-    spellcheck: "false",
+    ...TYPED,
   });
   readonly #history: string[] = [];
   #at = 0;
 
-  constructor(private readonly view: View) {
-    this.#stdin = this.#form();
+  constructor(
+    private readonly session: LogSession,
+    private readonly log: FooterActions,
+    signal: AbortSignal,
+  ) {
+    this.#stdin = this.#form(signal);
     const facts = h("span", { class: "facts" }, this.#exit, this.#bytes, this.#rate, this.#follow);
     this.element = h("div", { class: "footer" }, this.#stdin, facts);
   }
 
-  draw(): void {
-    const { view } = this;
-    const { session, status } = view;
-    this.#stdin.hidden = !session.running || !(view.model.get("stdin") ?? false);
+  /** `stdin`: the command may be written to. */
+  draw(status: Status, following: boolean, stdin: boolean): void {
+    const { session } = this;
+    this.#stdin.hidden = !session.running || !stdin;
     setText(this.#bytes, this.#bytesText());
     const rate = session.rate;
     const shown = rate >= 10 ? count(Math.round(rate)) : rate.toFixed(1);
@@ -39,22 +56,20 @@ export class Footer {
     const ended = status.sign === "done" || session.stat?.status === "completed";
     setText(this.#exit, ended ? status.word : "");
     this.#exit.dataset.sign = status.sign;
-    const newest = view.following ? "▼ following" : "";
-    setText(this.#follow, session.running ? newest : "");
+    this.#follow.hidden = !following || !session.running;
   }
 
   #bytesText(): string {
-    const { intake, stat } = this.view.session;
+    const { intake, stat } = this.session;
     const here = intake.next("stdout") + intake.next("stderr");
     const all = Math.max(here, (stat?.stdout_bytes ?? 0) + (stat?.stderr_bytes ?? 0));
     if (all === 0) return "";
     return here === all ? `${count(all)} B` : `at ${count(here)} of ${count(all)} B`;
   }
 
-  #form(): HTMLFormElement {
-    const { signal } = this.view;
+  #form(signal: AbortSignal): HTMLFormElement {
     const end = h("button", { text: "EOF", title: "close the input (Ctrl+D)" });
-    const prompt = h("span", { class: "prompt", "aria-hidden": "true", text: "❯" });
+    const prompt = icon("prompt", "prompt");
     const form = h("form", { class: "stdin" }, prompt, this.#input, end);
     const submit = (event: Event) => {
       event.preventDefault();
@@ -68,16 +83,16 @@ export class Footer {
 
   #send(): void {
     const { value } = this.#input;
-    this.view.session.send(`${value}\n`);
+    this.session.send(`${value}\n`);
     if (value !== "" && this.#history.at(-1) !== value) this.#history.push(value);
     this.#at = this.#history.length;
     this.#input.value = "";
-    this.view.pane.toEnd();
+    this.log.toEnd();
   }
 
   #end(): void {
-    this.view.session.endInput();
-    this.view.say("input closed");
+    this.session.endInput();
+    this.log.say("input closed");
   }
 
   #key(event: KeyboardEvent): void {
@@ -93,6 +108,6 @@ export class Footer {
     } else if (event.ctrlKey && event.key === "d" && this.#input.value === "") {
       event.preventDefault();
       this.#end();
-    } else if (event.key === "Escape") this.view.focusPane();
+    } else if (event.key === "Escape") this.log.leave();
   }
 }

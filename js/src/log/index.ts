@@ -4,10 +4,10 @@ import type { LogSnapshot } from "../kernel/protocol.ts";
 import { widget } from "../kernel/widget.ts";
 import { LogSession } from "./log-session.ts";
 import type { Traits } from "./log-traits.ts";
-import { View } from "./log-view.ts";
+import { LogView } from "./log-view.ts";
 
 export default widget<Traits, LogSession, LogSnapshot>(
   (channel, _model, signal) => new LogSession(channel, signal),
   (session) => session,
-  (session, model, el, signal) => void new View(session, model, el, signal),
+  (session, model, el, signal) => void new LogView(session, model, el, signal),
 );

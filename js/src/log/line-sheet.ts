@@ -2,7 +2,9 @@
 
 import { count, size } from "../base/format.ts";
 import { copyText, h, on, setText } from "../ui/dom.ts";
-import type { View } from "./log-view.ts";
+import { icon } from "../ui/icons.ts";
+import type { Display } from "../ui/widget-frame.ts";
+import type { LogSession } from "./log-session.ts";
 
 const PART_BYTES = 512 * 1024;
 const WHOLE = 1 << 30;
@@ -15,14 +17,19 @@ export class LineSheet {
   #row = -1;
   #limit = PART_BYTES;
 
-  constructor(private readonly view: View) {
+  /** `closed` gives the focus back. */
+  constructor(
+    private readonly session: LogSession,
+    private readonly display: Display,
+    private readonly closed: () => void,
+  ) {
     const copy = h("button", { text: "Copy line" });
-    const close = h("button", { text: "✕", title: "close (Esc)" });
-    close.setAttribute("aria-label", "close");
+    const name = { title: "close (Esc)", "aria-label": "close" };
+    const close = h("button", name, icon("cross"));
     const head = h("div", { class: "sheet-head" }, this.#title, copy, close);
     this.element.append(head, this.#text, this.#more);
     this.element.hidden = true;
-    const { signal } = view;
+    const { signal } = display;
     on(copy, "click", () => this.#copy(), signal);
     on(close, "click", () => this.close(), signal);
     on(this.#more, "click", () => this.#show(this.#limit * 4), signal);
@@ -45,12 +52,12 @@ export class LineSheet {
   close(): void {
     this.element.hidden = true;
     this.#text.replaceChildren();
-    this.view.focusPane();
+    this.closed();
   }
 
   #show(limit: number): void {
     this.#limit = limit;
-    const { text, cut } = this.view.session.store.line(this.#row, limit);
+    const { text, cut } = this.session.store.line(this.#row, limit);
     setText(this.#title, `Line ${count(this.#row + 1)} · ${count(text.length)} characters shown`);
     this.#text.textContent = text;
     this.#more.hidden = cut === 0;
@@ -58,9 +65,9 @@ export class LineSheet {
   }
 
   #copy(): void {
-    const { text } = this.view.session.store.line(this.#row, WHOLE);
-    copyText(text, this.view.root).then((copied) =>
-      this.view.say(copied ? "line copied" : "the browser refused to copy"),
+    const { text } = this.session.store.line(this.#row, WHOLE);
+    copyText(text, this.display.root).then((copied) =>
+      this.display.say(copied ? "line copied" : "the browser refused to copy"),
     );
   }
 }

@@ -2,6 +2,7 @@
 
 import { count, size } from "../base/format.ts";
 import { h, setText } from "../ui/dom.ts";
+import { icon, setIcon } from "../ui/icons.ts";
 import { BOLD, flagsOf, ITALIC, type Span, STRIKE, UNDERLINE } from "./ansi.ts";
 import type { Paints } from "./colour.ts";
 import type { StreamName } from "./output-store.ts";
@@ -18,7 +19,7 @@ export interface LineView {
   /** Lines before this one are left out. */
   gap: boolean;
   level: number;
-  fold: "" | "▸" | "▾";
+  fold: "" | "right" | "down";
   /** Lines that folding hides behind this one. */
   hidden: number;
   spans: readonly Span[];
@@ -40,7 +41,8 @@ export class LineElement {
   key = "";
   readonly #number = h("span", { class: "no", "aria-hidden": "true" });
   readonly #time = h("span", { class: "at-time" });
-  readonly #fold = h("span", { class: "fold" });
+  readonly #foldIcon = icon("");
+  readonly #fold = h("span", { class: "fold" }, this.#foldIcon);
   readonly #tag = h("span", { class: "tag" });
   readonly #text = h("span", { class: "text", dir: "ltr" });
   readonly #select = h("span", { class: "selected", "aria-hidden": "true" });
@@ -73,7 +75,7 @@ export class LineElement {
     dataset.gap = String(line.gap);
     setText(this.#number, line.number);
     setText(this.#time, line.time);
-    setText(this.#fold, line.fold);
+    setIcon(this.#foldIcon, line.fold);
     setText(this.#tag, line.tagged && line.stream === "stderr" ? "err" : "");
     const shown = pieces(line.spans, line.from, line.to, line.places);
     this.#text.replaceChildren(...shown.map((piece) => paint(piece, paints, line)));

@@ -3,12 +3,14 @@
 import { plural, size } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
 import { h, on, setAttribute, setText } from "../ui/dom.ts";
+import { StateLine, StateSign, Switch } from "../ui/header-parts.ts";
 import { entry, heading, type Menu, menu } from "../ui/menu.ts";
+import type { LogLook, SwitchName } from "./log-look.ts";
+import type { LogSession } from "./log-session.ts";
+import type { Status } from "./log-status.ts";
 import type { Streams } from "./log-traits.ts";
-import type { View } from "./log-view.ts";
-import { save } from "./save.ts";
+import type { StreamName } from "./output-store.ts";
 
-const SIGNS = { live: "●", busy: "◌", off: "■", warn: "◆", bad: "✗", done: "✓" } as const;
 const STREAMS: readonly [Streams, string][] = [
   ["both", "both"],
   ["stdout", "stdout"],
@@ -16,76 +18,87 @@ const STREAMS: readonly [Streams, string][] = [
   ["apart", "side by side"],
 ];
 
+/** What the header asks of the log. */
+export interface HeaderActions {
+  toggleFollow(): void;
+  copySelection(): void;
+  selectAll(): void;
+  save(what: "shown" | StreamName): void;
+}
+
 export class Header {
   readonly element: HTMLElement;
-  /** The line under the header for states that need words. */
-  readonly line: HTMLElement;
+  readonly line: StateLine;
   readonly #title = h("span", { class: "axon-name command" });
-  readonly #sign = h("i", { class: "sign", "aria-hidden": "true" });
-  readonly #word = h("span", { class: "word" });
+  readonly #state = new StateSign();
   readonly #counts = h("span", { class: "counts" });
   readonly #out = h("span");
   readonly #err = h("span");
   readonly #lines = h("b");
   readonly #lost = h("span", { class: "lost" });
   readonly #streams = h("select", { title: "which streams to show", "aria-label": "Streams" });
-  readonly #follow = toggle("⤓", "Follow", "stay with the newest line (End, f)");
-  readonly #wrap = toggle("↩", "Wrap", "wrap long lines (w)");
-  readonly #times = toggle("◷", "Time", "when each line arrived at the kernel (t)");
+  readonly #follow = new Switch("follow", "Follow", "stay with the newest line (End, f)");
+  readonly #wrap = new Switch("wrap", "Wrap", "wrap long lines (w)");
+  readonly #times = new Switch("clock", "Time", "when each line arrived at the kernel (t)");
   readonly #kill = h("button", { class: "kill", text: "Stop" });
   readonly #sure: HTMLElement;
-  readonly #lineText = h("span");
-  readonly #retry = h("button", { class: "retry", text: "retry now" });
   readonly #load = h("button", { class: "load", text: "load" });
   readonly #menu: Menu;
   #asking = false;
 
-  constructor(private readonly view: View) {
-    const { signal } = view;
-    this.#menu = menu("⋯", "more: save, copy, view", signal, () => this.#fillMenu());
+  constructor(
+    private readonly session: LogSession,
+    private readonly look: LogLook,
+    private readonly log: HeaderActions,
+    signal: AbortSignal,
+  ) {
+    const more = "more: save, copy, view";
+    this.#menu = menu({ icon: "more" }, more, signal, () => this.#fillMenu());
     for (const [value, text] of STREAMS) this.#streams.append(h("option", { value, text }));
-    this.#sure = this.#question();
-    const state = h("span", { class: "state" }, this.#sign, this.#word);
+    this.#sure = this.#question(signal);
     this.#counts.append(this.#lines, this.#lost, this.#out, this.#err);
+    const switches = [this.#follow, this.#wrap, this.#times].map(({ element }) => element);
     const buttons = h("span", { class: "buttons" }, this.#sure, this.#kill, this.#streams);
-    buttons.append(this.#follow, this.#wrap, this.#times, this.#menu.element);
+    buttons.append(...switches, this.#menu.element);
+    const state = this.#state.element;
     this.element = h("div", { class: "header" }, this.#title, state, this.#counts, buttons);
-    this.line = h("div", { class: "state-line" }, this.#lineText, this.#retry, this.#load);
-    on(this.#streams, "change", () => view.setStreams(this.#streams.value as Streams), signal);
-    on(this.#follow, "click", () => view.toggleFollow(), signal);
-    on(this.#wrap, "click", () => view.toggle("wrap"), signal);
-    on(this.#times, "click", () => view.toggle("times"), signal);
-    on(this.#retry, "click", () => view.session.retry(), signal);
-    on(this.#load, "click", () => view.session.loadEarlier(), signal);
+    this.line = new StateLine(() => session.retry(), this.#load);
+    on(this.#streams, "change", () => look.setStreams(this.#streams.value as Streams), signal);
+    on(this.#follow.element, "click", () => log.toggleFollow(), signal);
+    on(this.#wrap.element, "click", () => look.toggle("wrap"), signal);
+    on(this.#times.element, "click", () => look.toggle("times"), signal);
+    on(this.#load, "click", () => session.loadEarlier(), signal);
     on(this.#kill, "click", () => this.#ask(true), signal);
   }
 
-  draw(): void {
-    const { view } = this;
-    const { status, session } = view;
-    setText(this.#title, visibleLine(view.title));
-    setAttribute(this.#title, "title", visibleLine(view.title));
+  draw(title: string, status: Status, following: boolean): void {
+    const { session, look } = this;
+    setText(this.#title, visibleLine(title));
+    setAttribute(this.#title, "title", visibleLine(title));
     this.element.dataset.sign = status.sign;
-    setText(this.#sign, SIGNS[status.sign]);
-    setText(this.#word, status.word);
+    this.#state.draw(status);
     this.#drawCounts();
-    setAttribute(this.#follow, "aria-pressed", String(view.following));
-    setAttribute(this.#wrap, "aria-pressed", String(view.wrap));
-    setAttribute(this.#times, "aria-pressed", String(view.times));
-    if (this.#streams.value !== view.streams) this.#streams.value = view.streams;
+    this.#follow.draw(following);
+    this.#wrap.draw(look.wrap);
+    this.#times.draw(look.times);
+    if (this.#streams.value !== look.streams) this.#streams.value = look.streams;
     if (!session.running) this.#asking = false;
+    this.#drawStop();
+    setText(this.#kill, session.killing ? "Stopping …" : "Stop");
+    this.#drawLine(status);
+  }
+
+  #drawStop(): void {
+    const { session } = this;
     this.#kill.hidden = !session.running || this.#asking;
     this.#sure.hidden = !this.#asking;
     this.element.dataset.asking = String(this.#asking);
     this.#kill.disabled = session.killing;
-    setText(this.#kill, session.killing ? "Stopping …" : "Stop");
-    this.#drawLine();
   }
 
   #drawCounts(): void {
-    const { session } = this.view;
-    const { intake, stat, store } = session;
-    const bytes = (name: "stdout" | "stderr") =>
+    const { intake, stat, store } = this.session;
+    const bytes = (name: StreamName) =>
       Math.max(
         intake.next(name),
         (name === "stdout" ? stat?.stdout_bytes : stat?.stderr_bytes) ?? 0,
@@ -100,8 +113,8 @@ export class Header {
     setAttribute(this.#counts, "title", parts.filter(Boolean).join(" · "));
   }
 
-  #drawLine(): void {
-    const { status, session } = this.view;
+  #drawLine(status: Status): void {
+    const { session } = this;
     const { earlier } = session;
     const gone = session.gone > 0 ? `first ${size(session.gone)} not kept` : "";
     const before = earlier > 0 ? `first ${size(earlier)} not loaded` : "";
@@ -109,92 +122,62 @@ export class Header {
     const text = loading
       ? `loading ${size(earlier)} …`
       : [status.line, gone, before].filter(Boolean).join(" · ");
-    this.line.hidden = text === "";
     const calm = session.snapshotTaken !== null || status.line === "";
-    this.line.dataset.sign = calm ? "off" : status.sign;
-    setText(this.#lineText, visibleLine(text));
-    this.#retry.hidden = !status.retry;
+    this.line.draw(calm ? "off" : status.sign, text, status.retry);
     this.#load.hidden = earlier === 0 || loading;
   }
 
   /** Ending a command cannot be undone: it takes a second click. */
-  #question(): HTMLElement {
-    const { signal } = this.view;
+  #question(signal: AbortSignal): HTMLElement {
     const yes = h("button", { class: "kill sure", text: "Stop it" });
     const no = h("button", { text: "Keep" });
     const sure = h("span", { class: "question", role: "group" }, "Stop the command?", yes, no);
     sure.setAttribute("aria-label", "Stop the command?");
+    const stop = () => {
+      this.session.kill();
+      this.#ask(false);
+    };
     on(no, "click", () => this.#ask(false), signal);
-    on(
-      yes,
-      "click",
-      () => {
-        this.view.session.kill();
-        this.#ask(false);
-      },
-      signal,
-    );
+    on(yes, "click", stop, signal);
     return sure;
   }
 
   #ask(asking: boolean): void {
     this.#asking = asking;
-    this.draw();
+    this.#drawStop();
     if (asking) this.#sure.querySelector("button")?.focus();
   }
 
   #fillMenu(): void {
-    const { view } = this;
-    const act = (run: () => void) => () => {
-      run();
-      this.#menu.close();
-    };
-    const option = (name: "numbers" | "fold" | "wrap" | "times", text: string) =>
-      entry(
-        text,
-        () => {
-          view.toggle(name);
-          this.#fillMenu();
-        },
-        view[name],
-      );
+    const { log } = this;
     this.#menu.fill(
       heading("View"),
-      option("numbers", "line numbers"),
-      option("times", "arrival times"),
-      option("wrap", "wrap long lines"),
-      option("fold", "fold stack traces"),
+      this.#option("numbers", "line numbers"),
+      this.#option("times", "arrival times"),
+      this.#option("wrap", "wrap long lines"),
+      this.#option("fold", "fold stack traces"),
       heading("Copy"),
-      entry(
-        "copy the selection",
-        act(() => view.copySelection()),
-      ),
-      entry(
-        "select everything",
-        act(() => view.pane.pointer.selectAll()),
-      ),
+      this.#act("copy the selection", () => log.copySelection()),
+      this.#act("select everything", () => log.selectAll()),
       heading("Save"),
-      entry(
-        "what is shown, as text",
-        act(() => save(view, "shown")),
-      ),
-      entry(
-        "stdout, byte for byte",
-        act(() => save(view, "stdout")),
-      ),
-      entry(
-        "stderr, byte for byte",
-        act(() => save(view, "stderr")),
-      ),
+      this.#act("what is shown, as text", () => log.save("shown")),
+      this.#act("stdout, byte for byte", () => log.save("stdout")),
+      this.#act("stderr, byte for byte", () => log.save("stderr")),
     );
   }
-}
 
-function toggle(icon: string, label: string, title: string): HTMLButtonElement {
-  return h(
-    "button",
-    { title, "aria-label": label },
-    h("span", { class: "icon", "aria-hidden": "true", text: icon }),
-    h("span", { class: "label", text: label }),
-  );
+  #option(name: SwitchName, text: string): HTMLElement {
+    const flip = () => {
+      this.look.toggle(name);
+      this.#fillMenu();
+    };
+    return entry(text, flip, this.look[name]);
+  }
+
+  #act(text: string, run: () => void): HTMLElement {
+    return entry(text, () => {
+      run();
+      this.#menu.close();
+    });
+  }
 }

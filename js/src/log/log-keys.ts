@@ -1,17 +1,30 @@
 // Keys of a pane; what they do is the view's.
 
 import { on } from "../ui/dom.ts";
-import type { View } from "./log-view.ts";
+import type { LogLook } from "./log-look.ts";
+import type { Toolbar } from "./log-toolbar.ts";
+import type { Pane } from "./pane.ts";
 
 const COLUMNS = 8;
 
-export function listenKeys(view: View): void {
+/** What keys act on. */
+export interface KeyTargets {
+  root: HTMLElement;
+  /** The pane that has the focus, or the first. */
+  readonly pane: Pane;
+  look: LogLook;
+  toolbar: Toolbar;
+  toggleFollow(): void;
+  signal: AbortSignal;
+}
+
+export function listenKeys(view: KeyTargets): void {
   on(
     view.root,
     "keydown",
     (event) => {
       if (event.defaultPrevented) return;
-      if ((event.ctrlKey || event.metaKey) && event.key === "f") view.focusSearch();
+      if ((event.ctrlKey || event.metaKey) && event.key === "f") view.toolbar.focusSearch();
       else if (!(event.target as Element).closest(".pane")) return;
       else if (!act(view, event)) return;
       event.preventDefault();
@@ -22,13 +35,13 @@ export function listenKeys(view: View): void {
 }
 
 /** Whether the key was one of ours. */
-function act(view: View, event: KeyboardEvent): boolean {
+function act(view: KeyTargets, event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey) return withControl(view, event);
   if (event.altKey) return false;
   return scrolls(view, event) || switches(view, event);
 }
 
-function withControl(view: View, { key }: KeyboardEvent): boolean {
+function withControl(view: KeyTargets, { key }: KeyboardEvent): boolean {
   if (key === "a") view.pane.pointer.selectAll();
   else if (key === "Home") view.pane.toStart();
   else if (key === "End") view.pane.toEnd();
@@ -36,7 +49,7 @@ function withControl(view: View, { key }: KeyboardEvent): boolean {
   return true;
 }
 
-function scrolls({ pane }: View, { key, shiftKey }: KeyboardEvent): boolean {
+function scrolls({ pane }: KeyTargets, { key, shiftKey }: KeyboardEvent): boolean {
   if (key === "ArrowDown") pane.scrollBy(1);
   else if (key === "ArrowUp") pane.scrollBy(-1);
   else if (key === "PageDown" || (key === " " && !shiftKey)) pane.scrollBy(pane.pageLines);
@@ -49,13 +62,13 @@ function scrolls({ pane }: View, { key, shiftKey }: KeyboardEvent): boolean {
   return true;
 }
 
-function switches(view: View, { key }: KeyboardEvent): boolean {
-  if (key === "/") view.focusSearch();
-  else if (key === "n") view.findNext(1);
-  else if (key === "N") view.findNext(-1);
+function switches(view: KeyTargets, { key }: KeyboardEvent): boolean {
+  if (key === "/") view.toolbar.focusSearch();
+  else if (key === "n") view.toolbar.findNext(1);
+  else if (key === "N") view.toolbar.findNext(-1);
   else if (key === "f") view.toggleFollow();
-  else if (key === "w") view.toggle("wrap");
-  else if (key === "t") view.toggle("times");
+  else if (key === "w") view.look.toggle("wrap");
+  else if (key === "t") view.look.toggle("times");
   else if (key === "Escape" && !view.pane.pointer.selection.empty) {
     view.pane.pointer.selection.clear();
     view.pane.redraw();

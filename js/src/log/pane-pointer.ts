@@ -3,28 +3,48 @@
 // The rows in the DOM are a few of many, so the selection is by line and column, not the browser's.
 
 import { on } from "../ui/dom.ts";
-import type { View } from "./log-view.ts";
-import type { Pane } from "./pane.ts";
+import type { ScrollMap } from "../ui/scroll-map.ts";
+import type { LogLook } from "./log-look.ts";
+import type { Rows } from "./log-rows.ts";
+import type { ShownLine } from "./output-store.ts";
 import { columnOf, indexOf, wordAt } from "./pieces.ts";
 import { END, type Point, Selection } from "./text-selection.ts";
+
+/** The pane that is pointed at. */
+export interface PointedPane {
+  readonly element: HTMLElement;
+  readonly rows: Rows;
+  readonly scroll: ScrollMap;
+  /** Of the visible part, px. */
+  readonly width: number;
+  readonly height: number;
+  line(row: number): ShownLine;
+  redraw(): void;
+  scrollBy(lines: number): void;
+  /** Show a very long line by itself. */
+  showLine(row: number): void;
+  /** Fold an entry, or show it whole. */
+  toggleEntry(row: number): void;
+}
 
 export class PanePointer {
   readonly selection = new Selection();
 
   constructor(
-    private readonly pane: Pane,
-    private readonly view: View,
+    private readonly pane: PointedPane,
+    private readonly look: LogLook,
+    private readonly signal: AbortSignal,
   ) {
-    on(pane.element, "mousedown", (event) => this.#press(event), view.signal);
-    on(pane.element, "click", (event) => this.#click(event), view.signal);
+    on(pane.element, "mousedown", (event) => this.#press(event), signal);
+    on(pane.element, "click", (event) => this.#click(event), signal);
   }
 
   #click(event: MouseEvent): void {
     const target = event.target as Element;
     const point = this.#pointAt(event);
-    if (target.closest(".cut-more")) this.view.showLine(this.pane.rows.rowAt(point.index));
+    if (target.closest(".cut-more")) this.pane.showLine(this.pane.rows.rowAt(point.index));
     else if (target.closest(".fold, .fold-more"))
-      this.view.toggleEntry(this.pane.rows.rowAt(point.index));
+      this.pane.toggleEntry(this.pane.rows.rowAt(point.index));
   }
 
   #press(event: MouseEvent): void {
@@ -61,7 +81,7 @@ export class PanePointer {
     };
     on(window, "mousemove", move, signal);
     on(window, "mouseup", end, signal);
-    this.view.signal.addEventListener("abort", end, { signal });
+    this.signal.addEventListener("abort", end, { signal });
   }
 
   #autoscroll(event: MouseEvent): void {
@@ -75,16 +95,16 @@ export class PanePointer {
   }
 
   #pointAt(event: MouseEvent): Point {
-    const { pane, view } = this;
+    const { pane, look } = this;
     const { rows, scroll } = pane;
     const box = pane.element.getBoundingClientRect();
     const y = Math.min(Math.max(0, event.clientY - box.top), this.pane.height - 1);
     const place = Math.min(rows.places - 1, Math.floor((y + scroll.top) / scroll.rowHeight));
     const { row, part } = rows.at(Math.max(0, place));
     const { columns } = rows.options;
-    const x = event.clientX - box.left - view.gutter;
-    const first = columns > 0 ? part * columns : this.pane.element.scrollLeft / view.charWidth;
-    const column = Math.max(0, Math.round(first + x / view.charWidth));
+    const x = event.clientX - box.left - look.gutter;
+    const first = columns > 0 ? part * columns : this.pane.element.scrollLeft / look.charWidth;
+    const column = Math.max(0, Math.round(first + x / look.charWidth));
     return { index: rows.indexOf(row), column };
   }
 

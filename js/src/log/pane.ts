@@ -5,32 +5,43 @@
 
 import { clock, count } from "../base/format.ts";
 import { h, keepKeys, on, setAttribute, setText } from "../ui/dom.ts";
-import { type FollowInput, type FollowState, follow } from "../ui/follow.ts";
+import { Follow } from "../ui/follow.ts";
+import { icon } from "../ui/icons.ts";
 import type { ScrollMap } from "../ui/scroll-map.ts";
-import { type Follower, Scroller } from "../ui/scroller.ts";
+import { Scroller } from "../ui/scroller.ts";
+import type { Display } from "../ui/widget-frame.ts";
 import type { Bits } from "./arena.ts";
+import type { Finding } from "./finding.ts";
 import { LineElement } from "./line.ts";
-import { type RowFilter, Rows } from "./log-rows.ts";
-import type { View } from "./log-view.ts";
+import type { LogLook } from "./log-look.ts";
+import { Rows } from "./log-rows.ts";
+import type { LogSession } from "./log-session.ts";
 import { LINE_LIMIT, OPEN_ROW, type ShownLine, type StreamName } from "./output-store.ts";
-import { PanePointer } from "./pane-pointer.ts";
+import { PanePointer, type PointedPane } from "./pane-pointer.ts";
 import { columnOf } from "./pieces.ts";
 
 const CACHE = 400;
 /** Columns that an unwrapped line can be scrolled to. */
 const WIDEST = LINE_LIMIT;
 
-export class Pane implements Follower {
+/** What a pane asks of the log that it is in. */
+export interface PaneActions {
+  followChanged(): void;
+  showLine(row: number): void;
+}
+
+export class Pane implements PointedPane {
   readonly element: HTMLElement;
   readonly box: HTMLElement;
   readonly pointer: PanePointer;
   rows: Rows;
-  state: FollowState = "following";
+  readonly follow: Follow;
   /** Row of the search's current find, -1 for none. */
   find = -1;
 
   readonly #layer = h("div", { class: "lines", role: "presentation" });
-  readonly #pill = h("button", { class: "pill" });
+  readonly #pillText = h("span");
+  readonly #pill = h("button", { class: "pill" }, icon("newest"), this.#pillText);
   readonly #empty = h("div", { class: "empty" });
   readonly #ticks = h("canvas", { class: "ticks", "aria-hidden": "true" });
   readonly #pool: LineElement[] = [];
@@ -45,9 +56,15 @@ export class Pane implements Follower {
   #anchor: { row: number; y: number } | null = null;
 
   constructor(
-    private readonly view: View,
+    private readonly session: LogSession,
+    private readonly look: LogLook,
+    private readonly finding: Finding,
+    private readonly display: Display,
+    private readonly log: PaneActions,
     readonly streams: "both" | StreamName,
+    following: boolean,
   ) {
+    this.follow = new Follow(following, () => this.#followChanged());
     this.element = h(
       "div",
       { class: "pane", role: "log", "aria-live": "off", tabindex: 0 },
@@ -56,16 +73,16 @@ export class Pane implements Follower {
     this.element.setAttribute("aria-label", streams === "both" ? "Output" : streams);
     keepKeys(this.element);
     this.box = h("div", { class: "pane-box" });
-    if (view.streams === "apart") this.box.append(h("div", { class: "pane-name", text: streams }));
+    if (look.streams === "apart") this.box.append(h("div", { class: "pane-name", text: streams }));
     const frame = h("div", { class: "pane-frame" }, this.element, this.#empty, this.#ticks);
     frame.append(this.#pill);
     this.box.append(frame);
-    this.#scroller = new Scroller(this.element, this, view.signal);
+    this.#scroller = new Scroller(this.element, this.follow, display);
     this.element.append(this.#scroller.spacer);
-    this.pointer = new PanePointer(this, view);
+    this.pointer = new PanePointer(this, look, display.signal);
     this.rows = this.#newRows();
-    this.scroll.rowHeight = view.lineHeight;
-    on(this.#pill, "click", () => this.toEnd(), view.signal);
+    this.scroll.rowHeight = look.lineHeight;
+    on(this.#pill, "click", () => this.toEnd(), display.signal);
   }
 
   get scroll(): ScrollMap {
@@ -73,7 +90,7 @@ export class Pane implements Follower {
   }
 
   get following(): boolean {
-    return this.state === "following";
+    return this.follow.on;
   }
 
   // ---- what is shown ----------------------------------------------------------------------
@@ -95,7 +112,7 @@ export class Pane implements Follower {
 
   redraw(): void {
     for (const line of this.#pool) line.key = "";
-    this.view.invalidate();
+    this.display.invalidate();
   }
 
   resize(): void {
@@ -106,7 +123,7 @@ export class Pane implements Follower {
     this.height = clientHeight;
     // Whole lines only: what is left over stays empty below the last one.
     this.scroll.view =
-      Math.max(1, Math.floor(clientHeight / this.view.lineHeight)) * this.view.lineHeight;
+      Math.max(1, Math.floor(clientHeight / this.look.lineHeight)) * this.look.lineHeight;
     this.#layer.style.width = `${clientWidth}px`;
     this.#layer.style.height = `${clientHeight}px`;
     if (this.#columns() !== columns) this.rebuild();
@@ -116,7 +133,7 @@ export class Pane implements Follower {
   /** Takes in what is new and draws; false when there is more to take in. */
   draw(): boolean {
     const { scroll, rows } = this;
-    scroll.rowHeight = this.view.lineHeight;
+    scroll.rowHeight = this.look.lineHeight;
     this.#complete = rows.update();
     scroll.rows = rows.places;
     if (this.#anchor && this.#complete) {
@@ -143,7 +160,7 @@ export class Pane implements Follower {
 
   /** The row as it is shown, parsed once while it does not change. */
   line(row: number): ShownLine {
-    const { store } = this.view.session;
+    const { store } = this.session;
     const version = store.version(row);
     const known = this.#cache.get(row);
     if (known?.version === version) return known.line;
@@ -155,9 +172,9 @@ export class Pane implements Follower {
 
   #newRows(): Rows {
     const { streams } = this;
-    const filter: RowFilter | null = this.view.filter;
-    const unfolded = this.view.fold ? this.view.unfolded : null;
-    return new Rows(this.view.session.store, {
+    const { filter } = this.finding;
+    const unfolded = this.look.fold ? this.finding.unfolded : null;
+    return new Rows(this.session.store, {
       streams,
       filter,
       unfolded,
@@ -167,16 +184,16 @@ export class Pane implements Follower {
 
   /** Columns of a wrapped line; 0 while lines are not wrapped or nothing has a size. */
   #columns(): number {
-    if (!this.view.wrap || this.width === 0) return 0;
+    if (!this.look.wrap || this.width === 0) return 0;
     return Math.max(10, this.#textColumns());
   }
 
   #textColumns(): number {
-    return Math.floor((this.width - this.view.gutter - 14) / this.view.charWidth);
+    return Math.floor((this.width - this.look.gutter - 14) / this.look.charWidth);
   }
 
   #drawLines(): void {
-    const { scroll, rows, view } = this;
+    const { scroll, rows, look } = this;
     const size = Math.ceil(this.height / scroll.rowHeight) + 1;
     while (this.#pool.length < size) {
       const line = new LineElement();
@@ -184,7 +201,7 @@ export class Pane implements Follower {
       this.#layer.append(line.element);
     }
     const [first, last] = scroll.window();
-    const left = view.wrap ? 0 : this.element.scrollLeft;
+    const left = look.wrap ? 0 : this.element.scrollLeft;
     const used = new Set<number>();
     for (let place = first; place < last; place++) {
       const slot = place % this.#pool.length;
@@ -197,39 +214,39 @@ export class Pane implements Follower {
   }
 
   #drawLine(element: LineElement, place: number, left: number): void {
-    const { rows, view } = this;
-    const { store } = view.session;
+    const { rows, look, finding } = this;
+    const { store } = this.session;
     const { row, part } = rows.at(place);
-    const index = view.fold || this.pointer.selection.range ? rows.indexOf(row) : -1;
+    const index = look.fold || this.pointer.selection.range ? rows.indexOf(row) : -1;
     const { columns } = rows.options;
-    const from = columns > 0 ? part * columns : Math.floor(left / view.charWidth);
+    const from = columns > 0 ? part * columns : Math.floor(left / look.charWidth);
     const to = from + (columns > 0 ? columns : this.#textColumns() + 2);
     const selected = this.pointer.selection.columns(index);
     const hidden = part === 0 ? rows.folded(row) : 0;
     const version = store.version(row);
     const level = row < OPEN_ROW ? store.level(row) : 0;
     const where = `${row} ${version} ${part} ${from} ${to} ${left}`;
-    const key = `${where} ${selected} ${row === this.find} ${hidden} ${level} ${view.drawKey}`;
+    const key = `${where} ${selected} ${row === this.find} ${hidden} ${level} ${look.drawKey}`;
     if (key === element.key) return;
     element.key = key;
     const line = this.line(row);
     const isNote = store.isNote(row);
-    element.draw(view.paints, {
-      number: part === 0 && view.numbers && row < OPEN_ROW && !isNote ? this.#number(row) : "",
-      time: part === 0 && view.times && !isNote ? clock(store.time(row)) : "",
+    element.draw(look.paints, {
+      number: part === 0 && look.numbers && row < OPEN_ROW && !isNote ? this.#number(row) : "",
+      time: part === 0 && look.times && !isNote ? clock(store.time(row)) : "",
       stream: store.streamOf(row),
       tagged: part === 0 && this.streams === "both",
       kind: isNote ? "note" : row === this.find ? "find" : "",
       gap: this.#isGap(place, row, part),
       level,
-      fold: hidden === 0 ? "" : view.unfolded.has(row) ? "▾" : "▸",
-      hidden: hidden > 0 && !view.unfolded.has(row) ? hidden : 0,
+      fold: hidden === 0 ? "" : finding.unfolded.has(row) ? "down" : "right",
+      hidden: hidden > 0 && !finding.unfolded.has(row) ? hidden : 0,
       spans: line.spans,
-      places: view.query && !isNote ? view.query.places(line.text) : [],
+      places: finding.query && !isNote ? finding.query.places(line.text) : [],
       from,
       to,
-      shift: columns > 0 ? 0 : left - from * view.charWidth,
-      charWidth: view.charWidth,
+      shift: columns > 0 ? 0 : left - from * look.charWidth,
+      charWidth: look.charWidth,
       selected,
       cut: line.cut > 0 && this.#isLastPart(row, part) ? line.cut : 0,
     });
@@ -237,32 +254,32 @@ export class Pane implements Follower {
 
   /** Whether a filter left out what was before this row. */
   #isGap(place: number, row: number, part: number): boolean {
-    if (this.view.filter === null || place === 0 || part > 0) return false;
+    if (this.finding.filter === null || place === 0 || part > 0) return false;
     return this.rows.at(place - 1).row !== row - 1;
   }
 
   /** Lines are counted over both streams, or within the one that is shown. */
   #number(row: number): string {
-    return count(this.streams === "both" ? row + 1 : this.view.session.store.lineOf(row) + 1);
+    return count(this.streams === "both" ? row + 1 : this.session.store.lineOf(row) + 1);
   }
 
   #isLastPart(row: number, part: number): boolean {
     const { columns } = this.rows.options;
     if (columns === 0) return true;
-    return (part + 1) * columns >= Math.min(this.view.session.store.width(row), LINE_LIMIT);
+    return (part + 1) * columns >= Math.min(this.session.store.width(row), LINE_LIMIT);
   }
 
   #drawPill(): void {
     const fresh = this.following ? 0 : this.rows.count - this.#seen;
-    const text = fresh > 0 ? `▼ ${count(fresh)} new · End to follow` : "";
-    setText(this.#pill, text);
+    const text = fresh > 0 ? `${count(fresh)} new · End to follow` : "";
+    setText(this.#pillText, text);
     this.#pill.hidden = text === "";
   }
 
   /** Where finds and errors are, beside the scroll bar. */
   #drawTicks(): void {
-    const { search, session } = this.view;
-    const { errors } = session.classifier;
+    const { search } = this.finding;
+    const { errors } = this.session.classifier;
     const found = search?.rows ?? null;
     const key = `${found?.size} ${errors.size} ${this.rows.count} ${this.height} ${this.find}`;
     if (key === this.#ticksKey) return;
@@ -290,7 +307,7 @@ export class Pane implements Follower {
   }
 
   #isOurs(row: number): boolean {
-    return this.streams === "both" || this.view.session.store.streamOf(row) === this.streams;
+    return this.streams === "both" || this.session.store.streamOf(row) === this.streams;
   }
 
   /** Store rows that two pixels of the scroll bar stand for. */
@@ -298,35 +315,36 @@ export class Pane implements Follower {
     const { rows } = this;
     const at = (pixel: number) => Math.floor((pixel / height) * rows.count);
     const first = Math.min(at(y), rows.count - 1);
-    const from = Math.min(rows.rowAt(first), this.view.session.store.rows);
+    const from = Math.min(rows.rowAt(first), this.session.store.rows);
     const next = Math.max(first + 1, at(y + 2));
-    const to = next < rows.count ? rows.rowAt(next) : this.view.session.store.rows;
-    return [from, Math.max(from + 1, Math.min(to, this.view.session.store.rows))];
+    const to = next < rows.count ? rows.rowAt(next) : this.session.store.rows;
+    return [from, Math.max(from + 1, Math.min(to, this.session.store.rows))];
   }
 
   // ---- scrolling --------------------------------------------------------------------------
 
-  feedFollow(input: FollowInput): void {
-    const next = follow(this.state, input);
-    if (next === this.state) return;
-    this.state = next;
+  #followChanged(): void {
     this.#seen = this.rows.count;
-    this.view.followChanged();
+    this.log.followChanged();
   }
 
-  invalidate(): void {
-    this.view.invalidate();
+  showLine(row: number): void {
+    this.log.showLine(row);
+  }
+
+  toggleEntry(row: number): void {
+    this.finding.toggleEntry(row);
   }
 
   toEnd(): void {
-    this.feedFollow({ type: "end" });
-    this.view.invalidate();
+    this.follow.feed({ type: "end" });
+    this.display.invalidate();
   }
 
   toStart(): void {
-    this.feedFollow({ type: "up" });
+    this.follow.feed({ type: "up" });
     this.scroll.moveTo(0);
-    this.view.invalidate();
+    this.display.invalidate();
   }
 
   scrollBy(lines: number): void {
@@ -338,15 +356,15 @@ export class Pane implements Follower {
   }
 
   scrollColumns(columns: number): void {
-    this.element.scrollLeft += columns * this.view.charWidth;
+    this.element.scrollLeft += columns * this.look.charWidth;
   }
 
   /** Show a row of the store, and the place in it that was found. */
   goTo(row: number): void {
-    this.feedFollow({ type: "hold" });
+    this.follow.feed({ type: "hold" });
     this.find = row;
-    const { rows, scroll, view } = this;
-    const places = view.query?.places(this.line(row).text) ?? [];
+    const { rows, scroll } = this;
+    const places = this.finding.query?.places(this.line(row).text) ?? [];
     const column = places[0] ? columnOf(this.line(row).text, places[0][0]) : 0;
     const { columns } = rows.options;
     const part = columns > 0 ? Math.floor(column / columns) : 0;
@@ -361,13 +379,13 @@ export class Pane implements Follower {
     if (this.find >= 0) return this.find;
     if (this.rows.count === 0) return 0;
     const row = this.rows.at(this.scroll.window()[0]).row;
-    return Math.min(row, this.view.session.store.rows) - 1;
+    return Math.min(row, this.session.store.rows) - 1;
   }
 
   #revealColumn(column: number): void {
-    const x = column * this.view.charWidth;
+    const x = column * this.look.charWidth;
     const { scrollLeft } = this.element;
-    const room = this.#textColumns() * this.view.charWidth;
+    const room = this.#textColumns() * this.look.charWidth;
     if (x < scrollLeft || x > scrollLeft + room - 80) this.element.scrollLeft = Math.max(0, x - 80);
   }
 
@@ -380,10 +398,10 @@ export class Pane implements Follower {
   }
 
   #syncScrollBar(): void {
-    const { view } = this;
+    const { look } = this;
     const { spacer } = this.#scroller;
-    const columns = view.wrap ? 0 : Math.min(view.session.store.widest, WIDEST);
-    const width = view.wrap ? 0 : view.gutter + columns * view.charWidth + 24;
+    const columns = look.wrap ? 0 : Math.min(this.session.store.widest, WIDEST);
+    const width = look.wrap ? 0 : look.gutter + columns * look.charWidth + 24;
     const shown = width > this.width ? `${Math.ceil(width)}px` : "0px";
     if (spacer.style.width !== shown) spacer.style.width = shown;
     this.#scroller.sync();

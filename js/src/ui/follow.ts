@@ -30,3 +30,31 @@ export function follow(state: FollowState, input: FollowInput): FollowState {
       return input.distance <= NEAR_PX ? "following" : "released";
   }
 }
+
+/** Whether one list follows its newest row. */
+export class Follow {
+  #state: FollowState;
+
+  /** `changed` is called after the state has become another one. */
+  constructor(
+    following: boolean,
+    private readonly changed: () => void,
+  ) {
+    this.#state = following ? "following" : "released";
+  }
+
+  get on(): boolean {
+    return this.#state === "following";
+  }
+
+  feed(input: FollowInput): void {
+    const next = follow(this.#state, input);
+    if (next === this.#state) return;
+    this.#state = next;
+    this.changed();
+  }
+
+  toggle(): void {
+    this.feed({ type: this.on ? "hold" : "end" });
+  }
+}

@@ -13,7 +13,7 @@ export class HeightHandle {
     role: "separator",
     tabindex: 0,
     "aria-orientation": "horizontal",
-    "aria-label": "Height of the viewer",
+    "aria-label": "Height",
     "aria-valuemin": LEAST,
     "aria-valuemax": MOST,
   });

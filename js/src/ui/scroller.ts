@@ -13,15 +13,19 @@ const WHEEL_LINE_PX = 40;
 /** Who moves down to where the end was this long ago, ms, has arrived at it. */
 const END_MS = 500;
 
-export interface Follower {
-  readonly following: boolean;
-  feedFollow(input: FollowInput): void;
+/** Whether the newest row is followed; a `Follow`. */
+interface Follower {
+  readonly on: boolean;
+  feed(input: FollowInput): void;
+}
+
+interface Drawn {
+  readonly signal: AbortSignal;
   /** Draw with the next frame. */
   invalidate(): void;
 }
 
 export class Scroller {
-  readonly map = new ScrollMap();
   readonly spacer = h("div", { class: "spacer", role: "presentation" });
   readonly #hand: Hand;
   /** Where this file scrolled to: the event about it says nothing new. */
@@ -35,9 +39,11 @@ export class Scroller {
   constructor(
     private readonly element: HTMLElement,
     private readonly follower: Follower,
-    signal: AbortSignal,
+    private readonly view: Drawn,
+    readonly map = new ScrollMap(),
   ) {
-    this.#hand = new Hand(element, (input) => follower.feedFollow(input), signal);
+    const { signal } = view;
+    this.#hand = new Hand(element, (input) => follower.feed(input), signal);
     on(element, "scroll", () => this.#scrolled(), signal);
     signal.addEventListener("abort", () => this.#wheeling?.abort(), { once: true });
   }
@@ -57,30 +63,30 @@ export class Scroller {
 
   /** Move by some rows or pages, as a key does. */
   scrollBy(px: number): void {
-    const { map, follower } = this;
-    if (px < 0) follower.feedFollow({ type: "up" });
+    const { map, follower, view } = this;
+    if (px < 0) follower.feed({ type: "up" });
     const before = map.top;
     map.moveTo(before + px);
     if (px > 0) this.#moved(before);
-    follower.invalidate();
+    view.invalidate();
   }
 
   #scrolled(): void {
-    const { element, map, follower } = this;
+    const { element, map, follower, view } = this;
     const position = element.scrollTop;
     if (element.clientHeight === 0 || Math.abs(position - this.#set) < 1) return;
-    follower.invalidate();
+    view.invalidate();
     const byUser = this.#hand.isOn;
     if (!byUser) this.#heldAt = null;
     // The next frame goes back to the end.
-    if (follower.following && !byUser) return;
+    if (follower.on && !byUser) return;
     this.#set = position;
     const before = map.top;
     map.fromPhysical(position);
     const heldAt = this.#heldAt;
     if (this.#hand.holds) this.#heldAt = map.top;
     // A bar that is held at the end falls behind it when rows come: that is no movement up.
-    if (follower.following && heldAt !== null && map.top > heldAt - map.view) return;
+    if (follower.on && heldAt !== null && map.top > heldAt - map.view) return;
     // Content that grew under a resting scroll bar is no movement of the user.
     if (map.top !== before) this.#moved(Math.min(before, heldAt ?? before), byUser);
   }
@@ -89,7 +95,7 @@ export class Scroller {
     const { map } = this;
     const down = map.top >= before;
     const distance = (down ? this.#recentEnd(before) : map.bottom) - map.top;
-    this.follower.feedFollow({ type: "scrolled", distance, height: map.view, byUser });
+    this.follower.feed({ type: "scrolled", distance, height: map.view, byUser });
   }
 
   // Rows that came since the frame which the user aimed at put the end farther away: in a fast

@@ -4,6 +4,7 @@ import { ExactNumber, type Json } from "../base/json.ts";
 import { preview } from "../base/preview.ts";
 import { visible } from "../base/visible.ts";
 import { h } from "./dom.ts";
+import { type IconName, icon } from "./icons.ts";
 
 const CUT = 2000;
 const PAGE = 200;
@@ -70,7 +71,7 @@ function node(
   const button = h(
     "button",
     { class: "branch", "aria-expanded": "false" },
-    h("span", { class: "arrow", "aria-hidden": "true" }),
+    icon("right"),
     h("span", { class: "key", text: visible(key) }),
     h("span", { class: "hint", text: visible(hint(value, branch)) }),
   );
@@ -100,20 +101,15 @@ function leaf(key: string, value: Json, path: string, actions: TreeActions): HTM
   const buttons = h("span", { class: "acts" });
   const { filter } = actions;
   if (filter && path && plain.length <= 200) {
-    buttons.append(act("⤷", `filter by ${path} = ${plain}`, () => filter(path, plain)));
+    buttons.append(act("filter", `filter by ${path} = ${plain}`, () => filter(path, plain)));
   }
-  buttons.append(act("⧉", "copy the value", () => actions.copy(plain)));
+  buttons.append(act("copy", "copy the value", () => actions.copy(plain)));
   row.append(buttons);
   return row;
 }
 
-function act(sign: string, title: string, run: () => void): HTMLElement {
-  const button = h("button", {
-    class: "act",
-    title,
-    "aria-label": title,
-    text: sign,
-  });
+function act(name: IconName, title: string, run: () => void): HTMLElement {
+  const button = h("button", { class: "act", title, "aria-label": title }, icon(name));
   button.addEventListener("click", run);
   return button;
 }

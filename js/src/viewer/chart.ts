@@ -1,9 +1,12 @@
 // The rate chart: stacked bars by colour on a canvas, a brush that filters by time.
 
 import { clock, count } from "../base/format.ts";
+import type { Session } from "../events/event-session.ts";
 import { HUES } from "../events/histogram.ts";
 import { h, on, setText } from "../ui/dom.ts";
-import type { View } from "./event-view.ts";
+import type { Display } from "../ui/widget-frame.ts";
+import type { Look } from "./look.ts";
+import type { Showing } from "./showing.ts";
 
 const HEIGHT = 38;
 /** Above the bars, for the highest rate in words. */
@@ -39,7 +42,12 @@ export class Chart {
   #colours: string[] = [];
   #coloursOf = -1;
 
-  constructor(private readonly view: View) {
+  constructor(
+    private readonly session: Session,
+    private readonly showing: Showing,
+    private readonly look: Look,
+    private readonly display: Display,
+  ) {
     for (const [name, span] of WINDOWS)
       this.#window.append(h("option", { value: span, text: name }));
     this.#window.value = String(this.#span);
@@ -48,9 +56,9 @@ export class Chart {
       "change",
       () => {
         this.#span = Number(this.#window.value);
-        view.invalidate();
+        display.soon();
       },
-      view.signal,
+      display.signal,
     );
     this.element = h("div", { class: "chart" }, this.#canvas, this.#axis, this.#peak);
     this.element.append(this.#tip, this.#window);
@@ -62,9 +70,9 @@ export class Chart {
   }
 
   draw(): void {
-    const { session } = this.view;
-    const { paused } = this.view.showing;
-    this.element.hidden = !this.view.chartShown || session.store.size === 0;
+    const { session } = this;
+    const { paused } = this.showing;
+    this.element.hidden = !this.look.chartShown || session.store.size === 0;
     if (this.element.hidden || this.#width < 20) return;
     const [from, to] = this.#extent();
     const { bars, widthMs } = session.histogram.bars(from, to, this.#width / (BAR + GAP));
@@ -90,7 +98,7 @@ export class Chart {
   }
 
   #extent(): [number, number] {
-    const { session } = this.view;
+    const { session } = this;
     const [low, high] = session.histogram.extent ?? [0, LEAST_MS];
     const now = session.kernelNow;
     const isLive = session.facts.stat?.state.name === "live" && now > high && now - high < STALE_MS;
@@ -148,7 +156,7 @@ export class Chart {
   }
 
   #drawBrush(context: CanvasRenderingContext2D): void {
-    const range = this.#drag ?? this.view.showing.brush;
+    const range = this.#drag ?? this.showing.brush;
     if (!range) return;
     const x0 = (Math.min(...range) - this.#from) / this.#scale;
     const x1 = (Math.max(...range) - this.#from) / this.#scale;
@@ -162,8 +170,8 @@ export class Chart {
 
   /** Canvas knows no custom properties: read what they are now, once per theme. */
   #readColours(): void {
-    if (this.#coloursOf === this.view.themeKey) return;
-    this.#coloursOf = this.view.themeKey;
+    if (this.#coloursOf === this.look.themeKey) return;
+    this.#coloursOf = this.look.themeKey;
     const probe = h("i", { class: "axon-hidden" });
     this.element.append(probe);
     const names = [...Array.from({ length: HUES }, (_, i) => `--c${i}`), "--line", "--accent"];
@@ -175,8 +183,8 @@ export class Chart {
   }
 
   #listen(): void {
-    const { view } = this;
-    const { signal } = view;
+    const { display } = this;
+    const { signal } = display;
     const canvas = this.#canvas;
     const timeAt = (event: PointerEvent) =>
       this.#from + (event.clientX - canvas.getBoundingClientRect().left) * this.#scale;
@@ -194,9 +202,10 @@ export class Chart {
       canvas,
       "pointermove",
       (event) => {
-        if (this.#drag) this.#drag[1] = timeAt(event);
         this.#showTip(event, timeAt(event));
-        view.invalidate();
+        if (!this.#drag) return;
+        this.#drag[1] = timeAt(event);
+        display.soon();
       },
       signal,
     );
@@ -210,18 +219,18 @@ export class Chart {
       },
       signal,
     );
-    on(canvas, "dblclick", () => view.showing.setBrush(null), signal);
+    on(canvas, "dblclick", () => this.showing.setBrush(null), signal);
   }
 
   #drop(): void {
     const drag = this.#drag;
     this.#drag = null;
     if (!drag || Math.abs(drag[1] - drag[0]) < this.#scale * 4) return;
-    this.view.showing.setBrush([Math.round(Math.min(...drag)), Math.round(Math.max(...drag))]);
+    this.showing.setBrush([Math.round(Math.min(...drag)), Math.round(Math.max(...drag))]);
   }
 
   #showTip(event: PointerEvent, time: number): void {
-    const { histogram } = this.view.session;
+    const { histogram } = this.session;
     const width = Math.max(this.#scale * (BAR + GAP), histogram.sliceMs);
     const from = Math.floor(time / width) * width;
     setText(

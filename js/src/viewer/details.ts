@@ -3,11 +3,16 @@
 import { clock, count, date, duration, plural, since } from "../base/format.ts";
 import { parseJson, writeJson } from "../base/json.ts";
 import { visible } from "../base/visible.ts";
+import type { Session } from "../events/event-session.ts";
 import type { EventAt, Pair } from "../events/event-store.ts";
 import { copyText, h, setText } from "../ui/dom.ts";
+import { icon } from "../ui/icons.ts";
 import { jsonTree } from "../ui/tree.ts";
-import type { View } from "./event-view.ts";
+import type { Display } from "../ui/widget-frame.ts";
 import { jsonLine } from "./export.ts";
+import type { Pointing } from "./pointing.ts";
+import { runText } from "./run-text.ts";
+import type { Showing } from "./showing.ts";
 
 /** A joined text longer than this is cut; the events have it all. */
 const RUN_LIMIT = 200_000;
@@ -22,16 +27,20 @@ export class Details {
   #shown = "";
   #isRaw = false;
 
-  constructor(private readonly view: View) {
+  /** `closed` is called after it was closed. */
+  constructor(
+    private readonly session: Session,
+    private readonly showing: Showing,
+    private readonly pointing: Pointing,
+    private readonly display: Display,
+    private readonly closed: () => void,
+  ) {
     const copy = h("button", { title: "copy the event as JSON", text: "copy" });
     copy.addEventListener("click", () => this.#copy());
     this.#raw.addEventListener("click", () => this.#toggleRaw());
-    const close = h("button", {
-      title: "close (Esc)",
-      "aria-label": "close details",
-      text: "✕",
-    });
-    close.addEventListener("click", () => view.closeDetails());
+    const name = { title: "close (Esc)", "aria-label": "close details" };
+    const close = h("button", name, icon("cross"));
+    close.addEventListener("click", () => this.close());
     this.element = h(
       "section",
       { class: "details", "aria-label": "Details of the event" },
@@ -50,9 +59,27 @@ export class Details {
     return !this.element.hidden;
   }
 
+  /** Show the active event; drawn with the next frame. */
+  openIt(): void {
+    this.element.hidden = false;
+    this.#shown = "";
+  }
+
+  close(): void {
+    this.element.hidden = true;
+    this.closed();
+  }
+
+  draw(): void {
+    if (!this.open) return;
+    const { active } = this.pointing;
+    const row = this.pointing.activeRow();
+    this.#show(row?.position ?? active, row?.last ?? active);
+  }
+
   /** Show what `from` … `to` are; drawn again only when that changed. */
-  show(from: number, to: number): void {
-    const { store } = this.view.session;
+  #show(from: number, to: number): void {
+    const { store } = this.session;
     const event = store.get(from);
     const pair = store.pairAt(from);
     const key = [from, to, pair?.close ?? "", this.#isRaw].join(" ");
@@ -60,13 +87,8 @@ export class Details {
     this.#shown = key;
     setText(this.#title, visible(event.event_type));
     const last = to > from ? store.get(to) : null;
-    this.#facts.replaceChildren(...facts(event, last, pair, this.view));
+    this.#facts.replaceChildren(...this.#factsOf(event, last, pair));
     this.#body.replaceChildren(...(last ? this.#run(event, from, to) : this.#event(event)));
-  }
-
-  /** Draw anew although the event is the same. */
-  forget(): void {
-    this.#shown = "";
   }
 
   #event(event: EventAt): Node[] {
@@ -75,20 +97,25 @@ export class Details {
       return [rawText(parsed ?? event.payload)];
     return [
       jsonTree(parsed, {
-        filter: (path, value) => this.view.showing.addTerm(`${path}=${quoted(value)}`),
+        filter: (path, value) => this.showing.addTerm(`${path}=${quoted(value)}`),
         copy: (text) => this.#put(text, "value copied"),
       }),
     ];
   }
 
   #run(first: EventAt, from: number, to: number): Node[] {
-    const text = this.view.runText({ position: from, last: to }, RUN_LIMIT);
-    const isOpen = this.view.showing.unfolded.has(from);
+    const text = runText(
+      this.session.store,
+      this.showing.rows,
+      { position: from, last: to },
+      RUN_LIMIT,
+    );
+    const isOpen = this.showing.unfolded.has(from);
     const unfold = h("button", {
       class: "wide",
       text: isOpen ? "fold the pieces" : "show the pieces as rows",
     });
-    unfold.addEventListener("click", () => this.view.showing.toggleFold(from));
+    unfold.addEventListener("click", () => this.showing.toggleFold(from));
     return [
       rawText(text),
       unfold,
@@ -100,11 +127,11 @@ export class Details {
   #toggleRaw(): void {
     this.#isRaw = !this.#isRaw;
     this.#raw.setAttribute("aria-pressed", String(this.#isRaw));
-    this.view.invalidate();
+    this.display.invalidate();
   }
 
   #copy(): void {
-    const event = this.view.session.store.get(this.view.pointing.active);
+    const event = this.session.store.get(this.pointing.active);
     if (!event) return;
     const parsed = parseJson(jsonLine(event));
     this.#put(parsed === undefined ? jsonLine(event) : writeJson(parsed, "  "), "event copied");
@@ -112,8 +139,37 @@ export class Details {
 
   #put(text: string, done: string): void {
     copyText(text, this.element).then((ok) =>
-      this.view.say(ok ? done : "the browser refused to copy"),
+      this.display.say(ok ? done : "the browser refused to copy"),
     );
+  }
+
+  #factsOf(event: EventAt, last: EventAt | null, pair: Pair | null): Node[] {
+    const rows: [string, string | Node][] = [
+      ["sequence", last ? `${event.sequence} – ${last.sequence}` : String(event.sequence)],
+      ["time", `${date(event.timestamp_ms).slice(0, 10)} ${clock(event.timestamp_ms)}`],
+      ["since start", since(event.timestamp_ms - this.session.store.oldestTime)],
+      ["source", visible(event.source)],
+      ["origin", visible(event.origin)],
+      ["size", plural(event.payload.length, "character")],
+    ];
+    if (last) rows.splice(2, 0, ["lasted", duration(last.timestamp_ms - event.timestamp_ms)]);
+    const partner = this.#pairFact(event, pair);
+    if (partner) rows.push(partner);
+    return rows.flatMap(([name, value]) => [
+      h("dt", { text: name }),
+      h("dd", { dir: "auto" }, value),
+    ]);
+  }
+
+  #pairFact(event: EventAt, pair: Pair | null): [string, Node] | null {
+    if (!pair || pair.open < 0 || pair.close < 0) return null;
+    const isOpen = pair.open === event.position;
+    const other = isOpen ? pair.close : pair.open;
+    const elapsed = duration(pair.closeTime - pair.openTime);
+    const text = `${this.session.store.sequence(other)} (${elapsed})`;
+    const button = h("button", { class: "link", text });
+    button.addEventListener("click", () => this.pointing.goTo(other));
+    return [isOpen ? "ends with" : "began with", button];
   }
 }
 
@@ -127,36 +183,4 @@ function rawText(text: string): HTMLElement {
       ? `${text.slice(0, RAW_LIMIT)}… (${count(text.length)} characters)`
       : text;
   return h("pre", { class: "raw", dir: "auto", text: visible(cut) });
-}
-
-function facts(event: EventAt, last: EventAt | null, pair: Pair | null, view: View): Node[] {
-  const rows: [string, string | Node][] = [
-    ["sequence", last ? `${event.sequence} – ${last.sequence}` : String(event.sequence)],
-    ["time", `${date(event.timestamp_ms).slice(0, 10)} ${clock(event.timestamp_ms)}`],
-    ["since start", since(event.timestamp_ms - view.session.store.oldestTime)],
-    ["source", visible(event.source)],
-    ["origin", visible(event.origin)],
-    ["size", plural(event.payload.length, "character")],
-  ];
-  if (last) rows.splice(2, 0, ["lasted", duration(last.timestamp_ms - event.timestamp_ms)]);
-  const partner = pairFact(event, pair, view);
-  if (partner) rows.push(partner);
-  return rows.flatMap(([name, value]) => [
-    h("dt", { text: name }),
-    h("dd", { dir: "auto" }, value),
-  ]);
-}
-
-function pairFact(event: EventAt, pair: Pair | null, view: View): [string, Node] | null {
-  if (!pair || pair.open < 0 || pair.close < 0) return null;
-  const isOpen = pair.open === event.position;
-  const other = isOpen ? pair.close : pair.open;
-  const took = duration(pair.closeTime - pair.openTime);
-  const name = isOpen ? "ends with" : "began with";
-  const button = h("button", {
-    class: "link",
-    text: `${view.session.store.sequence(other)} (${took})`,
-  });
-  button.addEventListener("click", () => view.pointing.goTo(other));
-  return [name, button];
 }

@@ -3,13 +3,8 @@
 import { CHUNK, type Store } from "../events/event-store.ts";
 import { escapeExpression, textExpression } from "../filter/filter.ts";
 import { type Pattern, pattern, shapeOf } from "../filter/pattern.ts";
+import type { SearchOptions } from "../ui/search-box.ts";
 import { lowerBound, type RowIndex } from "./row-index.ts";
-
-export interface SearchOptions {
-  text: string;
-  regex: boolean;
-  matchCase: boolean;
-}
 
 /**
  * What marks the found text in a row; null where marking could block the page: a pattern with

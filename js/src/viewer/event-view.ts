@@ -1,39 +1,38 @@
 // One display of the events: what it shows is its own, the events are the session's.
 //
-// Whatever changes calls `invalidate`; one animation frame then takes in the new events, keeps
-// the scroll position, and draws what is visible. Nothing is laid out before the element has a
-// size: hosts render into detached elements.
+// Here the parts are put together, and what is new is taken in: the frame decides when to draw, the
+// parts draw. While rows come or a filter is searched for, what is at the top, or the end, stays.
 
 import { count, plural } from "../base/format.ts";
 import { Slices } from "../base/slices.ts";
 import type { Session } from "../events/event-session.ts";
 import { statusOf } from "../events/event-status.ts";
-import { deltaText } from "../events/summary.ts";
-import { assign, observe } from "../kernel/traits.ts";
-import { h, on, setText, shadow } from "../ui/dom.ts";
-import { type FollowInput, type FollowState, follow } from "../ui/follow.ts";
-import frame from "../ui/frame.css";
-import { HeightHandle, USUAL_HEIGHT } from "../ui/height.ts";
+import { observe } from "../kernel/traits.ts";
+import { h, on, setText } from "../ui/dom.ts";
+import { Follow } from "../ui/follow.ts";
+import frameCss from "../ui/frame.css";
+import { icon } from "../ui/icons.ts";
+import { ScrollMap } from "../ui/scroll-map.ts";
 import theme from "../ui/theme.css";
-import { applyTheme, watchTheme } from "../ui/theme.ts";
-import { toast } from "../ui/toast.ts";
 import tree from "../ui/tree.css";
+import { WidgetFrame } from "../ui/widget-frame.ts";
 import { Chart } from "./chart.ts";
 import { Details } from "./details.ts";
+import { saveEvents } from "./export.ts";
 import { Facets } from "./facets.ts";
 import inspectorCss from "./inspector.css";
 import { List } from "./list.ts";
+import { Look } from "./look.ts";
 import { Pointing } from "./pointing.ts";
-import type { Row } from "./row-index.ts";
 import rowsCss from "./rows.css";
 import { Showing } from "./showing.ts";
 import { Ticks } from "./ticks.ts";
 import css from "./viewer.css";
-import { LiveRegion } from "./viewer-announcer.ts";
+import { Announcer } from "./viewer-announcer.ts";
 import { Header } from "./viewer-header.ts";
 import { listenKeys } from "./viewer-keys.ts";
 import { Toolbar } from "./viewer-toolbar.ts";
-import { type Model, TIMES, type Times } from "./viewer-traits.ts";
+import type { Model, Traits } from "./viewer-traits.ts";
 
 const SLICE_MS = 10;
 /** The first slice of a new filter: most have then seen everything, for one long frame. */
@@ -43,207 +42,110 @@ const HELD_MS = 25;
 const SEARCH_MS = 4;
 /** Rows of a new filter are drawn when it has seen everything, or each time after this long. */
 const HOLD_MS = 85;
-const SLOW_MS = 250;
-const CHART_MS = 200;
-const WIDE_PX = 720;
-const NARROW_PX = 480;
-const ROW_PX = { dense: 24, roomy: 30 } as const;
-/** A run longer than this that still grows is shown by its newest end. */
-const GROWING = 40;
 
-let views = 0;
-
-export type Column = "seq" | "time" | "type" | "pair";
-
-export class View {
-  /** Prefix of the ids in this view's shadow root. */
-  readonly id = `axon-${++views}`;
-  readonly root: HTMLElement;
-  readonly showing: Showing;
-  readonly pointing: Pointing;
-  readonly list: List;
-  readonly toolbar: Toolbar;
-  readonly details: Details;
-  readonly hidden = new Set<Column>();
-  times: Times;
-  roomy = false;
-  chartShown = true;
-  /** Grows when every row has to be drawn again. */
-  drawKey = 0;
-  /** Grows when colours are others. */
-  themeKey = 0;
-
+export class EventView {
+  readonly #frame: WidgetFrame<Traits>;
+  readonly #showing: Showing;
+  readonly #look: Look;
+  readonly #follow: Follow;
+  readonly #pointing: Pointing;
+  readonly #list: List;
   readonly #header: Header;
+  readonly #toolbar: Toolbar;
   readonly #facets: Facets;
   readonly #chart: Chart;
   readonly #ticks: Ticks;
-  readonly #handle: HeightHandle;
-  readonly #live = new LiveRegion();
+  readonly #details: Details;
+  readonly #announcer = new Announcer();
   readonly #slices: Slices;
-  readonly #pill = h("button", { class: "pill" });
+  readonly #pillText = h("span");
+  readonly #pill = h("button", { class: "pill" }, icon("newest"), this.#pillText);
   readonly #empty = h("div", { class: "empty" });
-  #follow: FollowState;
   /** Newest position that was on the screen since following ended. */
   #seen = -1;
-  #frame = 0;
   #heldUntil = 0;
   #burst = 0;
-  #slowAt = 0;
-  #chartAt = 0;
 
   constructor(
-    readonly session: Session,
+    private readonly session: Session,
     private readonly model: Model,
     host: HTMLElement,
-    readonly signal: AbortSignal,
+    signal: AbortSignal,
   ) {
-    const { root, remove } = shadow(
-      host,
-      [theme, frame, tree, css, rowsCss, inspectorCss].join(""),
-    );
-    this.root = root;
-    signal.addEventListener("abort", remove, { once: true });
-    this.times = model.get("times") ?? "absolute";
-    this.#follow = (model.get("follow") ?? true) ? "following" : "released";
-    this.#slices = new Slices(() => this.#takeMore(), signal);
-    this.showing = new Showing(session, model, () => this.#changed(), signal);
-    this.pointing = new Pointing(this);
-    this.toolbar = new Toolbar(this);
-    this.#header = new Header(this);
-    this.#facets = new Facets(this);
-    this.#chart = new Chart(this);
-    this.#ticks = new Ticks(this);
-    this.details = new Details(this);
-    this.list = new List(this);
-    this.#handle = new HeightHandle(root, (height) => assign(model, "height", height), signal);
-    this.#assemble();
-    this.#listen();
-    this.showing.takeFilter();
-    this.#handle.set(model.get("height") || USUAL_HEIGHT);
-  }
-
-  get title(): string {
-    const { model } = this;
-    return model.get("title") || model.get("axon_id") || this.session.store.axonId || "events";
-  }
-
-  get following(): boolean {
-    return this.#follow === "following";
-  }
-
-  /**
-   * Draw with the next frame. A view outside of the document does nothing until it is put there,
-   * which changes its size: JupyterLab forgets the view of an output that it renders anew.
-   */
-  invalidate(): void {
-    if (this.#frame !== 0 || this.signal.aborted || !this.root.isConnected) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      if (!this.signal.aborted) this.#draw(performance.now());
+    const frame = new WidgetFrame(model, host, signal, {
+      css: [theme, frameCss, tree, css, rowsCss, inspectorCss].join(""),
+      label: `Event viewer ${this.#title}`,
+      medium: 720,
+      narrow: 480,
+      draw: () => this.#draw(),
+      drawSlow: (now) => this.#drawSlow(now),
+      measure: (width) => this.#measure(width),
+      themed: () => look.themed(),
     });
+    const scroll = new ScrollMap();
+    const look = new Look(model, frame);
+    const follow = new Follow(model.get("follow") ?? true, () => this.#followChanged());
+    const showing = new Showing(session, model, () => this.#changed(), signal);
+    const open = () => this.#open();
+    const pointing = new Pointing(session, showing, scroll, follow, look, frame, open);
+    this.#frame = frame;
+    this.#look = look;
+    this.#follow = follow;
+    this.#showing = showing;
+    this.#pointing = pointing;
+    this.#slices = new Slices(() => this.#takeMore(), signal);
+    this.#list = new List(session, showing, pointing, look, frame, follow, scroll);
+    this.#details = new Details(session, showing, pointing, frame, () => this.#closed());
+    this.#toolbar = new Toolbar(showing, pointing, () => this.#focusList(), signal);
+    this.#facets = new Facets(session.store, showing, signal);
+    this.#chart = new Chart(session, showing, look, frame);
+    this.#ticks = new Ticks(showing, pointing, scroll, look);
+    const save = (what: "shown" | "all", format: "jsonl" | "csv") => this.#save(what, format);
+    this.#header = new Header(session, showing, look, follow, save, signal);
+    this.#listen(signal);
+    this.#assemble();
   }
 
-  /** Draw everything with the next frame, the slow parts included. */
-  soon(): void {
-    this.#slowAt = 0;
-    this.#chartAt = 0;
-    this.invalidate();
+  get #title(): string {
+    const { model, session } = this;
+    return model.get("title") || model.get("axon_id") || session.store.axonId || "events";
   }
 
-  /** The same, and every row anew. */
-  redraw(): void {
-    this.drawKey++;
-    this.soon();
-  }
+  // ---- what the user does -------------------------------------------------------------------------
 
-  feedFollow(input: FollowInput): void {
-    const next = follow(this.#follow, input);
-    if (next === this.#follow) return;
-    this.#follow = next;
-    if (next === "released") {
+  #followChanged(): void {
+    if (!this.#follow.on) {
       this.#seen = this.session.store.newest;
       this.#heldUntil = 0;
     }
-    this.soon();
+    this.#frame.soon();
   }
 
-  toggleFollow(): void {
-    this.feedFollow({ type: this.following ? "hold" : "end" });
+  #open(): void {
+    this.#details.openIt();
+    this.#frame.measure();
   }
 
-  cycleTimes(): void {
-    this.times = TIMES[(TIMES.indexOf(this.times) + 1) % TIMES.length]!;
-    assign(this.model, "times", this.times);
-    this.redraw();
+  #closed(): void {
+    this.#focusList();
+    this.#frame.measure();
   }
 
-  setRoomy(roomy: boolean): void {
-    const anchor = this.list.anchor();
-    this.roomy = roomy;
-    this.root.dataset.roomy = String(roomy);
-    this.list.scroll.rowHeight = roomy ? ROW_PX.roomy : ROW_PX.dense;
-    if (anchor) this.list.restore(anchor);
-    this.redraw();
+  #focusList(): void {
+    this.#list.element.focus({ preventScroll: true });
   }
 
-  toggleColumn(column: Column): void {
-    if (!this.hidden.delete(column)) this.hidden.add(column);
-    this.root.dataset.hidden = [...this.hidden].join(" ");
-    this.invalidate();
-  }
-
-  toggleChart(): void {
-    this.chartShown = !this.chartShown;
-    this.soon();
-  }
-
-  openDetails(): void {
-    if (this.pointing.active < 0) return;
-    this.details.element.hidden = false;
-    this.details.forget();
-    this.#measure();
-    this.pointing.reveal();
-  }
-
-  closeDetails(): void {
-    this.details.element.hidden = true;
-    this.focusList();
-    this.#measure();
-  }
-
-  escape(): void {
-    if (this.details.open) this.closeDetails();
-    else this.pointing.clear();
-  }
-
-  focusList(): void {
-    this.list.element.focus({ preventScroll: true });
-  }
-
-  /** A word for the eye and for the ear: "3 events copied". */
-  say(text: string): void {
-    this.#live.say(text);
-    toast(this.root, text);
-  }
-
-  /** Joined text of a folded run, as much as `room` holds; of one that still grows, its end. */
-  runText({ position, last }: Pick<Row, "position" | "last">, room: number): string {
-    const { store } = this.session;
-    const grows = last === store.newest && last - position > GROWING && room < 1000;
-    let text = "";
-    for (const at of this.showing.rows.positions(grows ? last - GROWING : position, last)) {
-      text += deltaText(store.get(at)?.payload ?? "");
-      if (text.length > room && !grows) break;
-    }
-    return grows ? `… ${text.slice(-room / 2)}` : text;
+  #save(what: "shown" | "all", format: "jsonl" | "csv"): void {
+    const rows = what === "all" ? this.#showing.allRows() : this.#showing.rows;
+    saveEvents(this.session.store, rows.positions(), format, this.#title, this.#frame.root);
   }
 
   // ---- drawing ----------------------------------------------------------------------------------
 
   /** Other rows are to be shown: until they are known, what is on the screen stays there. */
   #changed(): void {
-    this.redraw();
-    if (this.showing.rows.complete) return;
+    this.#look.redraw();
+    if (this.#showing.rows.complete) return;
     this.#burst = FIRST_MS;
     this.#hold();
     this.#slices.start();
@@ -254,71 +156,69 @@ export class View {
   }
 
   get #isHeld(): boolean {
-    return !this.showing.rows.complete && performance.now() < this.#heldUntil;
+    return !this.#showing.rows.complete && performance.now() < this.#heldUntil;
   }
 
-  /** Between two frames. Later, only the end keeps still under a hand that scrolls meanwhile. */
+  /** Between two frames. Later, only the end keeps still while the user scrolls. */
   #takeMore(): boolean {
-    if (!this.root.isConnected || !(this.following || this.#isHeld)) return true;
+    if (!this.#frame.root.isConnected || !(this.#follow.on || this.#isHeld)) return true;
     this.#take(this.#isHeld ? this.#burst : SLICE_MS);
     this.#burst = HELD_MS;
-    return this.showing.rows.complete;
+    return this.#showing.rows.complete;
   }
 
   /** Take in what is new, and stay at what is at the top, or at the end. */
   #take(budget: number): void {
-    const { list } = this;
-    const { rows } = this.showing;
-    const anchor = this.following ? null : list.anchor();
+    const list = this.#list;
+    const { rows } = this.#showing;
+    const anchor = this.#follow.on ? null : list.anchor();
     const wasComplete = rows.complete;
     const changed = rows.update(budget);
     // The count of a filter that has just seen everything is worth an early word.
-    if (rows.complete && !wasComplete) this.#slowAt = 0;
+    if (rows.complete && !wasComplete) this.#frame.soon();
     list.scroll.rows = rows.length;
-    if (this.following) list.toEnd();
+    if (this.#follow.on) list.toEnd();
     else if (changed && anchor) list.restore(anchor);
   }
 
-  #draw(now: number): void {
-    const { list, session, pointing } = this;
-    const { rows, revision } = this.showing;
+  #draw(): boolean {
+    const { session } = this;
+    const list = this.#list;
+    const { rows, revision } = this.#showing;
     if (this.#isHeld) {
-      this.invalidate();
-      return;
+      this.#frame.invalidate();
+      return false;
     }
     rows.setFrame(session.start, session.marks);
+    list.setRowHeight(this.#look.rowHeight);
     this.#take(SLICE_MS);
-    const { search } = pointing;
+    const { search } = this.#pointing;
     if (search.active) search.update(rows, session.reordered + revision, SEARCH_MS);
     list.scroll.moveTo(list.scroll.top);
     list.draw();
     this.#drawPill();
     this.#ticks.draw();
-    if (this.details.open) this.#drawDetails();
-    if (now - this.#chartAt >= CHART_MS) {
-      this.#chartAt = now;
-      this.#chart.draw();
-    }
-    if (now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
+    this.#details.draw();
     list.syncScrollBar();
-    if (this.#slices.running && this.following) this.#hold();
-    if (!rows.complete || (search.active && !search.complete)) this.invalidate();
+    if (this.#slices.running && this.#follow.on) this.#hold();
+    if (!rows.complete || (search.active && !search.complete)) this.#frame.invalidate();
+    return true;
   }
 
-  /** What nobody reads twenty times a second. */
   #drawSlow(now: number): void {
-    const { session } = this;
-    this.#slowAt = now;
-    const status = statusOf(session.facts);
-    this.#header.draw(status);
-    this.toolbar.draw();
+    const { store } = this.session;
+    const status = statusOf(this.session.facts);
+    this.#frame.root.dataset.paused = String(this.#showing.paused);
+    this.#header.draw(this.#title, status);
+    this.#toolbar.draw(store.size);
     this.#facets.draw();
+    this.#chart.draw();
     this.#drawEmpty(status.empty);
-    this.#live.update(status, session.store, this.following, now);
+    this.#frame.announce(this.#announcer.news(status, store, this.#follow.on, now));
   }
 
   #drawEmpty(nothing: string): void {
-    const { rows, cleared, everything } = this.showing;
+    const { rows, cleared, everything } = this.#showing;
     const { size } = this.session.store;
     const filtered =
       cleared && everything
@@ -329,121 +229,66 @@ export class View {
   }
 
   #drawPill(): void {
-    const text = this.#pillText();
-    setText(this.#pill, text);
+    const text = this.#news();
+    setText(this.#pillText, text);
     this.#pill.hidden = text === "";
   }
 
-  #pillText(): string {
-    const { session, list } = this;
-    const { rows, paused, limit } = this.showing;
+  #news(): string {
+    const { rows, paused, limit } = this.#showing;
     if (paused) {
-      const arrived = Math.max(0, session.store.newest - limit);
+      const arrived = Math.max(0, this.session.store.newest - limit);
       return arrived > 0 ? `${count(arrived)} arrived while paused · resume` : "";
     }
-    if (this.following) return "";
-    const lowest = rows.row(list.scroll.window()[1] - 1);
+    if (this.#follow.on) return "";
+    const lowest = rows.row(this.#list.scroll.window()[1] - 1);
     if (lowest) this.#seen = Math.max(this.#seen, lowest.last);
     const fresh = rows.countHits(this.#seen + 1, Number.POSITIVE_INFINITY);
-    return fresh > 0 ? `▼ ${count(fresh)} new · End to follow` : "";
-  }
-
-  #drawDetails(): void {
-    const { active } = this.pointing;
-    const row = this.pointing.activeRow();
-    this.details.show(row?.position ?? active, row?.last ?? active);
+    return fresh > 0 ? `${count(fresh)} new · End to follow` : "";
   }
 
   // ---- once -------------------------------------------------------------------------------------
 
   #assemble(): void {
-    const { root } = this;
-    const box = h(
-      "div",
-      { class: "list-box" },
-      this.list.element,
-      this.#empty,
-      this.#ticks.element,
-      this.#pill,
-    );
-    root.append(
+    const list = this.#list.element;
+    const box = h("div", { class: "list-box" }, list, this.#empty, this.#ticks.element, this.#pill);
+    this.#frame.watchSize(list);
+    this.#frame.assemble(
       this.#header.element,
-      this.#header.line,
+      this.#header.line.element,
       this.#chart.element,
-      this.toolbar.element,
+      this.#toolbar.element,
       this.#facets.element,
-      h("div", { class: "main" }, box, this.details.element),
-      this.#handle.element,
-      this.#live.element,
+      h("div", { class: "main" }, box, this.#details.element),
     );
-    root.setAttribute("role", "region");
-    root.setAttribute("aria-label", `Event viewer ${this.title}`);
+    this.#showing.takeFilter();
   }
 
-  #listen(): void {
-    const { model, session, signal } = this;
-    session.watch(() => this.invalidate(), signal);
-    on(
-      this.list.element,
-      "click",
-      (event) => {
-        const row = this.showing.rows.row(this.list.indexAt(event.clientY));
-        if (row?.divider === 0) this.pointing.click(row, event);
-      },
+  #listen(signal: AbortSignal): void {
+    const { model, session } = this;
+    session.watch(() => this.#frame.invalidate(), signal);
+    const resume = () =>
+      this.#showing.paused ? this.#showing.togglePause() : this.#pointing.toEnd();
+    on(this.#pill, "click", resume, signal);
+    listenKeys({
+      root: this.#frame.root,
+      list: this.#list.element,
+      look: this.#look,
+      pointing: this.#pointing,
+      showing: this.#showing,
+      toolbar: this.#toolbar,
+      details: this.#details,
       signal,
-    );
-    on(
-      this.#pill,
-      "click",
-      () => (this.showing.paused ? this.showing.togglePause() : this.pointing.toEnd()),
-      signal,
-    );
-    listenKeys(this);
-    const dress = () => {
-      applyTheme(this.root, model.get("theme") ?? "auto");
-      this.themeKey++;
-      this.redraw();
-    };
-    observe(model, "theme", dress, signal);
-    watchTheme(dress, signal);
-    observe(model, "height", () => this.#handle.set(model.get("height") || USUAL_HEIGHT), signal);
-    observe(model, "title", () => this.soon(), signal);
-    observe(
-      model,
-      "follow",
-      () => this.feedFollow({ type: model.get("follow") ? "end" : "hold" }),
-      signal,
-    );
-    const sizes = new ResizeObserver(() => this.#measure());
-    sizes.observe(this.root);
-    sizes.observe(this.list.element);
-    const timer = setInterval(() => this.invalidate(), SLOW_MS);
-    signal.addEventListener(
-      "abort",
-      () => {
-        sizes.disconnect();
-        clearInterval(timer);
-        cancelAnimationFrame(this.#frame);
-      },
-      { once: true },
-    );
+    });
+    const follow = () => this.#follow.feed({ type: model.get("follow") ? "end" : "hold" });
+    observe(model, "follow", follow, signal);
   }
 
   /** The element has a size, or another one: lay out for it. */
-  #measure(): void {
-    const { width } = this.root.getBoundingClientRect();
-    if (width === 0) return;
-    const { theme: before } = this.root.dataset;
-    applyTheme(this.root, this.model.get("theme") ?? "auto");
-    if (this.root.dataset.theme !== before) {
-      this.drawKey++;
-      this.themeKey++;
-    }
-    this.root.dataset.size = width < NARROW_PX ? "narrow" : width < WIDE_PX ? "medium" : "wide";
+  #measure(width: number): void {
     this.#chart.resize(width - 20);
-    const shown = this.pointing.isShown;
-    this.list.resize(this.list.element.clientHeight);
-    if (shown && !this.following) this.pointing.reveal();
-    this.soon();
+    const shown = this.#pointing.isShown;
+    this.#list.resize(this.#list.element.clientHeight);
+    if (shown && !this.#follow.on) this.#pointing.reveal();
   }
 }

@@ -2,6 +2,7 @@
 
 import { type Json, parseJson, writeJson } from "../base/json.ts";
 import type { EventAt, Store } from "../events/event-store.ts";
+import { download } from "../ui/dom.ts";
 
 const PART = 2000;
 const COLUMNS = ["sequence", "timestamp", "origin", "source", "event_type", "payload"] as const;
@@ -64,4 +65,18 @@ function* joined(
     lines = [];
   }
   if (lines.length > 0) yield lines.join(end) + end;
+}
+
+/** Hand a file of these events to the user; `title` becomes its name. */
+export function saveEvents(
+  store: Store,
+  positions: Iterable<number>,
+  format: "jsonl" | "csv",
+  title: string,
+  near: HTMLElement,
+): void {
+  const name = title.replace(/[^\w.-]+/g, "_").slice(0, 60);
+  const [type, write] =
+    format === "csv" ? (["text/csv", csv] as const) : (["application/x-ndjson", jsonl] as const);
+  download(`${name}.${format}`, type, [...write(store, positions)], near);
 }

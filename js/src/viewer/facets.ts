@@ -2,13 +2,14 @@
 
 import { count } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
-import type { Dictionary } from "../events/event-store.ts";
+import type { Dictionary, Store } from "../events/event-store.ts";
 import { shortOrigin } from "../filter/filter.ts";
 import { type FacetKey, facetState, setFacet } from "../filter/terms.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
+import { icon } from "../ui/icons.ts";
 import { entry, type Menu, menu } from "../ui/menu.ts";
-import type { View } from "./event-view.ts";
 import { SHAPES } from "./row.ts";
+import type { Showing } from "./showing.ts";
 
 const CHIPS = 9;
 const MENU_ENTRIES = 200;
@@ -17,36 +18,33 @@ export class Facets {
   readonly element: HTMLElement;
   readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "Types" });
   readonly #byName = new Map<string, HTMLButtonElement>();
-  readonly #more: Menu;
   readonly #menus: HTMLElement;
   /** Chips keep their order while it is nearly right: a moving target cannot be clicked. */
   #order: string[] = [];
 
-  constructor(private readonly view: View) {
-    this.#more = menu("types ▾", "all types with counts", view.signal, () =>
-      this.#fill(this.#more, "type"),
-    );
-    const source = menu("source ▾", "all sources with counts", view.signal, () =>
-      this.#fill(source, "source"),
-    );
-    const origin = menu("origin ▾", "all origins with counts", view.signal, () =>
-      this.#fill(origin, "origin"),
-    );
+  constructor(
+    private readonly store: Store,
+    private readonly showing: Showing,
+    signal: AbortSignal,
+  ) {
+    const facet = (key: FacetKey): Menu => {
+      const label = { text: key === "type" ? "types" : key, icon: "down" as const };
+      const made = menu(label, `all ${key}s with counts`, signal, () => this.#fill(made, key));
+      return made;
+    };
     this.#menus = h(
       "div",
       { class: "facet-menus" },
-      this.#more.element,
-      source.element,
-      origin.element,
+      ...(["type", "source", "origin"] as const).map((key) => facet(key).element),
     );
     this.element = h("div", { class: "facets" }, this.#chips, this.#menus);
   }
 
   draw(): void {
-    const { types } = this.view.session.store;
+    const { types } = this.store;
     const names = ranked(types).slice(0, CHIPS);
     if (names.some((name) => !this.#order.includes(name))) this.#arrange(names);
-    const { only, not } = facetState(this.view.showing.filterText, "type");
+    const { only, not } = facetState(this.showing.filterText, "type");
     for (const [name, chip] of this.#byName) {
       const amount = types.counts[types.find(name)] ?? 0;
       setText(chip.lastElementChild!, count(amount));
@@ -64,7 +62,7 @@ export class Facets {
   }
 
   #chip(name: string): HTMLButtonElement {
-    const { store } = this.view.session;
+    const { store } = this;
     const kind = store.kinds[store.types.find(name)]!;
     const chip = h(
       "button",
@@ -72,7 +70,7 @@ export class Facets {
         class: "chip",
         title: `only ${name}; with Alt, or the Delete key: leave it out`,
       },
-      h("i", { class: "shape", "aria-hidden": "true", text: SHAPES[kind.shape] }),
+      icon(SHAPES[kind.shape], "shape"),
       h("span", { class: "name", text: visibleLine(name) }),
       h("span", { class: "amount" }),
     );
@@ -87,16 +85,16 @@ export class Facets {
   }
 
   #toggle(key: FacetKey, name: string, exclude: boolean): void {
-    const { only, not } = facetState(this.view.showing.filterText, key);
+    const { only, not } = facetState(this.showing.filterText, key);
     const isSet = exclude ? not.has(name) : only.has(name) || not.has(name);
-    this.view.showing.setFilter(
-      setFacet(this.view.showing.filterText, key, name, isSet ? "any" : exclude ? "not" : "only"),
+    this.showing.setFilter(
+      setFacet(this.showing.filterText, key, name, isSet ? "any" : exclude ? "not" : "only"),
     );
   }
 
   #fill(into: Menu, key: FacetKey): void {
-    const names = this.view.session.store[`${key}s`];
-    const { only } = facetState(this.view.showing.filterText, key);
+    const names = this.store[`${key}s`];
+    const { only } = facetState(this.showing.filterText, key);
     const entries = ranked(names)
       .slice(0, MENU_ENTRIES)
       .map((name) => {

@@ -3,7 +3,7 @@
 import { Session } from "../events/event-session.ts";
 import type { Snapshot } from "../kernel/protocol.ts";
 import { widget } from "../kernel/widget.ts";
-import { View } from "./event-view.ts";
+import { EventView } from "./event-view.ts";
 import type { Traits } from "./viewer-traits.ts";
 
 export default widget<Traits, Session, Snapshot>(
@@ -13,5 +13,5 @@ export default widget<Traits, Session, Snapshot>(
     return session;
   },
   (session) => session,
-  (session, model, el, signal) => void new View(session, model, el, signal),
+  (session, model, el, signal) => void new EventView(session, model, el, signal),
 );

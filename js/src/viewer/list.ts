@@ -4,14 +4,21 @@
 // moved to where it belongs.
 
 import { clock, date, since } from "../base/format.ts";
+import type { Session } from "../events/event-session.ts";
 import type { EventAt } from "../events/event-store.ts";
 import { type Summary, summarize } from "../events/summary.ts";
 import { h, keepKeys, on, setAttribute, setText } from "../ui/dom.ts";
+import type { Follow } from "../ui/follow.ts";
+import { icon } from "../ui/icons.ts";
 import type { ScrollMap } from "../ui/scroll-map.ts";
 import { Scroller } from "../ui/scroller.ts";
-import type { View } from "./event-view.ts";
+import type { Display } from "../ui/widget-frame.ts";
+import type { Look } from "./look.ts";
+import type { Pointing } from "./pointing.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
 import { Divider, type Row } from "./row-index.ts";
+import { runText } from "./run-text.ts";
+import type { Showing } from "./showing.ts";
 
 export const HEAD_PX = 24;
 const RUN_TEXT = 300;
@@ -22,46 +29,54 @@ interface Anchor {
   y: number;
 }
 
-const TIME_HEADS = { absolute: "time", delta: "Δ before", start: "since start" } as const;
+const TIME_HEADS = { absolute: "time", start: "since start" } as const;
 const DIGIT_PX = 7.3;
+/** Name of the column in the style sheet, and its heading. */
+const COLUMNS = [
+  ["seq", "#"],
+  ["time", ""],
+  ["gap", "gap"],
+  ["type", "type"],
+  ["summary", "event"],
+  ["pair", "took"],
+] as const;
+
+let lists = 0;
 
 export class List {
   readonly element: HTMLElement;
+  /** Of the rows' ids: they are unique in the shadow root. */
+  readonly #id = `axon-${++lists}`;
   readonly #layer = h("div", { class: "rows", role: "presentation" });
-  readonly #timeHead = h("button", {
-    class: "time-mode",
-    title: "absolute, since the row before, since the start (t)",
-  });
+  readonly #timeName = h("span");
   readonly #pool: RowElement[] = [];
   readonly #scroller: Scroller;
   #height = 0;
   #sequenceWidth = "";
 
-  constructor(private readonly view: View) {
-    const head = h(
-      "div",
-      { class: "head", role: "row", "aria-rowindex": 1 },
-      ...["#", "time", "type", "event", "took"].map((name, i) => this.#headCell(name, i)),
-    );
-    this.element = h(
-      "div",
-      {
-        class: "list",
-        role: "grid",
-        tabindex: 0,
-        "aria-label": "Events",
-        "aria-multiselectable": "true",
-      },
-      head,
-      this.#layer,
-    );
+  constructor(
+    private readonly session: Session,
+    private readonly showing: Showing,
+    private readonly pointing: Pointing,
+    private readonly look: Look,
+    private readonly display: Display,
+    follow: Follow,
+    readonly scroll: ScrollMap,
+  ) {
+    const heads = COLUMNS.map(([name, title]) => {
+      const head = h("span", { class: name, role: "columnheader", text: title });
+      if (name === "time") head.append(this.#timeHead());
+      if (name === "gap") head.title = "since the event in the row before";
+      return head;
+    });
+    const head = h("div", { class: "head", role: "row", "aria-rowindex": 1 }, ...heads);
+    const props = { role: "grid", tabindex: 0, "aria-label": "Events" };
+    this.element = h("div", { class: "list", ...props }, head, this.#layer);
+    this.element.setAttribute("aria-multiselectable", "true");
     keepKeys(this.element);
-    this.#scroller = new Scroller(this.element, view, view.signal);
+    this.#scroller = new Scroller(this.element, follow, display, scroll);
     this.element.append(this.#scroller.spacer);
-  }
-
-  get scroll(): ScrollMap {
-    return this.#scroller.map;
+    on(this.element, "click", (event) => this.#click(event), display.signal);
   }
 
   /** Lay out for a visible height; rows are drawn with the next frame. */
@@ -69,12 +84,12 @@ export class List {
     this.#height = Math.max(0, height - HEAD_PX);
     this.scroll.view = this.#height;
     this.#layer.style.height = `${this.#height}px`;
-    this.view.invalidate();
+    this.display.invalidate();
   }
 
   /** Remember what is at the top, so that rows put above do not move it. */
   anchor(): Anchor | null {
-    const { rows } = this.view.showing;
+    const { rows } = this.showing;
     const [first, last] = this.scroll.window();
     for (let i = first; i < last; i++) {
       const row = rows.row(i);
@@ -86,7 +101,7 @@ export class List {
   }
 
   restore(anchor: Anchor): void {
-    const index = this.view.showing.rows.indexOf(anchor.position);
+    const index = this.showing.rows.indexOf(anchor.position);
     this.scroll.moveTo(index * this.scroll.rowHeight - anchor.y);
   }
 
@@ -96,8 +111,8 @@ export class List {
 
   /** Write the rows of the current window into the pool. */
   draw(): void {
-    const { scroll, view } = this;
-    setText(this.#timeHead, TIME_HEADS[view.times]);
+    const { scroll, showing } = this;
+    setText(this.#timeName, TIME_HEADS[this.look.times]);
     this.#fitSequence();
     if (this.#height <= 0) return;
     const [first, last] = scroll.window();
@@ -105,7 +120,7 @@ export class List {
     const size = this.#pool.length;
     const used = new Set<number>();
     for (let i = first; i < last; i++) {
-      const row = view.showing.rows.row(i);
+      const row = showing.rows.row(i);
       const element = this.#pool[i % size]!;
       if (!row) continue;
       used.add(i % size);
@@ -113,8 +128,16 @@ export class List {
       element.place(i * scroll.rowHeight - scroll.top);
     }
     for (const [i, element] of this.#pool.entries()) if (!used.has(i)) element.hide();
-    setAttribute(this.element, "aria-rowcount", String(view.showing.rows.length + 1));
+    setAttribute(this.element, "aria-rowcount", String(showing.rows.length + 1));
     this.#pointAtActive(first, last);
+  }
+
+  /** Rows of another height: what is at the top stays there. */
+  setRowHeight(px: number): void {
+    if (this.scroll.rowHeight === px) return;
+    const anchor = this.anchor();
+    this.scroll.rowHeight = px;
+    if (anchor) this.restore(anchor);
   }
 
   /** Bring the scroll bar along. This lays out, so it comes after whatever else was written. */
@@ -122,25 +145,21 @@ export class List {
     this.#scroller.sync();
   }
 
-  /** Forget what the rows show: a setting changed that all of them depend on. */
-  redraw(): void {
-    for (const element of this.#pool) element.key = "";
-    this.view.invalidate();
+  #timeHead(): HTMLElement {
+    const title = "time of day, or since the start (t)";
+    const button = h("button", { class: "time-mode", title }, this.#timeName, icon("sort"));
+    on(button, "click", () => this.look.cycleTimes(), this.display.signal);
+    return button;
   }
 
-  #headCell(name: string, column: number): HTMLElement {
-    const names = ["seq", "time", "type", "summary", "pair"];
-    const head = h("span", { class: names[column] ?? "", role: "columnheader" });
-    if (column === 1) {
-      on(this.#timeHead, "click", () => this.view.cycleTimes(), this.view.signal);
-      head.append(this.#timeHead);
-    } else head.textContent = name || "";
-    return head;
+  #click(event: MouseEvent): void {
+    const row = this.showing.rows.row(this.#indexAt(event.clientY));
+    if (row?.divider === 0) this.pointing.click(row, event);
   }
 
   /** The first column is as wide as the newest sequence. */
   #fitSequence(): void {
-    const { store } = this.view.session;
+    const { store } = this.session;
     const digits = Math.max(3, String(store.sequence(Math.max(0, store.newest))).length);
     const width = `${Math.ceil(digits * DIGIT_PX) + 14}px`;
     if (width === this.#sequenceWidth) return;
@@ -150,23 +169,23 @@ export class List {
 
   #fill(size: number): void {
     while (this.#pool.length < size) {
-      const row = new RowElement(`${this.view.id}-row-${this.#pool.length}`);
+      const row = new RowElement(`${this.#id}-row-${this.#pool.length}`);
       this.#pool.push(row);
       this.#layer.append(row.element);
     }
   }
 
   #drawRow(element: RowElement, index: number, row: Row): void {
-    const { view } = this;
-    const { store } = view.session;
+    const { pointing } = this;
+    const { store } = this.session;
     const event = store.get(row.position);
     if (!event) {
       element.hide();
       return;
     }
     const pair = store.pairAt(row.position);
-    const selected = row.divider === 0 && view.pointing.selection.has(row.position);
-    const active = row.divider === 0 && view.pointing.isActive(row);
+    const selected = row.divider === 0 && pointing.selection.has(row.position);
+    const active = row.divider === 0 && pointing.isActive(row);
     const missing = row.divider === Divider.Missing ? this.#missing(row) : 0;
     const key = [
       index,
@@ -179,7 +198,7 @@ export class List {
       active,
       missing,
       pair?.close ?? "",
-      view.drawKey,
+      this.look.drawKey,
     ].join(" ");
     if (key === element.key) return;
     element.key = key;
@@ -192,41 +211,46 @@ export class List {
     event: EventAt,
     known: Pick<RowView, "pair" | "selected" | "active">,
   ): RowView {
-    const { view } = this;
+    const { pointing } = this;
     return {
       ...known,
       index,
       row,
       event,
-      time: this.#time(index, event),
+      time: this.#time(event),
+      gap: row.divider === 0 ? this.#gap(index, event) : null,
       timeTitle: `${date(event.timestamp_ms)} · ${clock(event.timestamp_ms)} · ${event.source} · ${event.origin}`,
       summary: row.divider === 0 ? this.#summary(row, event) : { lead: "", text: "", tone: "" },
       divider: row.divider === 0 ? "" : this.#divider(row, event),
-      old: view.session.store.isOld(row.position),
-      found: view.pointing.search.active && view.pointing.search.has(row.position, row.last),
-      unfolded: view.showing.unfolded.has(row.position),
-      highlight: view.pointing.highlight,
+      old: this.session.store.isOld(row.position),
+      found: pointing.search.active && pointing.search.has(row.position, row.last),
+      unfolded: this.showing.unfolded.has(row.position),
+      highlight: pointing.highlight,
     };
   }
 
-  #time(index: number, event: EventAt): string {
-    if (this.view.times === "absolute") return clock(event.timestamp_ms);
-    if (this.view.times === "start")
-      return since(event.timestamp_ms - this.view.session.store.oldestTime);
+  #time(event: EventAt): string {
+    if (this.look.times === "absolute") return clock(event.timestamp_ms);
+    return since(event.timestamp_ms - this.session.store.oldestTime);
+  }
+
+  /** Since the last event of the row before, ms; null for the first row. */
+  #gap(index: number, event: EventAt): number | null {
     for (let i = index - 1; i >= 0 && i > index - 4; i--) {
-      const row = this.view.showing.rows.row(i);
+      const row = this.showing.rows.row(i);
       if (row?.divider !== 0) continue;
-      const before = this.view.session.store.get(row.last);
-      if (before) return since(event.timestamp_ms - before.timestamp_ms);
+      const before = this.session.store.get(row.last);
+      return before ? event.timestamp_ms - before.timestamp_ms : null;
     }
-    return clock(event.timestamp_ms);
+    return null;
   }
 
   #summary(row: Row, event: EventAt): Summary {
     const own = summarize(event.event_type, event.origin, event.payload);
-    if (row.count > 1) return { ...own, text: this.view.runText(row, RUN_TEXT) };
+    if (row.count > 1)
+      return { ...own, text: runText(this.session.store, this.showing.rows, row, RUN_TEXT) };
     // An update of a tool call names only its id; the call itself has the title.
-    const { store } = this.view.session;
+    const { store } = this.session;
     const open = store.pairAt(row.position)?.open ?? -1;
     const call = own.unnamed && open >= 0 && open !== row.position ? store.get(open) : null;
     return call
@@ -235,7 +259,7 @@ export class List {
   }
 
   #divider(row: Row, event: EventAt): string {
-    const { session } = this.view;
+    const { session } = this;
     const before = session.store.previousFilled(row.position);
     const previous = before < 0 ? null : session.store.get(before);
     const epoch = session.store.epochs.findLast(({ start }) => start <= row.position);
@@ -256,15 +280,15 @@ export class List {
 
   /** Events missing directly before a row. */
   #missing(row: Row): number {
-    const { session } = this.view;
+    const { session } = this;
     const before = session.store.previousFilled(row.position);
     const from = before < 0 ? session.start : before + 1;
     return row.position - from;
   }
 
   #pointAtActive(first: number, last: number): void {
-    const { active } = this.view.pointing;
-    const { rows } = this.view.showing;
+    const { active } = this.pointing;
+    const { rows } = this.showing;
     const index = active < 0 ? -1 : rows.indexOf(active);
     const shown = index >= first && index < last && this.#pool.length > 0;
     const id = shown ? this.#pool[index % this.#pool.length]!.element.id : null;
@@ -272,10 +296,10 @@ export class List {
   }
 
   /** Index of the row under a point, -1 for none. */
-  indexAt(clientY: number): number {
+  #indexAt(clientY: number): number {
     const y = clientY - this.element.getBoundingClientRect().top - HEAD_PX;
     if (y < 0) return -1;
     const index = Math.floor((y + this.scroll.top) / this.scroll.rowHeight);
-    return index < this.view.showing.rows.length ? index : -1;
+    return index < this.showing.rows.length ? index : -1;
   }
 }

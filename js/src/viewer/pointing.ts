@@ -1,12 +1,18 @@
-// Which event is meant: active, selected, found. Moving there, copying, exporting.
+// Which event is meant: active, selected, found. Moving there and copying.
 
 import { count, plural } from "../base/format.ts";
-import { copyText, download } from "../ui/dom.ts";
-import { highlighter, Search, type SearchOptions } from "./event-search.ts";
+import type { Session } from "../events/event-session.ts";
+import { copyText } from "../ui/dom.ts";
+import type { Follow } from "../ui/follow.ts";
+import type { ScrollMap } from "../ui/scroll-map.ts";
+import type { SearchOptions } from "../ui/search-box.ts";
+import type { Display } from "../ui/widget-frame.ts";
+import { highlighter, Search } from "./event-search.ts";
 import { Selection } from "./event-selection.ts";
-import type { View } from "./event-view.ts";
-import { csv, jsonl } from "./export.ts";
+import { jsonl } from "./export.ts";
+import type { Look } from "./look.ts";
 import type { Row } from "./row-index.ts";
+import type { Showing } from "./showing.ts";
 
 const COPY_LIMIT = 100_000;
 const SELECT_RANGES = 1000;
@@ -21,9 +27,18 @@ export class Pointing {
   highlight: RegExp | null = null;
   #timer = 0;
 
-  constructor(private readonly view: View) {
-    this.search = new Search(view.session.store);
-    view.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
+  /** `open` shows the active event in full. */
+  constructor(
+    private readonly session: Session,
+    private readonly showing: Showing,
+    private readonly scroll: ScrollMap,
+    private readonly follow: Follow,
+    private readonly look: Look,
+    private readonly display: Display,
+    private readonly opened: () => void,
+  ) {
+    this.search = new Search(session.store);
+    display.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
   }
 
   get active(): number {
@@ -33,54 +48,67 @@ export class Pointing {
   isActive(row: Row): boolean {
     const { active } = this;
     if (active < row.position || active > row.last) return false;
-    return row.child || row.count === 1 || !this.view.showing.unfolded.has(row.position);
+    return row.child || row.count === 1 || !this.showing.unfolded.has(row.position);
   }
 
   /** The row that shows the active event, if it is shown. */
   activeRow(): Row | null {
-    const { rows } = this.view.showing;
+    const { rows } = this.showing;
     const row = this.active < 0 ? null : rows.row(rows.indexOf(this.active));
     return row && row.divider === 0 && this.active >= row.position && this.active <= row.last
       ? row
       : null;
   }
 
+  /** Show the active event in full. */
+  open(): void {
+    if (this.active < 0) return;
+    this.opened();
+    this.reveal();
+  }
+
   // ---- moving -----------------------------------------------------------------------------------
 
   /** Show an event in the middle of the list and make it the active one. */
   goTo(position: number): void {
-    const { list, showing } = this.view;
-    this.view.feedFollow({ type: "hold" });
+    const { scroll, showing } = this;
+    this.follow.feed({ type: "hold" });
     this.selection.only(position, position);
-    list.scroll.rows = showing.rows.length;
-    list.scroll.center(showing.rows.indexOf(position));
+    scroll.rows = showing.rows.length;
+    scroll.center(showing.rows.indexOf(position));
     this.#selected();
   }
 
   /** Keep the active event on the screen when the list became smaller. */
   reveal(): void {
-    const { list, showing } = this.view;
-    if (this.activeRow()) list.scroll.reveal(showing.rows.indexOf(this.active));
+    const { scroll, showing } = this;
+    if (this.activeRow()) scroll.reveal(showing.rows.indexOf(this.active));
   }
 
   /** Whether the active event is on the screen. */
   get isShown(): boolean {
-    const [first, last] = this.view.list.scroll.window();
-    const index = this.active < 0 ? -1 : this.view.showing.rows.indexOf(this.active);
+    const [first, last] = this.scroll.window();
+    const index = this.active < 0 ? -1 : this.showing.rows.indexOf(this.active);
     return index >= first && index < last;
   }
 
   goToPartner(): void {
-    const pair = this.view.session.store.pairAt(this.active);
-    if (!pair || pair.open < 0 || pair.close < 0) return;
-    this.goTo(pair.open === this.active ? pair.close : pair.open);
+    const partner = this.#partner();
+    if (partner >= 0) this.goTo(partner);
+  }
+
+  /** The other end of the active event's pair, -1 for none. */
+  #partner(): number {
+    const pair = this.session.store.pairAt(this.active);
+    if (!pair || pair.open < 0 || pair.close < 0) return -1;
+    return pair.open === this.active ? pair.close : pair.open;
   }
 
   move(by: number, extend: boolean): void {
-    const { rows } = this.view.showing;
-    const [first] = this.view.list.scroll.window();
+    const { rows } = this.showing;
+    const [first] = this.scroll.window();
     const start = this.active < 0 ? first - Math.sign(by) : rows.indexOf(this.active);
-    if (by < 0) this.view.feedFollow({ type: "up" });
+    if (by < 0) this.follow.feed({ type: "up" });
     let index = bounded(start + by, rows.length);
     // A divider cannot be active; several may stand together.
     while (
@@ -93,27 +121,27 @@ export class Pointing {
   }
 
   movePage(direction: 1 | -1, extend: boolean): void {
-    const { scroll } = this.view.list;
+    const { scroll } = this;
     this.move(direction * Math.max(1, Math.floor(scroll.view / scroll.rowHeight) - 1), extend);
   }
 
   toStart(): void {
-    this.view.feedFollow({ type: "up" });
-    this.move(-this.view.showing.rows.length, false);
-    this.view.list.scroll.moveTo(0);
+    this.follow.feed({ type: "up" });
+    this.move(-this.showing.rows.length, false);
+    this.scroll.moveTo(0);
   }
 
   toEnd(): void {
-    this.#activate(this.view.showing.rows.length - 1, false);
-    this.view.feedFollow({ type: "end" });
+    this.#activate(this.showing.rows.length - 1, false);
+    this.follow.feed({ type: "end" });
   }
 
   foldActive(fold: boolean): void {
     const row = this.activeRow();
     const head = row?.child ? this.#headOf(row) : row;
-    if (!head || head.count < 2 || this.view.showing.unfolded.has(head.position) !== fold) return;
+    if (!head || head.count < 2 || this.showing.unfolded.has(head.position) !== fold) return;
     this.selection.only(head.position, head.position);
-    this.view.showing.toggleFold(head.position);
+    this.showing.toggleFold(head.position);
   }
 
   /** A click on a row, with or without Shift and Ctrl. */
@@ -123,10 +151,10 @@ export class Pointing {
     if (event.shiftKey) this.selection.extend(row.position, row.last);
     else if (several) this.selection.toggle(row.position, row.last);
     else this.selection.only(row.position, row.last);
-    this.view.feedFollow({ type: "hold" });
-    if (target.closest(".pair") && target.textContent) this.goToPartner();
-    else if (target.closest(".fold") && row.count > 1) this.view.showing.toggleFold(row.position);
-    else if (!several) this.view.openDetails();
+    this.follow.feed({ type: "hold" });
+    if (target.closest(".pair") && this.#partner() >= 0) this.goToPartner();
+    else if (target.closest(".fold") && row.count > 1) this.showing.toggleFold(row.position);
+    else if (!several) this.open();
     this.#selected();
   }
 
@@ -138,34 +166,25 @@ export class Pointing {
   }
 
   selectAll(): void {
-    const { showing, session } = this.view;
+    const { showing, session } = this;
     this.selection.ranges = [[0, Math.min(showing.limit, session.store.newest)]];
     this.#selected();
-    this.view.say(`${plural(showing.rows.hits, "event")} selected`);
+    this.display.say(`${plural(showing.rows.hits, "event")} selected`);
   }
 
   /** JSON lines of the selected events, from the store: rows outside the view included. */
   async copy(): Promise<void> {
-    const { showing, session, root } = this.view;
+    const { showing, session } = this;
     const positions = this.selection.ranges.flatMap(([from, to]) => [
       ...showing.rows.positions(from, to),
     ]);
     const some = positions.slice(0, COPY_LIMIT);
-    const done = await copyText([...jsonl(session.store, some)].join(""), root);
+    const done = await copyText([...jsonl(session.store, some)].join(""), this.display.root);
     const cut =
       some.length < positions.length ? ` of ${count(positions.length)}; export has them all` : "";
-    this.view.say(
+    this.display.say(
       done ? `${plural(some.length, "event")} copied${cut}` : "the browser refused to copy",
     );
-  }
-
-  export(what: "shown" | "all", format: "jsonl" | "csv"): void {
-    const { showing, session, title, root } = this.view;
-    const positions = (what === "all" ? showing.allRows() : showing.rows).positions();
-    const [type, write] =
-      format === "csv" ? (["text/csv", csv] as const) : (["application/x-ndjson", jsonl] as const);
-    const name = title.replace(/[^\w.-]+/g, "_").slice(0, 60);
-    download(`${name}.${format}`, type, [...write(session.store, positions)], root);
   }
 
   // ---- search -----------------------------------------------------------------------------------
@@ -174,31 +193,28 @@ export class Pointing {
     this.search.set(options);
     this.findIndex = -1;
     this.highlight = this.search.active ? highlighter(options) : null;
-    this.view.redraw();
+    this.look.redraw();
   }
 
   findNext(direction: 1 | -1): void {
     const { search } = this;
-    if (!search.active) {
-      this.view.toolbar.focusSearch();
-      return;
-    }
+    if (!search.active) return;
     this.findIndex = search.step(this.#searchFrom(), direction);
     const position = search.found[this.findIndex];
     if (position !== undefined) this.goTo(position);
-    this.view.soon();
+    this.display.soon();
   }
 
   #searchFrom(): number {
     const found = this.search.found[this.findIndex];
     if (found !== undefined) return found;
     if (this.active >= 0) return this.active;
-    const { list, showing } = this.view;
-    return (showing.rows.row(list.scroll.window()[0])?.position ?? 0) - 1;
+    const { scroll, showing } = this;
+    return (showing.rows.row(scroll.window()[0])?.position ?? 0) - 1;
   }
 
   #headOf(child: Row): Row | null {
-    const { rows } = this.view.showing;
+    const { rows } = this.showing;
     for (let i = rows.indexOf(child.position); i >= 0; i--) {
       const row = rows.row(i);
       if (row && !row.child) return row;
@@ -207,26 +223,26 @@ export class Pointing {
   }
 
   #activate(index: number, extend: boolean): void {
-    const { list, showing } = this.view;
+    const { scroll, showing } = this;
     const row = showing.rows.row(index);
     if (row?.divider !== 0) return;
     if (extend) this.selection.extend(row.position, row.last);
     else this.selection.only(row.position, row.last);
-    list.scroll.rows = showing.rows.length;
-    list.scroll.reveal(index);
-    if (index < showing.rows.length - 1) this.view.feedFollow({ type: "hold" });
+    scroll.rows = showing.rows.length;
+    scroll.reveal(index);
+    if (index < showing.rows.length - 1) this.follow.feed({ type: "hold" });
     this.#selected();
   }
 
   #selected(): void {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.#tell(), SELECT_MS);
-    this.view.invalidate();
+    this.display.invalidate();
   }
 
   /** Python's `viewer.selected`. */
   #tell(): void {
-    const { store, conn, stat } = this.view.session;
+    const { store, conn, stat } = this.session;
     const low = stat ? store.position(stat.start) : store.epochStart;
     const ranges = this.selection.ranges
       .filter(([, to]) => to >= low)

@@ -5,11 +5,17 @@ import { visibleLine } from "../base/visible.ts";
 import type { EventAt, Pair } from "../events/event-store.ts";
 import type { Summary } from "../events/summary.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
+import { type IconName, icon, setIcon } from "../ui/icons.ts";
 import { Divider, type Row } from "./row-index.ts";
 
-export const SHAPES = { plain: "●", error: "▲", quiet: "○" } as const;
+export const SHAPES = { plain: "dot", error: "triangle", quiet: "ring" } as const;
 const WORDS = { plain: "", error: "error", quiet: "quiet" } as const;
 const MARK_LIMIT = 20;
+/** A shorter gap is not worth a number. */
+const SHORT_MS = 100;
+const LONG_MS = 5000;
+/** The bar of a gap is full at 100 s. */
+const DECADES = 3;
 
 /** What a row shows; the list works it out, the row writes it down. */
 export interface RowView {
@@ -17,6 +23,8 @@ export interface RowView {
   row: Row;
   event: EventAt;
   time: string;
+  /** Since the event in the row before, ms. */
+  gap: number | null;
   /** The full time, for the tooltip. */
   timeTitle: string;
   summary: Summary;
@@ -34,15 +42,19 @@ export class RowElement {
   readonly element: HTMLElement;
   readonly #seq = cell("seq");
   readonly #time = cell("time");
-  readonly #shape = h("i", { class: "shape", "aria-hidden": "true" });
+  readonly #gap = cell("gap");
+  readonly #shape = icon("", "shape");
   readonly #shapeWord = h("span", { class: "axon-hidden" });
   readonly #type = h("span", { class: "name" });
   readonly #times = h("span", { class: "times" });
-  readonly #fold = h("span", { class: "fold", "aria-hidden": "true" });
+  readonly #foldIcon = icon("");
+  readonly #fold = h("span", { class: "fold" }, this.#foldIcon);
   readonly #lead = h("b", { class: "lead" });
   readonly #text = h("span", { class: "text", dir: "auto" });
+  readonly #pairIcon = icon("");
+  readonly #pairTime = h("span");
   readonly #pair = cell("pair");
-  readonly #divider = h("div", { class: "divider", role: "gridcell", "aria-colspan": 5 });
+  readonly #divider = h("div", { class: "divider", role: "gridcell", "aria-colspan": 6 });
   readonly #cells: HTMLElement[];
   #isDivider: boolean | null = null;
   /** What the row shows now; the same key need not be drawn again. */
@@ -53,7 +65,8 @@ export class RowElement {
     type.append(this.#shape, this.#shapeWord, this.#type, this.#times);
     const summary = cell("summary");
     summary.append(this.#fold, this.#lead, this.#text);
-    this.#cells = [this.#seq, this.#time, type, summary, this.#pair];
+    this.#pair.append(this.#pairIcon, this.#pairTime);
+    this.#cells = [this.#seq, this.#time, this.#gap, type, summary, this.#pair];
     this.element = h("div", { class: "row", role: "row", id });
   }
 
@@ -88,17 +101,28 @@ export class RowElement {
     setText(this.#seq, String(event.sequence));
     setText(this.#time, view.time);
     this.#time.title = view.timeTitle;
-    setText(this.#shape, SHAPES[event.kind.shape]);
+    this.#drawGap(view.gap);
+    setIcon(this.#shape, SHAPES[event.kind.shape]);
     setText(this.#shapeWord, WORDS[event.kind.shape]);
     this.element.style.setProperty("--hue", `var(--c${event.kind.hue})`);
     setText(this.#type, visibleLine(event.event_type));
     this.#type.title = event.event_type.length > 18 ? event.event_type : "";
     setText(this.#times, row.count > 1 ? `×${count(row.count)}` : "");
-    setText(this.#fold, row.count > 1 ? (view.unfolded ? "▾" : "▸") : "");
+    this.#fold.hidden = row.count <= 1;
+    setIcon(this.#foldIcon, view.unfolded ? "down" : "right");
     this.#drawSummary(view);
-    const [text, state] = pairText(view);
-    setText(this.#pair, text);
+    const [mark, text, state] = pairText(view);
+    setIcon(this.#pairIcon, mark);
+    setText(this.#pairTime, text);
     this.#pair.dataset.state = state;
+  }
+
+  /** Where nothing happened for long is seen by length and colour, not only read. */
+  #drawGap(gap: number | null): void {
+    setText(this.#gap, gap === null || gap < SHORT_MS ? "" : duration(gap));
+    const length = gap === null || gap < SHORT_MS ? 0 : Math.log10(gap / SHORT_MS) / DECADES;
+    this.#gap.style.setProperty("--gap", String(Math.min(1, length)));
+    this.#gap.dataset.long = String(gap !== null && gap >= LONG_MS);
   }
 
   #drawSummary({ summary, highlight }: RowView): void {
@@ -173,15 +197,16 @@ function states(view: RowView): string {
   return names.join(" ");
 }
 
-/** ┐ 4.2 s where a pair opens, ┘ where it closes, … while it is open. */
-function pairText({ pair, row }: RowView): [string, string] {
-  if (!pair || row.count > 1) return ["", ""];
+/** Icon, duration and state: where a pair opens, closes, and what is inside it. */
+function pairText({ pair, row }: RowView): [IconName | "", string, string] {
+  if (!pair || row.count > 1) return ["", "", ""];
+  const ended = pair.failed ? "bad" : "done";
   if (pair.open === row.position) {
-    if (pair.close < 0) return ["┐ …", "open"];
-    return [`┐ ${duration(pair.closeTime - pair.openTime)}`, pair.failed ? "bad" : "done"];
+    if (pair.close < 0) return ["opens", "…", "open"];
+    return ["opens", duration(pair.closeTime - pair.openTime), ended];
   }
-  if (pair.open < 0) return ["", ""];
-  return pair.close === row.position ? ["┘", pair.failed ? "bad" : "done"] : ["│", ""];
+  if (pair.open < 0) return ["", "", ""];
+  return pair.close === row.position ? ["closes", "", ended] : ["inside", "", ""];
 }
 
 function fieldNodes([key, value]: readonly [string, string], highlight: RegExp | null): Node[] {

@@ -59,7 +59,7 @@ export class Showing {
   get brushText(): string {
     if (!this.brush) return "";
     const [from, to] = this.brush.map((time) => clock(time).slice(0, 10));
-    return `${from} – ${to} ✕`;
+    return `${from} – ${to}`;
   }
 
   setFilter(text: string): void {

@@ -1,7 +1,10 @@
 // Where the finds are, beside the scroll bar.
 
 import { h } from "../ui/dom.ts";
-import type { View } from "./event-view.ts";
+import type { ScrollMap } from "../ui/scroll-map.ts";
+import type { Look } from "./look.ts";
+import type { Pointing } from "./pointing.ts";
+import type { Showing } from "./showing.ts";
 
 const WIDTH = 6;
 const MOST = 2000;
@@ -10,16 +13,23 @@ export class Ticks {
   readonly element = h("canvas", { class: "ticks", "aria-hidden": "true", width: WIDTH });
   #drawn = "";
 
-  constructor(private readonly view: View) {}
+  constructor(
+    private readonly showing: Showing,
+    private readonly pointing: Pointing,
+    private readonly scroll: ScrollMap,
+    private readonly look: Look,
+  ) {}
 
   draw(): void {
-    const { pointing, showing, list, drawKey } = this.view;
+    const { pointing, showing, scroll, look } = this;
     const { found } = pointing.search;
-    const height = Math.max(1, Math.floor(list.scroll.view));
+    const height = Math.max(1, Math.floor(scroll.view));
     // A canvas that gets a size is made anew, even an empty one.
     this.element.hidden = found.length === 0;
     if (this.element.hidden) return;
-    const key = [found.length, showing.rows.length, height, pointing.findIndex, drawKey].join(" ");
+    const key = [found.length, showing.rows.length, height, pointing.findIndex, look.drawKey].join(
+      " ",
+    );
     if (key === this.#drawn) return;
     this.#drawn = key;
     this.element.height = height;

@@ -3,47 +3,34 @@
 import { count, plural } from "../base/format.ts";
 import type { Status } from "../events/event-status.ts";
 import type { Store } from "../events/event-store.ts";
-import { h } from "../ui/dom.ts";
 
 const EVERY_MS = 5000;
 
-export class LiveRegion {
-  readonly element = h("div", { class: "axon-hidden", role: "status", "aria-live": "polite" });
+export class Announcer {
   #at = Number.NEGATIVE_INFINITY;
   #size = 0;
   #errors = 0;
   #word = "";
 
-  /** Say something now, for example that a copy was made. */
-  say(text: string): void {
-    this.element.textContent = text;
-  }
-
-  update(status: Status, store: Store, following: boolean, now: number): void {
+  /** What is to be said now; "" for nothing. */
+  news(status: Status, store: Store, following: boolean, now: number): string {
     const { word } = status;
     if (word !== this.#word && (status.sign === "bad" || word === "ended")) {
       this.#word = word;
-      this.say([word, status.line].filter(Boolean).join(": "));
-      return;
+      return [word, status.line].filter(Boolean).join(": ");
     }
-    if (now - this.#at < EVERY_MS || store.size === this.#size) return;
+    if (now - this.#at < EVERY_MS || store.size === this.#size) return "";
     this.#at = now;
     this.#word = word;
-    this.say(this.#news(store, following));
+    return this.#counts(store, following);
   }
 
-  #news(store: Store, following: boolean): string {
-    const errors = store.errors;
-    const failed = errors - this.#errors;
+  #counts(store: Store, following: boolean): string {
+    const failed = store.errors - this.#errors;
     const fresh = plural(store.size - this.#size, "new event");
     this.#size = store.size;
-    this.#errors = errors;
-    return [
-      fresh,
-      failed > 0 ? `${count(failed)} of them errors` : "",
-      following ? "following" : "",
-    ]
-      .filter(Boolean)
-      .join(", ");
+    this.#errors = store.errors;
+    const errors = failed > 0 ? `${count(failed)} of them errors` : "";
+    return [fresh, errors, following ? "following" : ""].filter(Boolean).join(", ");
   }
 }

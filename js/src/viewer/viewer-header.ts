@@ -2,168 +2,116 @@
 
 import { count, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
+import type { Session } from "../events/event-session.ts";
 import type { Status } from "../events/event-status.ts";
-import { h, setAttribute, setText } from "../ui/dom.ts";
+import { h, on, setText } from "../ui/dom.ts";
+import type { Follow } from "../ui/follow.ts";
+import { StateLine, StateSign, Switch } from "../ui/header-parts.ts";
 import { entry, heading, type Menu, menu } from "../ui/menu.ts";
-import type { View } from "./event-view.ts";
+import type { Look } from "./look.ts";
+import type { Showing } from "./showing.ts";
 
-const SIGNS = { live: "●", busy: "◌", off: "■", warn: "◆", bad: "▲" } as const;
+const COLUMNS = [
+  ["seq", "sequence"],
+  ["time", "time"],
+  ["gap", "gap to the row before"],
+  ["type", "type"],
+  ["pair", "duration"],
+] as const;
+
+export type Export = (what: "shown" | "all", format: "jsonl" | "csv") => void;
 
 export class Header {
   readonly element: HTMLElement;
-  /** The line under the header for states that need words. */
-  readonly line: HTMLElement;
+  readonly line: StateLine;
   readonly #title = h("span", { class: "axon-name" });
-  readonly #sign = h("i", { class: "sign", "aria-hidden": "true" });
-  readonly #word = h("span", { class: "word" });
+  readonly #state = new StateSign();
   readonly #events = h("b");
   readonly #rate = h("span", { class: "rate" });
   readonly #lost = h("span", { class: "lost" });
   readonly #kept = h("span", { class: "kept" });
-  readonly #pause = h("button", { class: "pause" });
-  readonly #follow = h(
-    "button",
-    { class: "follow", title: "stay with the newest event (End)" },
-    sign("⤓"),
-    label("Follow"),
-  );
-  readonly #lineText = h("span");
-  readonly #retry = h("button", { class: "retry", text: "retry now" });
+  readonly #pause = new Switch("pause", "Pause", "", "pause");
+  readonly #follow = new Switch("follow", "Follow", "stay with the newest event (End)", "follow");
   readonly #menu: Menu;
 
-  constructor(private readonly view: View) {
-    this.#menu = menu("⋯", "more: columns, export, clear", view.signal, () => this.#fillMenu());
-    this.#pause.addEventListener("click", () => view.showing.togglePause());
-    this.#follow.addEventListener("click", () => view.toggleFollow());
-    this.#retry.addEventListener("click", () => view.session.retry());
-    const state = h("span", { class: "state" }, this.#sign, this.#word);
+  constructor(
+    private readonly session: Session,
+    private readonly showing: Showing,
+    private readonly look: Look,
+    private readonly follow: Follow,
+    private readonly save: Export,
+    signal: AbortSignal,
+  ) {
+    const more = "more: columns, export, clear";
+    this.#menu = menu({ icon: "more" }, more, signal, () => this.#fillMenu());
+    on(this.#pause.element, "click", () => showing.togglePause(), signal);
+    on(this.#follow.element, "click", () => follow.toggle(), signal);
+    this.line = new StateLine(() => session.retry());
     const counts = h("span", { class: "counts" }, this.#events, this.#rate, this.#lost, this.#kept);
-    this.element = h(
-      "div",
-      { class: "header" },
-      this.#title,
-      state,
-      counts,
-      h("span", { class: "buttons" }, this.#pause, this.#follow, this.#menu.element),
-    );
-    this.line = h("div", { class: "state-line" }, this.#lineText, this.#retry);
+    const buttons = h("span", { class: "buttons" }, this.#pause.element, this.#follow.element);
+    buttons.append(this.#menu.element);
+    this.element = h("div", { class: "header" }, this.#title, this.#state.element, counts, buttons);
   }
 
-  draw(status: Status): void {
-    const { view } = this;
-    const { counts, rate, facts } = view.session;
-    setText(this.#title, visibleLine(view.title));
+  draw(title: string, status: Status): void {
+    const { counts, rate, facts } = this.session;
+    setText(this.#title, visibleLine(title));
     this.element.dataset.sign = status.sign;
-    setText(this.#sign, SIGNS[status.sign]);
-    setText(this.#word, status.word);
+    this.#state.draw(status);
     setText(this.#events, plural(counts.total, "event"));
     setText(this.#rate, facts.snapshot === null && facts.heard ? `${rateText(rate)}/s` : "");
     setText(this.#lost, `${count(counts.lost)} lost`);
     this.#lost.dataset.bad = String(counts.lost > 0);
     setText(this.#kept, keptText(counts));
-    this.#drawButtons();
-    this.#drawLine(status);
+    this.#drawPause();
+    this.#follow.draw(this.follow.on);
+    this.line.draw(status.sign, status.line, status.retry);
   }
 
-  #drawButtons(): void {
-    const { following } = this.view;
-    const { paused } = this.view.showing;
-    this.view.root.dataset.paused = String(paused);
-    const words = paused ? ["▶", "Resume"] : ["⏸", "Pause"];
-    if (this.#pause.dataset.state !== words[1]) {
-      this.#pause.dataset.state = words[1];
-      this.#pause.replaceChildren(sign(words[0]!), label(words[1]!));
-      this.#pause.title = paused
-        ? "show what has arrived (Space)"
-        : "freeze the view, not the stream (Space)";
-    }
-    setAttribute(this.#pause, "aria-pressed", String(paused));
-    setAttribute(this.#follow, "aria-pressed", String(following));
-  }
-
-  #drawLine(status: Status): void {
-    this.line.hidden = status.line === "";
-    this.line.dataset.sign = status.sign;
-    setText(this.#lineText, visibleLine(status.line));
-    this.#retry.hidden = !status.retry;
+  #drawPause(): void {
+    const { paused } = this.showing;
+    if (paused) this.#pause.become("play", "Resume", "show what has arrived (Space)");
+    else this.#pause.become("pause", "Pause", "freeze the view, not the stream (Space)");
+    this.#pause.draw(paused);
   }
 
   #fillMenu(): void {
-    const { view } = this;
-    const { showing, pointing } = view;
-    const act = (run: () => void) => () => {
+    const { showing, look } = this;
+    const set = (text: string, on: boolean, run: () => void) => entry(text, this.#again(run), on);
+    this.#menu.fill(
+      heading("View"),
+      set("fold streamed text", showing.fold, () => showing.setFold(!showing.fold)),
+      set("roomy rows", look.roomy, () => look.setRoomy(!look.roomy)),
+      set("rate chart", look.chartShown, () => look.toggleChart()),
+      heading("Columns"),
+      ...COLUMNS.map(([name, text]) =>
+        set(text, !look.hidden.has(name), () => look.toggleColumn(name)),
+      ),
+      heading("Export"),
+      this.#act("what is shown, JSON lines", () => this.save("shown", "jsonl")),
+      this.#act("what is shown, CSV", () => this.save("shown", "csv")),
+      this.#act("all events, JSON lines", () => this.save("all", "jsonl")),
+      this.#act("all events, CSV", () => this.save("all", "csv")),
+      heading("Rows"),
+      showing.cleared
+        ? this.#act("show cleared events again", () => showing.clear(false))
+        : this.#act("clear the view", () => showing.clear(true)),
+    );
+  }
+
+  #act(text: string, run: () => void): HTMLElement {
+    return entry(text, () => {
       run();
       this.#menu.close();
-    };
-    const set = (run: () => void) => () => {
+    });
+  }
+
+  #again(run: () => void): () => void {
+    return () => {
       run();
       this.#fillMenu();
     };
-    const columns = (["seq", "time", "type", "pair"] as const).map((name) =>
-      entry(
-        COLUMN_NAMES[name],
-        set(() => view.toggleColumn(name)),
-        !view.hidden.has(name),
-      ),
-    );
-    this.#menu.fill(
-      heading("View"),
-      entry(
-        "fold streamed text",
-        set(() => showing.setFold(!showing.fold)),
-        showing.fold,
-      ),
-      entry(
-        "roomy rows",
-        set(() => view.setRoomy(!view.roomy)),
-        view.roomy,
-      ),
-      entry(
-        "rate chart",
-        set(() => view.toggleChart()),
-        view.chartShown,
-      ),
-      heading("Columns"),
-      ...columns,
-      heading("Export"),
-      entry(
-        "what is shown, JSON lines",
-        act(() => pointing.export("shown", "jsonl")),
-      ),
-      entry(
-        "what is shown, CSV",
-        act(() => pointing.export("shown", "csv")),
-      ),
-      entry(
-        "all events, JSON lines",
-        act(() => pointing.export("all", "jsonl")),
-      ),
-      entry(
-        "all events, CSV",
-        act(() => pointing.export("all", "csv")),
-      ),
-      heading("Rows"),
-      showing.cleared
-        ? entry(
-            "show cleared events again",
-            act(() => showing.clear(false)),
-          )
-        : entry(
-            "clear the view",
-            act(() => showing.clear(true)),
-          ),
-    );
   }
-}
-
-const COLUMN_NAMES = { seq: "sequence", time: "time", type: "type", pair: "duration" } as const;
-
-function sign(text: string): HTMLElement {
-  return h("span", { class: "icon", "aria-hidden": "true", text });
-}
-
-function label(text: string): HTMLElement {
-  return h("span", { class: "label", text });
 }
 
 function rateText(rate: number): string {

@@ -1,9 +1,25 @@
 // The keyboard. Keys of the list never reach the notebook; boxes and buttons keep theirs.
 
 import { on } from "../ui/dom.ts";
-import type { View } from "./event-view.ts";
+import type { Details } from "./details.ts";
+import type { Look } from "./look.ts";
+import type { Pointing } from "./pointing.ts";
+import type { Showing } from "./showing.ts";
+import type { Toolbar } from "./viewer-toolbar.ts";
 
-type Action = (view: View, event: KeyboardEvent) => void;
+/** What keys act on. */
+export interface KeyTargets {
+  root: HTMLElement;
+  list: HTMLElement;
+  look: Look;
+  pointing: Pointing;
+  showing: Showing;
+  toolbar: Toolbar;
+  details: Details;
+  signal: AbortSignal;
+}
+
+type Action = (view: KeyTargets, event: KeyboardEvent) => void;
 
 const LIST = new Map<string, Action>([
   ["ArrowDown", (view, event) => view.pointing.move(1, event.shiftKey)],
@@ -12,17 +28,17 @@ const LIST = new Map<string, Action>([
   ["PageUp", (view, event) => view.pointing.movePage(-1, event.shiftKey)],
   ["Home", (view) => view.pointing.toStart()],
   ["End", (view) => view.pointing.toEnd()],
-  ["Enter", (view) => view.openDetails()],
-  ["Escape", (view) => view.escape()],
+  ["Enter", (view) => view.pointing.open()],
+  ["Escape", (view) => leave(view)],
   ["ArrowRight", (view) => view.pointing.foldActive(false)],
   ["ArrowLeft", (view) => view.pointing.foldActive(true)],
   [" ", (view) => view.showing.togglePause()],
   ["/", (view) => view.toolbar.focusSearch()],
   ["f", (view) => view.toolbar.focusFilter()],
-  ["n", (view) => view.pointing.findNext(1)],
-  ["N", (view) => view.pointing.findNext(-1)],
+  ["n", (view) => view.toolbar.findNext(1)],
+  ["N", (view) => view.toolbar.findNext(-1)],
   ["p", (view) => view.pointing.goToPartner()],
-  ["t", (view) => view.cycleTimes()],
+  ["t", (view) => view.look.cycleTimes()],
 ]);
 
 /** With Ctrl or Cmd, wherever the focus is inside the widget but in a box. */
@@ -31,7 +47,12 @@ const LIST_CONTROL = new Map<string, Action>([
   ["c", (view) => view.pointing.copy()],
 ]);
 
-export function listenKeys(view: View): void {
+function leave({ details, pointing }: KeyTargets): void {
+  if (details.open) details.close();
+  else pointing.clear();
+}
+
+export function listenKeys(view: KeyTargets): void {
   on(
     view.root,
     "keydown",
@@ -43,20 +64,20 @@ export function listenKeys(view: View): void {
         event.preventDefault();
         view.toolbar.focusSearch();
       } else if (event.key === "Escape" && view.details.element.contains(event.target as Node)) {
-        view.closeDetails();
+        view.details.close();
       }
     },
     view.signal,
   );
   on(
-    view.list.element,
+    view.list,
     "keydown",
     (event) => {
       const action =
         event.ctrlKey || event.metaKey
           ? LIST_CONTROL.get(event.key.toLowerCase())
           : LIST.get(event.key);
-      if (!action || event.altKey || event.target !== view.list.element) return;
+      if (!action || event.altKey || event.target !== view.list) return;
       event.preventDefault();
       action(view, event);
     },

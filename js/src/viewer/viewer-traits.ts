@@ -3,8 +3,8 @@
 import type { AnyModel } from "@anywidget/types";
 import type { Theme } from "../ui/theme.ts";
 
-export type Times = "absolute" | "delta" | "start";
-export const TIMES: readonly Times[] = ["absolute", "delta", "start"];
+export type Times = "absolute" | "start";
+export const TIMES: readonly Times[] = ["absolute", "start"];
 
 export interface Traits {
   /** Name or id of the axon, for the header. */

@@ -12,12 +12,11 @@ function scene() {
   const element = Object.assign(new EventTarget(), { scrollTop: 0, clientHeight: 200 });
   const fed: FollowInput[] = [];
   const follower = {
-    following: false,
-    feedFollow: (input: FollowInput) => fed.push(input),
-    invalidate() {},
+    on: false,
+    feed: (input: FollowInput) => fed.push(input),
   };
-  const { signal } = new AbortController();
-  const scroller = new Scroller(element as unknown as HTMLElement, follower, signal);
+  const view = { signal: new AbortController().signal, invalidate() {} };
+  const scroller = new Scroller(element as unknown as HTMLElement, follower, view);
   scroller.map.rowHeight = 20;
   scroller.map.view = 200;
   const rows = (count: number) => {
