@@ -71,7 +71,11 @@ WAITING = {
 }
 
 # Third parties that are named in one place only.
-NAMED_IN = {"httpx": {"wire.http"}, "httpx_sse": {"wire.http"}, "pandas": {"sql.frames"}}
+NAMED_IN = {
+    "httpx": {"wire.http", "wire.http_pool"},
+    "httpx_sse": {"wire.http"},
+    "pandas": {"sql.frames"},
+}
 
 # Modules that import each other, directly or through others.
 CYCLES: list[set[str]] = [

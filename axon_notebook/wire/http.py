@@ -1,7 +1,7 @@
-"""One HTTP connection pool, its errors translated and its streams interruptible.
+"""Requests to one server, their errors translated and their streams interruptible.
 
-The only file that names httpx: its exceptions become this package's here, in
-:func:`translated`, and its responses stay behind :class:`ByteStream`.
+httpx's exceptions become this package's here, in :func:`translated`, and its responses stay
+behind :class:`ByteStream`; :mod:`.http_pool` makes its clients.
 
 Source: Runloop OpenAPI documents (axons, executions, devboxes).
 """
@@ -30,6 +30,7 @@ from ..models import (
     ErrorFrame,
 )
 from .backoff import retry_after_seconds
+from .http_pool import HttpPool
 from .interrupt import Interrupt
 from .retry import Attempts
 
@@ -93,7 +94,7 @@ def translated(url: str) -> Iterator[None]:
     except (httpx.DecodingError, zlib.error) as error:
         raise errors.ProtocolError(f"{host} sent a body that does not decode: {error}") from error
     except httpx.InvalidURL as error:
-        raise errors.ConfigError(f"{url!r} is no usable URL: {error}") from error
+        raise errors.ConfigError(f"{url!r} is not a valid URL: {error}") from error
 
 
 def _root(error: BaseException) -> BaseException:
@@ -107,16 +108,22 @@ def _reason(error: BaseException) -> str:
 
 
 class ByteStream(Closing):
-    """An open response body; iterate its chunks of bytes in one thread."""
+    """An open response body; iterate its chunks of bytes in one thread.
+
+    Owns *http* and closes it: the connection is used for nothing else.
+    """
 
     def __init__(
         self, http: httpx.Client, url: str, *, interrupt: Interrupt, **request: Any
     ) -> None:
         self._url = url
         self._open = contextlib.ExitStack()
+        self._open.callback(http.close)
         opening = connect_sse(http, "GET", url, extensions={"trace": interrupt.watch}, **request)
-        with translated(url):
+        with contextlib.ExitStack() as undone, translated(url):
+            undone.callback(self._open.close)
             self._response = self._open.enter_context(opening).response
+            undone.pop_all()
         self.status = self._response.status_code
         self.headers: Mapping[str, str] = self._response.headers
 
@@ -170,7 +177,7 @@ class _Bearer(httpx.Auth):
 
 
 class HttpClient:
-    """One connection pool to one server; lives until :meth:`close`.
+    """Requests and streams to one server; lives until :meth:`close`.
 
     Safe to use from several threads.
 
@@ -183,8 +190,8 @@ class HttpClient:
         self._locate = locate
         self._timeout = timeout
         self._endpoint: Endpoint | None = None
-        self._pools: dict[bool, httpx.Client] = {}
-        self._guard = threading.Lock()  # serialises locating the server and making pools
+        self._pool: HttpPool | None = None
+        self._guard = threading.Lock()  # serialises locating the server and making the pool
         self._closed = False
 
     @property
@@ -197,15 +204,15 @@ class HttpClient:
 
     @property
     def connected(self) -> bool:
-        """Whether a connection pool is open."""
-        return bool(self._pools)
+        """Whether connections may be open."""
+        return self._pool is not None and not self._closed
 
     def close(self) -> None:
         """Close every idle connection; streams are closed by who opened them."""
         with self._guard:
             self._closed = True
-            pools, self._pools = self._pools, {}
-        for pool in pools.values():
+            pool = self._pool
+        if pool is not None:
             pool.close()
 
     def _relocate(self, failed: Endpoint, *, start: bool) -> Endpoint:
@@ -231,18 +238,17 @@ class HttpClient:
             self._relocate(endpoint, start=False)
             raise
 
-    def _pool(self, endpoint: Endpoint, *, streams: bool) -> httpx.Client:
+    def _connections(self, endpoint: Endpoint) -> HttpPool:
         with self._guard:
             if self._closed:
                 raise errors.ClosedError("this client is closed: make a new one with connect()")
-            if streams not in self._pools:
-                keep = httpx.Limits(
-                    max_connections=None, max_keepalive_connections=0 if streams else 8
-                )
-                local = is_loopback(urlsplit(endpoint.base_url).hostname)
+            if self._pool is None:
+                url = urlsplit(endpoint.base_url)
                 # A proxy set for the outside world would be handed the token of a loopback server.
-                self._pools[streams] = httpx.Client(limits=keep, trust_env=not local)
-            return self._pools[streams]
+                self._pool = HttpPool(
+                    secure=url.scheme == "https", trust_env=not is_loopback(url.hostname)
+                )
+            return self._pool
 
     def send(
         self,
@@ -259,7 +265,7 @@ class HttpClient:
     ) -> T | PackedT:
         """Send one request, decode its answer as *kind*.
 
-        *packed* names forms in MessagePack, by media type, that are liked better than JSON.
+        *packed* names forms in MessagePack, by media type, that are preferred to JSON.
         With *interrupt* the request can be ended from another thread: it is sent
         once, over a connection of its own, and never starts the service.
         """
@@ -272,8 +278,10 @@ class HttpClient:
         repeatable = method == "GET" or (endpoint.remembers and path.endswith(PUBLISHING))
 
         def exchange(endpoint: Endpoint) -> httpx.Response:
-            with translated(endpoint.base_url + path):
-                return self._pool(endpoint, streams=own).request(
+            pool = self._connections(endpoint)
+            lent = pool.fresh() if own else pool.borrowed()
+            with lent as http, translated(endpoint.base_url + path):
+                return http.request(
                     method,
                     endpoint.base_url + path,
                     params=_query(query or {}),
@@ -321,10 +329,9 @@ class HttpClient:
         url, params = endpoint.base_url + path, _query(query)
         limit = httpx.Timeout(CONNECT_SECONDS, read=idle)
         for _ in range(MAX_REDIRECTS + 1):
-            pool = self._pool(endpoint, streams=True)
             with self._looking_again(endpoint):
                 stream = ByteStream(
-                    pool,
+                    self._connections(endpoint).fresh(),
                     url,
                     interrupt=interrupt,
                     params=params,
@@ -413,7 +420,8 @@ def _decoded(
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         shown = body[:200].decode("utf-8", "replace")
         raise errors.ProtocolError(
-            f"{urlsplit(url).netloc} sent an answer that is no {kind.__name__}: {error}; {shown!r}"
+            f"{urlsplit(url).netloc} sent an answer that is not a valid {kind.__name__}: {error}; "
+            f"{shown!r}"
         ) from error
 
 
