@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import runloop_api_client
@@ -225,6 +226,34 @@ def test_files_are_written_read_and_downloaded(box: Devbox) -> None:
         box.file.read(file_path="src")
     with pytest.raises(runloop_api_client.BadRequestError, match="cannot be used"):
         box.file.write(file_path="raw/inside", contents="")
+
+
+def test_files_are_uploaded_to_the_home(box: Devbox, tmp_path: Path) -> None:
+    """Of any size and content; `/home/user` is the devbox directory."""
+    content = bytes(range(256)) * 40_000 + b"\r\n--boundary\r\n"
+    (tmp_path / "big").write_bytes(content)
+    box.file.upload(path="/home/user/deep/big", file=tmp_path / "big")
+    box.file.upload(path="~/small", file=b"")
+
+    assert box.file.download(path="deep/big") == content
+    assert box.cmd.exec("wc -c < small").stdout() == "0\n"
+    with pytest.raises(runloop_api_client.BadRequestError, match="outside the devbox"):
+        box.file.upload(path="/etc/motd", file=b"x")
+    with pytest.raises(runloop_api_client.BadRequestError, match="leads out"):
+        box.file.upload(path="../x", file=b"x")
+
+
+def test_a_devbox_is_suspended_and_resumed(sdk: RunloopSDK) -> None:
+    """Files stay, and so does the id."""
+    with sdk.devbox.create() as box:
+        box.file.write(file_path="kept", contents="x")
+        box.suspend()
+        suspended = box.await_suspended().status
+        box.resume()
+        running = box.await_running().status
+        text = box.file.read(file_path="/home/user/kept")
+
+    assert (suspended, running, text) == ("suspended", "running", "x")
 
 
 def test_a_devbox_is_created_listed_and_shut_down(sdk: RunloopSDK) -> None:

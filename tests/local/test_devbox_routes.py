@@ -138,6 +138,44 @@ def test_a_chunk_is_at_most_64_kib_and_ascii(http: httpx.Client, box: str) -> No
     assert frames[-1]["offset"] == 300_000
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "status", "words"),
+    [
+        ("application/json", b"{}", 415, "multipart/form-data"),
+        ("multipart/form-data", b"x", 415, "with a boundary"),
+        ("multipart/form-data; boundary=b", b"", 400, "The form is empty"),
+        ("multipart/form-data; boundary=b", b"x", 400, "The form is incomplete"),
+        ("multipart/form-data; boundary=b", b"--b\r\n\r\n\r\nx", 400, "is incomplete"),
+        ("multipart/form-data; boundary=b", b"--b--", 400, "the fields path and file"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nx\r\n--b--\r\n',
+            400,
+            "the fields path and file",
+        ),
+        ("multipart/form-data; boundary=" + "b" * 201, b"x", 400, "1 to 200 characters"),
+    ],
+)
+def test_an_upload_that_is_no_form_is_refused(
+    http: httpx.Client, box: str, kind: str, body: bytes, status: int, words: str
+) -> None:
+    """Nothing is written before the form is complete."""
+    answer = http.post(f"{box}/upload_file", content=body, headers={"content-type": kind})
+
+    refused(answer, status, words)
+
+
+def test_an_upload_may_name_its_path_last(http: httpx.Client, box: str) -> None:
+    """The order of the fields of a form is the client's."""
+    head = b"--b\r\nContent-Disposition: form-data; name="
+    body = head + b'"file"; filename="x"\r\n\r\na\r\nb\r\n' + head + b'"path"\r\n\r\nlast\r\n--b--'
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    answer = http.post(f"{box}/upload_file", content=body, headers=kind)
+    read = http.post(f"{box}/read_file_contents", json={"file_path": "last"})
+
+    assert (answer.status_code, read.text) == (200, "a\r\nb")
+
+
 def test_other_methods_are_refused_by_name(http: httpx.Client, box: str, done: str) -> None:
     """The answer says which ones there are."""
     for url, allow in ((box, "GET, HEAD, POST"), (f"{box}/execute", "POST"), (done, "GET, HEAD")):

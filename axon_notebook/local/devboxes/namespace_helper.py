@@ -39,6 +39,14 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def main(directory: str) -> None:
     """Make the namespace, say so, and wait for the end of stdin."""
+    enter(directory)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+def enter(directory: str) -> None:
+    """Put this process into a new namespace with *directory* at ``/home/user``."""
     user, group = os.geteuid(), os.getegid()
     _checked(libc.unshare(CLONE_NEWNS | (CLONE_NEWUSER if user else 0)), "unshare")
     if user:
@@ -48,9 +56,6 @@ def main(directory: str) -> None:
     # New mounts of the machine still appear here; those made here stay here.
     _mount(None, "/", None, MS_REC | MS_SLAVE)
     bind(os.open(directory, os.O_PATH | os.O_DIRECTORY))
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.read()
 
 
 def bind(devbox: int) -> None:
@@ -101,8 +106,8 @@ def _mount(
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    with open(path, "wb", buffering=0) as file:
+        file.write(os.fsencode(text))
 
 
 def _checked(result: int, what: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from ...config import RUNLOOP_URL, Settings
 from ...errors import AxonError, ConfigError
 from ...version import __version__
+from ..devboxes.namespaces import Namespaces
 from .doctor_remote import ask_server, look_at_key
 from .findings import Finding
 from .home import Home
@@ -46,6 +47,7 @@ def examine(home: Path) -> list[Finding]:
         lambda: _settings(home),
         lambda: _home(Home(home)),
         lambda: _service(Home(home)),
+        lambda: _devboxes(Home(home)),
         _jupyter,
         _widgets,
         _labextension,
@@ -124,6 +126,15 @@ def _service(home: Home) -> Iterator[Finding]:
         yield Finding("service", True, f"not running; ended without a word, its log says: {last}")
     else:
         yield Finding("service", True, "not running; starts when needed")
+
+
+def _devboxes(home: Home) -> Iterator[Finding]:
+    """Tell what /home/user is to the commands of a devbox."""
+    reason = Namespaces(home.devboxes).check()
+    what = "/home/user is the devbox directory, in commands too (mount namespaces)"
+    if reason is not None:
+        what = f"/home/user is mapped in paths, not inside commands: {reason}"
+    yield Finding("devboxes", True, what)
 
 
 def _version(status: ServiceStatus) -> Finding:
