@@ -30,13 +30,19 @@ class Brokered:
         self.devbox_id = ""
 
     async def mount(
-        self, *flags: str, status: str = "running", launch: list[str] | None = None, **mount: Any
+        self,
+        *flags: str,
+        status: str = "running",
+        launch: list[str] | None = None,
+        lifecycle: dict[str, Any] | None = None,
+        **mount: Any,
     ) -> str:
         """Create a devbox with the scripted peer, after *launch* commands; return its id."""
+        parameters = {"launch_commands": launch or [], "lifecycle": lifecycle}
         defaults = {"agent_binary": sys.executable, "launch_args": [PEER, *flags]}
         wanted = {"type": "broker_mount", "axon_id": self.axon_id, **defaults, **mount}
         record = await self.devboxes.create(
-            CreateDevbox(mounts=[wanted], launch_parameters={"launch_commands": launch or []})
+            CreateDevbox(mounts=[wanted], launch_parameters=parameters)
         )
         self.devbox_id = record.id
         found = await self.devboxes.wait(record.id, statuses=["running", "failure"], hold=20)

@@ -323,3 +323,55 @@ async def test_a_damaged_note_beside_the_devbox_is_no_obstacle(home: Path) -> No
         events = await box.turn("hello")
 
     assert text_of(events) == "hello"
+
+
+@scenario
+async def test_an_event_wakes_a_suspended_devbox_and_its_agent(home: Path) -> None:
+    """The running turn ends first; the prompt after it waits for the resume."""
+    async with brokered(home) as box:
+        await box.mount(lifecycle={"resume_triggers": {"axon_event": True}})
+        await box.turn("before")
+        first, second = await box.prompt("slow"), None
+        await box.devboxes.suspend(box.devbox_id)
+        second = await box.prompt("while it is suspending")
+        events = await box.until_type("turn.completed", 3)
+        status = box.devboxes.find(box.devbox_id).status
+
+    states = [e.event_type for e in events if e.event_type.startswith("devbox.")]
+    started = [value(e)["event_sequence"] for e in said(events, "turn.started")]
+    assert states == ["devbox.running", "devbox.suspended", "devbox.running"]
+    assert started[1:] == [first, second]
+    assert text_of(events).endswith("while it is suspending")
+    assert status == "running"
+
+
+@scenario
+async def test_without_the_trigger_a_prompt_waits_for_the_resume(home: Path) -> None:
+    """Nothing starts behind the back of who suspended it."""
+    async with brokered(home) as box:
+        await box.mount()
+        await box.devboxes.suspend(box.devbox_id)
+        assert await box.devboxes.wait(box.devbox_id, statuses=["suspended"], hold=60)
+        await box.prompt("waits")
+        await asyncio.sleep(0)
+        asleep = box.devboxes.find(box.devbox_id).status
+        await box.devboxes.resume(box.devbox_id)
+        events = await box.until_type("turn.completed")
+
+    assert asleep == "suspended"
+    assert text_of(events) == "waits"
+
+
+@scenario
+async def test_a_shutdown_of_a_suspended_devbox_leaves_nothing(home: Path) -> None:
+    """Its broker waits for events that will not be answered any more."""
+    async with brokered(home) as box:
+        await box.mount()
+        await box.devboxes.suspend(box.devbox_id)
+        await box.devboxes.wait(box.devbox_id, statuses=["suspended"], hold=60)
+        await box.prompt("waits")
+        await box.devboxes.shutdown(box.devbox_id)
+        events = await box.events()
+
+    assert types(events)[-1] == "devbox.shutdown"
+    assert not said(events, "turn.started")

@@ -38,8 +38,9 @@ from .system_events import (
     turn_ended,
     turn_started,
 )
+from .timeouts import Timeouts
 
-__all__ = ["Bridge", "Timeouts"]
+__all__ = ["Bridge"]
 
 #: Origins that a broker reads; its own output has the others, so no loop can arise.
 READ: Final = ("USER_EVENT", "EXTERNAL_EVENT")
@@ -60,22 +61,6 @@ Publish = Callable[[list[Draft]], Awaitable[list[int]]]
 Read = Callable[[int], Awaitable[AxonEvent]]
 
 
-class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds that an agent and its clients get.
-
-    Attributes:
-        answer: For the agent to answer ``initialize`` before it is sent more all the same,
-            and to read its input before the axon is told that it does not.
-        cancel: For the agent to end a turn that was cancelled, before the broker ends it.
-        unknown: For clients to answer a request of the agent that they may not know,
-            before the broker refuses it.
-    """
-
-    answer: float = 30.0
-    cancel: float = 10.0
-    unknown: float = 5.0
-
-
 class Bridge:
     """The bridge of one broker mount, from :meth:`open` to :meth:`close`.
 
@@ -85,6 +70,7 @@ class Bridge:
             raise :class:`InvalidMessage` if it cannot be.
         dialect: Makes the protocol of a new agent process.
         map_path: Returns a client's path as the agent must see it.
+        awake: Waits until the devbox is not suspended; may resume it.
         publish: Stores events of the axon.
         read: Reads an event of the axon.
         notes: Where the running turn is remembered.
@@ -98,6 +84,7 @@ class Bridge:
         plan: Callable[[], AgentPlan],
         dialect: Callable[[], Dialect],
         map_path: Callable[[str], str],
+        awake: Callable[[], Awaitable[None]],
         publish: Publish,
         read: Read,
         notes: TurnFile,
@@ -109,6 +96,7 @@ class Bridge:
         self._new_dialect = dialect
         self._dialect = dialect()
         self._map_path = map_path
+        self._awake = awake
         self._store = publish
         self._read = read
         self._notes = notes
@@ -152,6 +140,17 @@ class Bridge:
         if found and not self._closed:
             self._inbox += found
             self._bell.ring()
+
+    async def idle(self) -> None:
+        """Wait until no turn runs or waits."""
+        while self.busy and not self.over:
+            await self._bell.wait()
+
+    def succeed(self, other: Bridge) -> None:
+        """Take over what *other* has not begun; before :meth:`open`."""
+        self._waiting, other._waiting = other._waiting, deque()
+        self._inbox.extendleft(reversed(other._inbox))
+        other._inbox.clear()
 
     async def settle(self, why: str, ended: Callable[[Turn], Awaitable[bool]]) -> None:
         """Close in the history what a killed service left open.
@@ -301,6 +300,7 @@ class Bridge:
         """Start the agent if none runs and one may."""
         if self._agent is not None or self.over:
             return
+        await self._awake()
         try:
             plan = await asyncio.to_thread(self._plan)
             self._name = plan.name

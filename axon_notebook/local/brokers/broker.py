@@ -26,11 +26,12 @@ from ..storage.commit import Draft
 from ..storage.limits import NotFoundInStore, Refused
 from ..storage.store import Store
 from .agent_process import AgentPlan, find_binary
-from .bridge import Bridge, Timeouts
+from .bridge import Bridge
 from .client_paths import map_arguments
 from .dialect import InvalidMessage
 from .mounts import Mount, checked_mount, complete_arguments
 from .running_turns import Turn, TurnFile
+from .timeouts import Timeouts
 
 __all__ = ["Brokers", "Timeouts"]
 
@@ -70,9 +71,13 @@ class Brokers:
         self._closed = False
         self._starts: dict[str, list[int]] = {}
         self._bridges: dict[str, dict[str, Bridge]] = {}  # axon → devbox → bridge
+        self._ending: dict[str, list[tuple[Bridge, Bridge]]] = {}  # devbox → old, its successor
         devboxes.check_mounts = self.check
         devboxes.on_devbox_created = self.mount
         devboxes.on_devbox_shutdown = self.unmount
+        devboxes.on_devbox_suspending = self.drain
+        devboxes.on_devbox_suspended = self.suspend
+        devboxes.mount_busy = self._busy_in
 
     @property
     def busy(self) -> bool:
@@ -152,9 +157,30 @@ class Brokers:
         self._bridges.setdefault(axon_id, {})[bridge.devbox_id] = bridge
         bridge.open()
 
+    async def drain(self, record: DevboxRecord, mounts: list[dict[str, Any]]) -> None:
+        """Let the agents of a devbox end their turns; later events wait for the resume."""
+        pairs = self._ending[record.id] = []
+        for index, mount in enumerate(msgspec.convert(mounts, list[Mount])):
+            bridges = self._bridges.get(mount.axon_id, {})
+            if (old := bridges.get(record.id)) is not None and not old.over:
+                successor = self._bridge(record, mount, index)
+                bridges[record.id] = successor
+                pairs.append((old, successor))
+        for old, _ in pairs:
+            await old.idle()
+
+    async def suspend(self, record: DevboxRecord, mounts: list[dict[str, Any]]) -> None:
+        """End the agents of a devbox; the next event that is for one of them starts it anew."""
+        for old, successor in self._ending.pop(record.id, []):
+            successor.succeed(old)
+            await old.close("suspended", "the devbox was suspended")
+            successor.open()
+
     async def unmount(self, record: DevboxRecord, mounts: list[dict[str, Any]]) -> None:
         """End the agents of a devbox that is shut down."""
         self._starts.pop(record.id, None)
+        for old, _ in self._ending.pop(record.id, []):
+            await old.close("suspended", "the devbox was shut down")
         await self._close("shutdown", "the devbox was shut down", only=record.id)
 
     async def close(self) -> None:
@@ -170,6 +196,10 @@ class Brokers:
                     ending.append(bridge.close(state, why))
         await asyncio.gather(*ending)
 
+    def _busy_in(self, devbox_id: str) -> bool:
+        found = (bridges.get(devbox_id) for bridges in self._bridges.values())
+        return any(bridge is not None and bridge.busy for bridge in found)
+
     def _bridge(self, record: DevboxRecord, mount: Mount, index: int) -> Bridge:
         folder = self._devboxes.directory(record.id).parent
         return Bridge(
@@ -177,6 +207,7 @@ class Brokers:
             plan=partial(self._plan, record, mount),
             dialect=mount.spoken.dialect,
             map_path=self._devboxes.paths(record).for_process,
+            awake=partial(self._devboxes.wait_until_awake, record.id),
             publish=partial(self._publish, mount.axon_id),
             read=partial(self._read, mount.axon_id),
             notes=TurnFile(folder / f"broker-{index}.json"),
