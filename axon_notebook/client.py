@@ -180,6 +180,7 @@ class Client(Closing):
         environment: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
         launch_commands: Sequence[str] = (),
+        project_folders: Sequence[str] = (),
         timeout: float | None = None,
     ) -> Devbox:
         """Create a devbox and wait until it is running.
@@ -195,6 +196,9 @@ class Client(Closing):
                 with ``RUNLOOP_`` otherwise.
             files: Contents by path, relative to the home directory.
             launch_commands: Run first; one that fails fails the devbox.
+            project_folders: Existing folders of this machine, as absolute paths, in which
+                files and working directories are allowed as well as in the devbox.  The
+                embedded service alone knows them.
             timeout: Seconds to wait for it; without, as long as it takes.
 
         Raises:
@@ -207,6 +211,7 @@ class Client(Closing):
             environment=environment,
             files=files,
             launch_commands=launch_commands,
+            project_folders=project_folders,
         )
         info = self._api.create_devbox(body)
         devbox = Devbox(self._api, info)

@@ -1,4 +1,4 @@
-"""A devbox in your hands: run commands, shut it down."""
+"""A devbox: run commands in it, shut it down."""
 
 from __future__ import annotations
 
@@ -129,6 +129,7 @@ def create_body(
     environment: Mapping[str, str] | None,
     files: Mapping[str, str] | None,
     launch_commands: Sequence[str],
+    project_folders: Sequence[str],
 ) -> dict[str, Any]:
     """Return the body of ``POST /v1/devboxes``, without what is not given."""
     launch = {"launch_commands": list(launch_commands)} if launch_commands else None
@@ -139,5 +140,6 @@ def create_body(
         "environment_variables": dict(environment or {}),
         "file_mounts": dict(files or {}),
         "launch_parameters": launch,
+        "project_folders": [str(folder) for folder in project_folders],
     }
     return {field: value for field, value in body.items() if value}

@@ -248,6 +248,50 @@ def test_what_a_directory_cannot_be_is_refused(
     check()
 
 
+@scenario
+async def test_a_project_folder_is_allowed_by_name_only(tmp_path: Path) -> None:
+    """A client that sends a path has not asked the user yet."""
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    async with opened(tmp_path / "devboxes") as devboxes:
+        plain = await devboxes.create(CreateDevbox())
+        allowed = await devboxes.create(CreateDevbox(project_folders=[str(project)]))
+        directory = devboxes.working_directory(allowed, f"{project}/src")
+        with pytest.raises(Refusal, match="or in a folder of project_folders"):
+            devboxes.working_directory(plain, f"{project}/src")
+        for wrong in ("relative", f"{project}/none"):
+            with pytest.raises(Refusal, match="existing absolute path"):
+                await devboxes.create(CreateDevbox(project_folders=[wrong]))
+        view = devbox_view(allowed, devboxes.paths(allowed))
+
+    assert directory == project / "src"
+    assert view["project_folders"] == [str(project)]
+
+
+@scenario
+async def test_paths_in_variables_are_those_of_the_devbox(tmp_path: Path) -> None:
+    """The examples set PATH to where their installer puts the agent."""
+    path = "/home/user/.local/bin:/usr/bin:/bin"
+    install = "echo 'echo installed' > ~/.local/bin/tool; chmod +x ~/.local/bin/tool"
+    launch = f"mkdir -p ~/.local/bin; {install}"
+    async with opened(tmp_path) as devboxes:
+        results = []
+        for variables in ({"PATH": path, "CONFIG": "/home/user/c"}, {}):
+            box = await a_devbox(
+                devboxes,
+                environment_variables=variables,
+                launch_parameters={"launch_commands": [launch]},
+            )
+            results.append(await ran(devboxes, box, 'tool; test "$CONFIG" != "" && echo $CONFIG'))
+        paths = devboxes.paths(devboxes.find(box))
+        found = paths.search_path({"PATH": path})
+
+    assert results[0].stdout.startswith("installed\n")
+    assert results[0].stdout.endswith("/c\n")
+    assert results[1].stdout == "installed\n"
+    assert found.split(":")[0] == str(paths.directory / ".local/bin")
+
+
 def watched(devboxes: Devboxes) -> list[tuple[Any, ...]]:
     """Register hooks that write down their calls."""
     calls: list[tuple[Any, ...]] = []
