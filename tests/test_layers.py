@@ -36,6 +36,7 @@ LAYERS = [
         "progress",
         "fan_out",
         "alignment",
+        "comparison",
         "publishing",
         "axon",
         "dataset_files",
