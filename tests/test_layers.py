@@ -37,6 +37,7 @@ LAYERS = [
         "fan_out",
         "alignment",
         "comparison",
+        "exports",
         "publishing",
         "axon",
         "dataset_files",
@@ -73,7 +74,7 @@ WAITING = {
 
 # Third parties that are named in one place only.
 NAMED_IN = {
-    "httpx": {"wire.http", "wire.http_pool"},
+    "httpx": {"wire.http", "wire.http_pool", "wire.otlp_post"},
     "httpx_sse": {"wire.http"},
     "pandas": {"sql.frames"},
 }
