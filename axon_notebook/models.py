@@ -319,8 +319,9 @@ class ExecutionInfo(msgspec.Struct, frozen=True):
 class DevboxInfo(msgspec.Struct, frozen=True):
     """A devbox (``DevboxView``, the fields this package uses).
 
-    ``isolation`` and ``directory`` come from the embedded service alone: what
-    separates its commands from this machine (nothing), and where they start.
+    ``isolation``, ``directory`` and ``mounts`` come from the embedded service alone: what
+    separates its commands from this machine (nothing), where they start, and what it was
+    created with.
     """
 
     id: str
@@ -333,6 +334,11 @@ class DevboxInfo(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     isolation: str | None = None
     directory: str | None = None
+    mounts: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+    def serves(self, axon_id: str) -> bool:
+        """Whether it was created with a broker for this axon."""
+        return any(mount.get("axon_id") == axon_id for mount in self.mounts)
 
 
 class DevboxList(msgspec.Struct, frozen=True):

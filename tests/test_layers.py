@@ -33,6 +33,7 @@ LAYERS = [
     ],
     ["local"],
     [
+        "agent_state",
         "progress",
         "fan_out",
         "alignment",

@@ -19,7 +19,7 @@ def devbox_view(record: DevboxRecord, paths: DevboxPaths) -> dict[str, Any]:
     """Return the API's view (``DevboxView``) with this service's own fields added.
 
     They are ``isolation``, ``directory`` (on disk), ``home`` (as commands see it),
-    ``project_folders`` and ``notes`` (what was asked for and has no effect here).
+    ``mounts``, ``project_folders`` and ``notes`` (what was asked for and has no effect here).
     """
     return {
         "id": record.id,
@@ -36,6 +36,7 @@ def devbox_view(record: DevboxRecord, paths: DevboxPaths) -> dict[str, Any]:
         "isolation": ISOLATION,
         "directory": str(paths.directory),
         "home": paths.home,
+        "mounts": record.mounts,
         "project_folders": record.project_folders,
         "notes": record.notes,
     }
