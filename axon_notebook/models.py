@@ -32,6 +32,7 @@ __all__ = [
     "ErrorFrame",
     "EventDraft",
     "ExecutionInfo",
+    "MAX_PAYLOAD_BYTES",
     "ORIGINS",
     "OutputChunk",
     "OutputFrame",
@@ -76,6 +77,10 @@ COLUMNS_TYPE: Final = "application/vnd.axon-notebook.columns+msgpack"
 
 #: What a publisher may claim to be; ``SYSTEM_EVENT`` is the server's own.
 PUBLISH_ORIGINS: Final = ("EXTERNAL_EVENT", "AGENT_EVENT", "USER_EVENT")
+
+
+#: The most that an event's payload may have, in UTF-8.
+MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024
 
 
 def origin_name(value: int | str) -> str:

@@ -20,14 +20,12 @@ from .errors import (
     ServerError,
     TransportError,
 )
-from .models import PUBLISH_ORIGINS, EventDraft, PublishResult
+from .models import MAX_PAYLOAD_BYTES, PUBLISH_ORIGINS, EventDraft, PublishResult
 
 if TYPE_CHECKING:
     from .wire.api import ApiClient
 
 __all__ = ["event_draft", "payload_text", "publish_in_batches", "publish_one"]
-
-MAX_PAYLOAD_BYTES: Final = 4 * 1024 * 1024  # the API's limit, UTF-8
 
 #: One request carries at most this many events, and about this many characters of payload.
 BATCH_EVENTS: Final = 1000

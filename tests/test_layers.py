@@ -23,14 +23,7 @@ LAYERS = [
     ["errors", "models", "packing", "config", "version", "visible", "closing", "filtering"],
     ["wire"],
     ["sql"],
-    [
-        "agents.acp",
-        "agents.claude",
-        "agents.timeline",
-        "agents.model",
-        "agents.parts",
-        "agents.entry_log",
-    ],
+    ["agents"],
     ["local"],
     [
         "agent_state",
@@ -52,7 +45,6 @@ LAYERS = [
         "dbapi",
         "paging",
     ],
-    ["agents"],
     ["widgets"],
     ["magics"],
     [""],

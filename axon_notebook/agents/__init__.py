@@ -1,42 +1,35 @@
-"""Agents behind an axon's broker: pure codecs, and the session on top of them.
+"""Agents behind an axon's broker: one reader of all protocols, and conversations on top of it.
 
-The names below are what a turn yields and a session's entries hold.
+Events go to a :class:`~.trace.Trace`, whose codec turns them into :class:`~.model.Entry`
+records: turns, messages, tool calls, plans, questions, notices, and one for the session.
 """
 
 from __future__ import annotations
 
-from .timeline import (
-    Diff,
+from .model import (
     Entry,
-    Info,
+    Message,
     Notice,
-    Option,
-    PermissionAnswer,
-    PermissionRequest,
     Plan,
-    Step,
-    Text,
+    Question,
+    Revision,
+    Session,
     Tool,
-    TurnEnded,
-    TurnStarted,
-    Update,
-    Usage,
+    Turn,
+    fold,
 )
+from .trace import Trace
 
 __all__ = [
-    "Diff",
     "Entry",
-    "Info",
+    "Message",
     "Notice",
-    "Option",
-    "PermissionAnswer",
-    "PermissionRequest",
     "Plan",
-    "Step",
-    "Text",
+    "Question",
+    "Revision",
+    "Session",
     "Tool",
-    "TurnEnded",
-    "TurnStarted",
-    "Update",
-    "Usage",
+    "Trace",
+    "Turn",
+    "fold",
 ]

@@ -1,254 +1,446 @@
-"""Agent Client Protocol on an axon: the method is the event type, params or result the payload.
+"""Reads the Agent Client Protocol: the method is the event type, params or result the payload.
 
-Source: Agent Client Protocol, schema v1; Runloop's broker documentation.
+Some brokers and agents put the whole JSON-RPC envelope on the axon; both forms are read.
+
+Source: Agent Client Protocol, schema v1 (stable, and what agents send in practice); Runloop's
+broker documentation.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from collections.abc import Hashable
+from itertools import count
 from typing import Any, Final
 
 from ..models import AxonEvent
-from ..version import __version__
-from .timeline import (
-    Answer,
-    Asked,
-    Diff,
-    Info,
-    Option,
-    PermissionAnswer,
-    PermissionRequest,
-    Plan,
-    Prompt,
-    Step,
-    Text,
-    Tool,
-    Update,
-    Usage,
-    payload_of,
-    system_updates,
-)
+from . import acp_content as content
+from .builder import Builder
+from .model import Question, Tool
+from .parts import Setting, Text, Usage
+from .untrusted import Fields, array, integer, number, obj, string, text
 
-__all__ = ["AcpCodec"]
+__all__ = ["AGENT_REQUESTS", "ELICITATIONS", "PERMISSION", "REQUESTS", "AcpCodec", "unwrapped"]
 
 PERMISSION: Final = "session/request_permission"
+ELICITATIONS: Final = ("elicitation/create", "session/elicitation")
+COMPLETIONS: Final = ("elicitation/complete", "session/elicitation/complete")
+PROMPT: Final = "session/prompt"
 
 #: Requests of clients that have an answer under the same event type.
 REQUESTS: Final = frozenset(
     {
         "initialize",
         "authenticate",
+        "logout",
+        "auth/status",
         *(f"session/{name}" for name in ("new", "load", "list", "resume", "fork", "close")),
+        *(f"session/{name}" for name in ("delete", "archive", "unarchive", "status")),
         *(f"session/{name}" for name in ("set_mode", "set_model", "set_config_option")),
+        "session/set_title",
+        *(f"providers/{name}" for name in ("list", "set", "disable")),
     }
 )
+#: Answers that tell which session there is.
+SESSIONS: Final = frozenset(f"session/{name}" for name in ("new", "load", "resume", "fork"))
+#: Requests of agents that are questions to a person.
+AGENT_REQUESTS: Final = frozenset({PERMISSION, *ELICITATIONS})
 
-Message = tuple[str, dict[str, Any]]
+
+def unwrapped(kind: str, fields: Fields) -> tuple[str, Fields, Any, bool]:
+    """Return method, params or result, the envelope's id, and whether it is an error."""
+    if "jsonrpc" not in fields:
+        failed = isinstance(fields.get("code"), int) and isinstance(fields.get("message"), str)
+        return kind, fields, None, failed
+    method, number_ = text(fields.get("method")) or kind, fields.get("id")
+    if "method" in fields:
+        return method, obj(fields.get("params")), number_, False
+    if isinstance(fields.get("error"), dict):
+        return method, obj(fields["error"]), number_, True
+    return method, obj(fields.get("result")), number_, False
 
 
 class AcpCodec:
-    """Reads events, and builds those that a client publishes as pairs of type and payload."""
+    """Reads the events of one axon, in order."""
 
-    prompt_type: Final = "session/prompt"
-    source: Final = "acp-sdk-client"
+    protocol: Final = "acp"
 
-    # -- building
+    def __init__(self, builder: Builder) -> None:
+        self._b = builder
+        self._numbers = count(1)
+        self._last: dict[str, tuple[str, Hashable]] = {}  # session → role and key
+        self._asked: defaultdict[str, deque[Fields]] = defaultdict(deque)
+        self._loading = 0
+        self._echo: dict[str, str] = {}
+        builder.session(protocol="acp")
 
-    def initialize(self) -> tuple[str, Message]:
-        """Return the key of its answer, and the request that comes before all others."""
-        payload = {
-            "protocolVersion": 1,
-            "clientInfo": {"name": "axon-notebook", "version": __version__},
-            "clientCapabilities": {
-                "fs": {"readTextFile": False, "writeTextFile": False},
-                "terminal": False,
-            },
-        }
-        return "initialize", ("initialize", payload)
+    # -- clients
 
-    def new_session(self, directory: str) -> tuple[str, Message] | None:
-        """Return the key of its answer, and the request for a session in *directory*."""
-        return "session/new", ("session/new", {"cwd": directory, "mcpServers": []})
+    def from_client(self, event: AxonEvent, fields: Fields) -> None:
+        """Read what a client has published."""
+        kind, params, _, failed = unwrapped(event.event_type, fields)
+        if kind == PROMPT:
+            parts = content.blocks(params.get("prompt"))
+            self._b.prompt(
+                content.joined_text(parts),
+                session=text(params.get("sessionId")),
+                source=event.source,
+                parts=[part for part in parts if not isinstance(part, Text)],
+            )
+        elif kind == PERMISSION and not failed:
+            self._permission_answer(params)
+        elif kind in ELICITATIONS and not failed:
+            self._form_answer(kind, params)
+        elif kind == "session/cancel":
+            self._cancel(text(params.get("sessionId")))
+        elif kind in REQUESTS:
+            self._asked[kind].append(params)
+            self._loading += kind == "session/load"
+        elif failed and kind in AGENT_REQUESTS:
+            self._refused(kind)
 
-    def prompt(self, session: str, text: str) -> Message:
-        """Ask for a turn."""
-        blocks = [{"type": "text", "text": text}]
-        return self.prompt_type, {"sessionId": session, "prompt": blocks}
+    def _permission_answer(self, params: Fields) -> None:
+        call = text(obj(params.get("_meta")).get("toolCallId"))
+        question = self._oldest(lambda q: q.question_kind in ("permission", "plan"), call)
+        if question is None:
+            return
+        chosen = text(obj(params.get("outcome")).get("optionId"))
+        kinds = {option.id: option.kind for option in question.options}
+        allowed = kinds.get(chosen, "").startswith("allow")
+        self._b.answer(question.question_id, chosen or "cancelled", allowed=allowed)
 
-    def cancel(self, session: str) -> Message:
-        """Ask for the end of the running turn."""
-        return "session/cancel", {"sessionId": session}
+    def _form_answer(self, kind: str, params: Fields) -> None:
+        meta = obj(obj(params.get("_meta")).get("runloop.dev/elicitation"))
+        question = self._oldest(lambda q: q.question_kind in ("form", "url"), text(meta.get("id")))
+        if question is None:
+            return
+        action = params.get("action")
+        nested = obj(action)
+        word = text(nested.get("action")) or text(action)
+        values = obj(nested.get("content") if nested else params.get("content"))
+        secret = {field.id for field in question.fields if field.secret}
+        shown = {name: value for name, value in values.items() if name not in secret}
+        self._b.answer(question.question_id, shown if word == "accept" and shown else word)
 
-    def permission(self, request: PermissionRequest, option: Option | None) -> Message:
-        """Answer a request with one of its options, or ``None`` for *cancelled*."""
-        outcome: dict[str, Any] = {"outcome": "cancelled"}
-        if option is not None:
-            outcome = {"outcome": "selected", "optionId": option.id}
-        payload: dict[str, Any] = {"outcome": outcome}
-        if request.tool_id:
-            # The answer has no id: this says which of two questions is meant.
-            payload["_meta"] = {"toolCallId": request.tool_id}
-        return PERMISSION, payload
+    def _refused(self, kind: str) -> None:
+        wanted = ("permission", "plan") if kind == PERMISSION else ("form", "url")
+        if question := self._oldest(lambda q: q.question_kind in wanted, ""):
+            self._b.withdraw(question.question_id, "user")
 
-    def refusal(self, event: AxonEvent) -> Message | None:
-        """Answer a request that this client cannot fulfil (files, terminals), else ``None``."""
-        name = event.event_type
-        if event.origin != "AGENT_EVENT" or not name.startswith(("fs/", "terminal/")):
-            return None
-        return name, {"code": -32601, "message": f"this client does not offer {name}"}
+    def _oldest(self, fits: Any, name: str) -> Question | None:
+        questions = [q for q in self._b.open_questions if fits(q)]
+        named = [q for q in questions if name and name in (q.call_id, q.question_id)]
+        return next(iter(named or questions), None)
 
-    # -- reading
+    def _cancel(self, session: str) -> None:
+        self._b.cancelling()
+        for question in self._b.open_questions:
+            if question.session in ("", session):
+                self._b.withdraw(question.question_id, "user")
 
-    def read(self, event: AxonEvent) -> list[Update]:
-        """Return what *event* says; nothing for events of other kinds."""
-        if event.origin == "SYSTEM_EVENT":
-            return system_updates(event)
-        fields = payload_of(event)
-        place: dict[str, Any] = {"sequence": event.sequence, "at_ms": event.timestamp_ms}
-        if isinstance(fields.get("sessionId"), str):
-            place["session"] = fields["sessionId"]
-        if event.origin == "AGENT_EVENT":
-            return self._from_agent(event.event_type, fields, place)
-        return self._from_client(event.event_type, fields, place)
+    # -- the agent
 
-    def _from_client(
-        self, kind: str, fields: dict[str, Any], place: dict[str, Any]
-    ) -> list[Update]:
-        if kind == self.prompt_type:
-            return [Prompt(text=_joined(fields.get("prompt")), **place)]
-        if kind == PERMISSION:
-            outcome = _dict(fields.get("outcome"))
-            return [PermissionAnswer(option=str(outcome.get("optionId", "")), **place)]
-        return [Asked(key=kind, **place)] if kind in REQUESTS else []
-
-    def _from_agent(self, kind: str, fields: dict[str, Any], place: dict[str, Any]) -> list[Update]:
+    def from_agent(self, event: AxonEvent, fields: Fields) -> None:
+        """Read what the agent has sent."""
+        kind, params, _, failed = unwrapped(event.event_type, fields)
         if kind == "session/update":
-            return _session_update(_dict(fields.get("update")), place)
-        if kind == PERMISSION:
-            return [_permission(fields, place)]
-        if kind == self.prompt_type:
-            usage = fields.get("usage")
-            return [Usage(values=usage, **place)] if isinstance(usage, dict) else []
-        if kind not in REQUESTS:
-            return []
-        # A new session's id is the answer, not the session that is spoken of.
-        place = {**place, "session": ""}
-        error = str(fields.get("message")) if isinstance(fields.get("code"), int) else None
-        return [Answer(key=kind, value=fields, error=error, **place)]
+            self._update(obj(params.get("update")), text(params.get("sessionId")))
+        elif kind == PROMPT:
+            self._prompt_answer(params, failed)
+        elif kind in REQUESTS:
+            self._request_answer(kind, params, failed)
+        elif kind == PERMISSION:
+            self._permission(event.sequence, params)
+        elif kind in ELICITATIONS:
+            self._elicitation(event.sequence, kind, params)
+        elif kind in COMPLETIONS:
+            self._completed(text(params.get("elicitationId")))
+        elif kind == "auth/status_update":
+            self._b.notice("auth", f"authentication: {text(params.get('state'), '?')}", key="auth")
+        elif kind == "$/cancel_request":
+            self._b.notice("unknown", kind, "quiet", key=kind)
+        else:
+            self._unknown(kind, event.payload, failed, params)
+
+    def _unknown(self, kind: str, payload: str, failed: bool, params: Fields) -> None:
+        if failed:
+            self._b.notice("error", f"{kind}: {text(params.get('message'))}", "error")
+            return
+        level = "quiet" if kind.startswith("_") else "info"
+        self._b.notice("unknown", kind, level, detail=payload[:2000], key=f"unknown {kind}")
+
+    def _prompt_answer(self, params: Fields, failed: bool) -> None:
+        if failed:
+            self._b.outcome(error=_error_text(params))
+            return
+        if used := obj(params.get("usage")):
+            usage = Usage(
+                integer(used.get("inputTokens")),
+                integer(used.get("outputTokens")),
+                integer(used.get("cachedReadTokens")),
+                integer(used.get("cachedWriteTokens")),
+                integer(used.get("thoughtTokens")),
+            )
+            self._b.usage(usage)
+        self._b.outcome(text(params.get("stopReason")))
+
+    def _request_answer(self, kind: str, params: Fields, failed: bool) -> None:
+        asked = self._asked[kind].popleft() if self._asked[kind] else {}
+        self._loading -= kind == "session/load" and self._loading > 0
+        if failed:
+            what = "auth" if params.get("code") == -32000 else "error"
+            self._b.notice(what, f"{kind}: {_error_text(params)}", "error")
+            return
+        if kind == "initialize":
+            self._initialized(params)
+        elif kind in SESSIONS:
+            self._session_known(params)
+        elif kind == "session/set_mode":
+            self._mode(text(asked.get("modeId")))
+        elif kind == "session/set_model":
+            self._switched("model", text(asked.get("modelId")))
+        elif kind == "session/set_config_option":
+            self._settings(content.settings(params.get("configOptions")))
+
+    def _initialized(self, params: Fields) -> None:
+        info = obj(params.get("agentInfo"))
+        accepts = obj(obj(params.get("agentCapabilities")).get("promptCapabilities"))
+        names = {"image": "image", "audio": "audio", "embeddedContext": "resource"}
+        methods = [
+            {"id": text(m.get("id")), "name": text(m.get("name")), "type": text(m.get("type"))}
+            | {"description": text(m.get("description"))}
+            for m in map(obj, array(params.get("authMethods")))
+        ]
+        self._b.session(
+            agent=text(info.get("title")) or text(info.get("name")),
+            version=text(info.get("version")),
+            accepts=[name for key, name in names.items() if accepts.get(key) is True],
+            auth_methods=methods,
+            gone="",
+        )
+
+    def _session_known(self, params: Fields) -> None:
+        self._b.from_start = True
+        if session := text(params.get("sessionId")):
+            self._b.session(session=session)
+        self._settings(content.settings_of_session(params))
+
+    def _settings(self, settings: list[Setting] | None) -> None:
+        if settings is None:
+            return
+        for setting in settings:
+            if setting.category in ("mode", "model") and isinstance(setting.value, str):
+                self._b.session(**{setting.category: setting.value})
+        self._b.session(settings=settings)
+
+    def _mode(self, mode: str) -> None:
+        self._switched("mode", mode)
+
+    def _switched(self, category: str, value: str) -> None:
+        if not value:
+            return
+        settings = [
+            Setting(s.id, s.name, s.category, s.type, value, s.choices)
+            if s.category == category
+            else s
+            for s in self._b.session_entry.settings
+        ]
+        self._b.session(**{category: value}, settings=settings)
+
+    # -- session/update
+
+    def _update(self, update: Fields, session: str) -> None:
+        match update.get("sessionUpdate"):
+            case "agent_message_chunk":
+                self._chunk("agent", update, session)
+            case "agent_thought_chunk":
+                self._chunk("thought", update, session)
+            case "user_message_chunk":
+                self._user_chunk(update, session)
+            case "tool_call" | "tool_call_update":
+                self._tool(update, session)
+            case "plan":
+                self._b.plan("main", content.steps(update.get("entries")), session=session)
+            case "plan_update" | "plan_removed":
+                self._keyed_plan(update, session)
+            case str(other):
+                self._session_update(other, update, session)
+            case _:
+                self._b.notice("unknown", "session/update", "quiet", key="unknown update")
+
+    def _session_update(self, kind: str, update: Fields, session: str) -> None:
+        match kind:
+            case "usage_update":
+                self._usage(update, session)
+            case "available_commands_update":
+                self._b.session(commands=content.commands(update.get("availableCommands")))
+            case "current_mode_update":
+                self._mode(text(update.get("currentModeId")))
+            case "config_option_update":
+                self._settings(content.settings(update.get("configOptions")))
+            case "session_info_update":
+                if "title" in update:
+                    self._b.session(title=text(update.get("title")))
+            case "notice":
+                severity = text(update.get("severity"), "info")
+                level = severity if severity in ("warning", "error") else "info"
+                title, detail = text(update.get("title")), text(update.get("description"))
+                self._b.notice("notification", title, level, detail=detail)
+            case "compaction_update" | "compaction_summary_chunk":
+                self._compaction(kind, update)
+            case "subagent_update":
+                self._subagent(update)
+            case _:
+                self._b.notice("unknown", kind, "quiet", key=f"unknown {kind}")
+
+    def _chunk(self, role: str, update: Fields, session: str) -> None:
+        key = self._key(role, update.get("messageId"), session)
+        parent = self._parent(update)
+        part = content.content_part(update.get("content"))
+        if isinstance(part, Text):
+            self._b.say(key, role, part.text, parent=parent, session=session)
+        else:
+            self._b.say(key, role, "", parent=parent, session=session, parts=[part])
+
+    def _key(self, role: str, message_id: object, session: str) -> Hashable:
+        if isinstance(message_id, str) and message_id:
+            key: Hashable = (session, role, message_id)
+        else:
+            last = self._last.get(session)
+            key = (session, role, next(self._numbers))
+            if last is not None and last[0] == role:
+                message = self._b.message(last[1])
+                key = last[1] if message is not None and self._b.is_latest(message) else key
+        self._last[session] = (role, key)
+        return key
+
+    def _user_chunk(self, update: Fields, session: str) -> None:
+        part = content.content_part(update.get("content"))
+        said = getattr(part, "text", "") or ""
+        turn = self._b.running
+        if turn is not None and not self._loading:
+            echoed = self._echo.get(turn.turn_id, "") + said
+            if turn.text.startswith(echoed):
+                self._echo = {turn.turn_id: echoed}
+                return
+        if turn is None:
+            self._b.history(said, self._key("user", update.get("messageId"), session))
+            return
+        key = self._key("user", update.get("messageId"), session)
+        self._b.say(key, "user", said, session=session)
+
+    def _tool(self, update: Fields, session: str) -> Tool:
+        call = text(update.get("toolCallId"))
+        tool = self._b.tool(
+            call,
+            session=session,
+            parent=self._parent(update),
+            status=string(update.get("status")),
+            begins=update.get("sessionUpdate") != "tool_call_update",
+            title=string(update.get("title")),
+            name=string(update.get("name")) or self._claude_meta(update, "toolName"),
+            tool_kind=string(update.get("kind")),
+            input=update.get("rawInput"),
+            raw_output=update.get("rawOutput"),
+            locations=content.locations(update.get("locations")),
+        )
+        if isinstance(given := update.get("content"), list):
+            self._b.output(tool, content.tool_parts(given))
+        self._terminal(tool, obj(update.get("_meta")))
+        return tool
+
+    def _terminal(self, tool: Tool, meta: Fields) -> None:
+        for name in ("terminal_output", "terminal_output_delta"):
+            if data := text(obj(meta.get(name)).get("data")):
+                self._b.append(tool, data)
+        if ended := obj(meta.get("terminal_exit")):
+            self._b.change(tool, exit_status=integer(ended.get("exit_code")))
+
+    @staticmethod
+    def _claude_meta(update: Fields, name: str) -> str | None:
+        return string(obj(obj(update.get("_meta")).get("claudeCode")).get(name))
+
+    def _parent(self, update: Fields) -> str:
+        return self._claude_meta(update, "parentToolUseId") or ""
+
+    def _keyed_plan(self, update: Fields, session: str) -> None:
+        plan = obj(update.get("plan"))
+        key = text(plan.get("planId")) or text(update.get("planId"))
+        self._b.plan(
+            key or "main",
+            content.steps(plan.get("entries")),
+            session=session,
+            text=text(plan.get("content")) or text(plan.get("uri")),
+            removed=update.get("sessionUpdate") == "plan_removed",
+        )
+
+    def _usage(self, update: Fields, session: str) -> None:
+        used, size = integer(update.get("used")), integer(update.get("size"))
+        self._b.session(context_used=used, context_size=size)
+        cost = obj(update.get("cost"))
+        if (amount := number(cost.get("amount"))) is not None:
+            self._b.cost(amount, text(cost.get("currency"), "USD"), session=session)
+
+    def _compaction(self, kind: str, update: Fields) -> None:
+        key = f"compaction {text(update.get('compactionId'))}"
+        summary = update.get("summary")
+        given = summary if isinstance(summary, list) else [update.get("content")]
+        detail = content.joined_text(content.blocks([b for b in given if b]))
+        state = text(update.get("status"), "in_progress")
+        words = f"compaction {state.replace('_', ' ')}"
+        if error := update.get("error"):
+            words += f": {text(error) or text(obj(error).get('message'))}"
+        level = "error" if state == "failed" else "info"
+        self._b.notice("compaction", words, level, detail=detail, key=key)
+
+    def _subagent(self, update: Fields) -> None:
+        state = obj(update.get("state"))
+        name = text(update.get("title")) or text(update.get("sessionId"))
+        words = f"subagent {name}: {text(state.get('state'), 'started')}"
+        self._b.notice("task", words, key=f"subagent {text(update.get('sessionId'))}")
+
+    # -- questions
+
+    def _permission(self, sequence: int, params: Fields) -> None:
+        session, call = text(params.get("sessionId")), obj(params.get("toolCall"))
+        tool = self._tool(call, session) if call.get("toolCallId") else None
+        title = text(call.get("title")) or text(call.get("kind")) or "use a tool"
+        kind = text(call.get("kind"))
+        self._b.ask(
+            str(sequence),
+            "plan" if kind == "switch_mode" and tool and tool.text else "permission",
+            session=session,
+            title=(tool.title if tool is not None else "") or title,
+            call_id=text(call.get("toolCallId")),
+            options=content.options(params.get("options")),
+            input=call.get("rawInput"),
+            parts=content.tool_parts(call.get("content")),
+            request=params,
+        )
+
+    def _elicitation(self, sequence: int, kind: str, params: Fields) -> None:
+        fields = content.form_fields(params.get("requestedSchema"))
+        url = text(params.get("url")) if params.get("mode") == "url" else ""
+        message = text(params.get("message"))
+        self._b.ask(
+            text(params.get("elicitationId")) or f"rl-seq-{sequence}",
+            "url" if url else "form",
+            session=text(params.get("sessionId")),
+            title=message.partition("\n")[0][:200] or "A question",
+            text=message,
+            call_id=text(params.get("toolCallId")),
+            fields=fields,
+            url=url,
+            secret=any(field.secret for field in fields),
+            request={**params, "method": kind},
+        )
+
+    def _completed(self, elicitation_id: str) -> None:
+        self._b.answer(elicitation_id, "completed", by="agent")
 
 
-def _session_update(update: dict[str, Any], place: dict[str, Any]) -> list[Update]:
-    match update.get("sessionUpdate"):
-        case "agent_message_chunk":
-            return [Text(text=_block(update.get("content")), **place)]
-        case "agent_thought_chunk":
-            return [Text(text=_block(update.get("content")), thought=True, **place)]
-        case "tool_call" | "tool_call_update":
-            return [_tool(update, place)]
-        case "plan":
-            return [Plan(steps=tuple(map(_step, _list(update.get("entries")))), **place)]
-        case "usage_update":
-            cost = _dict(update.get("cost"))
-            dollars = cost.get("amount") if cost.get("currency") == "USD" else None
-            values = {k: v for k, v in update.items() if k not in ("sessionUpdate", "cost")}
-            return [Usage(values=values, cost_usd=_number(dollars), **place)]
-        case "available_commands_update":
-            return [Info(kind="commands", value=_list(update.get("availableCommands")), **place)]
-        case "current_mode_update":
-            return [Info(kind="mode", value=update.get("currentModeId"), **place)]
-        case str(other) if other != "user_message_chunk":
-            return [Info(kind=other.removesuffix("_update"), value=update, **place)]
-    return []  # what the user said is in the prompt already
-
-
-def _tool(update: dict[str, Any], place: dict[str, Any]) -> Tool:
-    content = update.get("content")
-    return Tool(
-        id=str(update.get("toolCallId", "")),
-        title=_optional(update.get("title")),
-        kind=_optional(update.get("kind")),
-        status=_optional(update.get("status")),
-        input=update.get("rawInput"),
-        output=update.get("rawOutput"),
-        text=None if content is None else _texts(content),
-        diffs=None if content is None else _diffs(content),
-        paths=_paths(update.get("locations")),
-        **place,
-    )
-
-
-def _permission(fields: dict[str, Any], place: dict[str, Any]) -> PermissionRequest:
-    call = _dict(fields.get("toolCall"))
-    options = tuple(
-        Option(str(o.get("optionId", "")), str(o.get("name", "")), str(o.get("kind", "")))
-        for o in map(_dict, _list(fields.get("options")))
-    )
-    return PermissionRequest(
-        id=str(place["sequence"]),
-        title=str(call.get("title") or call.get("kind") or "use a tool"),
-        options=options,
-        tool_id=str(call.get("toolCallId", "")),
-        input=call.get("rawInput"),
-        diffs=_diffs(call.get("content")),
-        raw=fields,
-        **place,
-    )
-
-
-def _step(entry: Any) -> Step:
-    fields = _dict(entry)
-    return Step(
-        str(fields.get("content", "")),
-        str(fields.get("status", "pending")),
-        str(fields.get("priority", "medium")),
-    )
-
-
-def _block(content: Any) -> str:
-    """Return the text of a content block; other kinds are named in brackets."""
-    block = _dict(content)
-    if block.get("type") == "text":
-        return str(block.get("text", ""))
-    if block.get("type") == "resource":
-        resource = _dict(block.get("resource"))
-        return str(resource.get("text") or f"[{resource.get('uri', 'resource')}]")
-    name = block.get("uri") or block.get("name") or block.get("mimeType") or ""
-    return f"[{block.get('type', 'content')} {name}]" if block else ""
-
-
-def _joined(blocks: Any) -> str:
-    return "\n".join(_block(block) for block in _list(blocks))
-
-
-def _texts(content: Any) -> str:
-    blocks = [_dict(item) for item in _list(content)]
-    return "\n".join(_block(b.get("content")) for b in blocks if b.get("type") == "content")
-
-
-def _diffs(content: Any) -> tuple[Diff, ...]:
-    return tuple(
-        Diff(str(item.get("path", "")), str(item.get("newText", "")), item.get("oldText"))
-        for item in map(_dict, _list(content))
-        if item.get("type") == "diff"
-    )
-
-
-def _paths(locations: Any) -> tuple[str, ...] | None:
-    if locations is None:
-        return None
-    return tuple(str(_dict(item).get("path", "")) for item in _list(locations))
-
-
-def _optional(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _error_text(error: Fields) -> str:
+    data = error.get("data")
+    detail = text(obj(data).get("details")) or text(obj(data).get("message")) or text(data)
+    message = text(error.get("message"), "no reason given")
+    return f"{message}: {detail}" if detail and detail not in message else message

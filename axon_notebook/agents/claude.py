@@ -1,255 +1,393 @@
-"""Claude's stream-json on an axon: the payload is the message, its ``type`` the event type.
+"""Reads Claude Code's stream-json: the payload is the message, its ``type`` the event type.
 
-Source: the messages of Claude Code's SDK; Runloop's broker documentation.
+Source: the types of Claude Code's SDK (0.3.332), runs of Claude Code 2.1.332; Runloop's broker
+documentation.
 """
 
 from __future__ import annotations
 
 from itertools import count
-from secrets import token_hex
-from typing import Any, Final
+from typing import Final
 
 from ..models import AxonEvent
-from .timeline import (
-    Answer,
-    Asked,
-    Option,
-    PermissionAnswer,
-    PermissionRequest,
-    Prompt,
-    Text,
-    Tool,
-    Update,
-    Usage,
-    payload_of,
-    system_updates,
-)
+from . import claude_content as content
+from .builder import Builder
+from .claude_questions import ClaudeQuestions
+from .claude_stream import Streams
+from .claude_system import ClaudeSystem
+from .parts import Part, Step, Text
+from .untrusted import Fields, array, integer, number, obj, string, summary_of, text
 
 __all__ = ["ClaudeCodec"]
 
-ALLOW: Final = Option("allow", "Allow", "allow_once")
-REJECT: Final = Option("reject", "Reject", "reject_once")
-
-Message = tuple[str, dict[str, Any]]
+INTERRUPTED: Final = "[Request interrupted by user"
+#: Calls that only keep a todo list, shown as a plan.
+TODO_CALLS: Final = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate", "TaskList", "TaskGet"})
+IGNORED: Final = frozenset({"keep_alive", "transcript_mirror", "command_lifecycle"})
 
 
 class ClaudeCodec:
-    """Reads events, and builds those that a client publishes as pairs of type and payload.
+    """Reads the events of one axon, in order."""
 
-    Reading has a memory: text that came in deltas comes again, whole, in the
-    ``assistant`` message after them, and must not be said twice.
-    """
+    protocol: Final = "claude"
 
-    prompt_type: Final = "query"
-    source: Final = "claude-sdk-client"
-
-    def __init__(self) -> None:
+    def __init__(self, builder: Builder) -> None:
+        self._b = builder
+        self._streams = Streams()
+        self._questions = ClaudeQuestions(builder)
+        self._system = ClaudeSystem(builder, self._say_local)
         self._numbers = count(1)
-        self._streamed: set[str] = set()
+        self._todos: dict[str, str] = {}  # call → tool name
+        self._steps: dict[str, Step] = {}  # of TaskCreate, by id
+        self._said = False  # whether the main loop has said anything in this turn
+        builder.protocol_ends_turns = True
+        builder.session(protocol="claude", accepts=["image", "document"])
 
-    # -- building
+    # -- clients
 
-    def initialize(self) -> tuple[str, Message]:
-        """Return the key of its answer, and the request that comes before all others."""
-        return self._control({"subtype": "initialize"})
-
-    def new_session(self, directory: str) -> tuple[str, Message] | None:
-        """Nothing to ask: the process is the session."""
-        return None
-
-    def prompt(self, session: str, text: str) -> Message:
-        """Ask for a turn."""
-        return self.prompt_type, {
-            "type": "user",
-            "message": {"role": "user", "content": text},
-            "parent_tool_use_id": None,
-            "session_id": session,
-        }
-
-    def cancel(self, session: str) -> Message:
-        """Ask for the end of the running turn."""
-        return self._control({"subtype": "interrupt"})[1]
-
-    def permission(self, request: PermissionRequest, option: Option | None) -> Message:
-        """Answer a request; ``None`` denies it because the turn was cancelled."""
-        decision: dict[str, Any]
-        if option is not None and option.kind.startswith("allow"):
-            decision = {"behavior": "allow", "updatedInput": request.input}
-        else:
-            why = "the turn was cancelled" if option is None else "the user rejected this"
-            decision = {"behavior": "deny", "message": why}
-        body = {"subtype": "success", "request_id": request.id, "response": decision}
-        return "control_response", {"type": "control_response", "response": body}
-
-    def refusal(self, event: AxonEvent) -> Message | None:
-        """Answer a request that this client cannot fulfil (hooks, MCP), else ``None``."""
-        if event.origin != "AGENT_EVENT" or event.event_type != "control_request":
-            return None
-        fields = payload_of(event)
-        subtype = _dict(fields.get("request")).get("subtype")
-        if subtype == "can_use_tool":
-            return None
-        error = f"this client does not offer {subtype}"
-        body = {"subtype": "error", "request_id": fields.get("request_id"), "error": error}
-        return "control_response", {"type": "control_response", "response": body}
-
-    def _control(self, request: dict[str, Any]) -> tuple[str, Message]:
-        key = f"req_{next(self._numbers)}_{token_hex(4)}"
-        payload = {"type": "control_request", "request_id": key, "request": request}
-        return key, ("control_request", payload)
-
-    # -- reading
-
-    def read(self, event: AxonEvent) -> list[Update]:
-        """Return what *event* says; nothing for events of other kinds."""
-        if event.origin == "SYSTEM_EVENT":
-            return system_updates(event)
-        fields = payload_of(event)
-        place: dict[str, Any] = {"sequence": event.sequence, "at_ms": event.timestamp_ms}
-        if event.origin == "AGENT_EVENT":
-            return self._from_agent(event.event_type, fields, place)
-        return self._from_client(event.event_type, fields, place)
-
-    def _from_client(
-        self, kind: str, fields: dict[str, Any], place: dict[str, Any]
-    ) -> list[Update]:
-        if kind == self.prompt_type:
-            content = _dict(fields.get("message")).get("content")
-            return [Prompt(text=_text(content), **place)]
-        if kind == "control_request":
-            return [Asked(key=str(fields.get("request_id", "")), **place)]
-        if kind == "control_response":
-            body = _dict(fields.get("response"))
-            allowed = _dict(body.get("response")).get("behavior") == "allow"
-            option = ALLOW.id if allowed else REJECT.id
-            return [PermissionAnswer(option=option, id=str(body.get("request_id", "")), **place)]
-        return []
-
-    def _from_agent(self, kind: str, fields: dict[str, Any], place: dict[str, Any]) -> list[Update]:
-        match kind:
-            case "stream_event":
-                return self._delta(_dict(fields.get("event")), place)
-            case "assistant":
-                blocks = _list(_dict(fields.get("message")).get("content"))
-                return [u for block in blocks for u in self._block(_dict(block), place)]
-            case "user":
-                blocks = _list(_dict(fields.get("message")).get("content"))
-                results = [b for b in map(_dict, blocks) if b.get("type") == "tool_result"]
-                return [_tool_result(block, place) for block in results]
-            case "result":
-                self._streamed.clear()
-                return [_usage(fields, place)]
-            case "control_response":
-                return [_control_answer(_dict(fields.get("response")), place)]
+    def from_client(self, event: AxonEvent, fields: Fields) -> None:
+        """Read what a client has published."""
+        match event.event_type:
+            case "query":
+                blocks = content.result_parts(obj(fields.get("message")).get("content"))
+                self._b.prompt(
+                    "\n".join(part.text for part in blocks if isinstance(part, Text)),
+                    source=event.source,
+                    parts=[part for part in blocks if not isinstance(part, Text)],
+                )
             case "control_request":
-                return _permission(fields, place)
-        return []
+                self._questions.client_request(fields)
+            case "control_response":
+                self._questions.answered(obj(fields.get("response")))
+            case "control_cancel_request":
+                pass  # of a client's own request: there is no entry for these
 
-    def _delta(self, event: dict[str, Any], place: dict[str, Any]) -> list[Update]:
-        delta = _dict(event.get("delta"))
-        if event.get("type") != "content_block_delta":
-            return []
-        if delta.get("type") == "text_delta":
-            self._streamed.add("text")
-            return [Text(text=str(delta.get("text", "")), **place)]
-        if delta.get("type") == "thinking_delta":
-            self._streamed.add("thinking")
-            return [Text(text=str(delta.get("thinking", "")), thought=True, **place)]
-        return []
+    # -- the agent
 
-    def _block(self, block: dict[str, Any], place: dict[str, Any]) -> list[Update]:
-        kind = block.get("type")
-        if kind in self._streamed:
-            self._streamed.discard(str(kind))
-            return []
-        if kind == "text":
-            return [Text(text=str(block.get("text", "")), **place)]
-        if kind == "thinking":
-            return [Text(text=str(block.get("thinking", "")), thought=True, **place)]
-        if kind != "tool_use":
-            return []
-        name = str(block.get("name", ""))
-        call = block.get("input")
-        title = _title(name, call)
-        return [
-            Tool(
-                id=str(block.get("id", "")),
-                title=title,
-                kind=name,
-                status="in_progress",
-                input=call,
-                **place,
-            )
-        ]
+    def from_agent(self, event: AxonEvent, fields: Fields) -> None:
+        """Read what the agent has sent."""
+        parent = text(fields.get("parent_tool_use_id"))
+        match event.event_type:
+            case "stream_event":
+                self._stream(obj(fields.get("event")), parent)
+            case "assistant":
+                self._assistant(fields, parent)
+            case "user":
+                self._user(fields, parent)
+            case "result":
+                self._result(fields)
+            case "system":
+                self._system.read(fields, event.payload)
+            case "control_request":
+                self._questions.asked(fields)
+            case "control_cancel_request":
+                self._b.withdraw(text(fields.get("request_id")))
+            case "control_response":
+                self._questions.agent_answer(obj(fields.get("response")))
+            case "conversation_reset":
+                self._b.notice("config", "the conversation starts anew", "info")
+                self._b.reset_cost()
+            case kind if kind not in IGNORED:
+                self._system.other(kind, fields, event.payload)
 
+    # -- streams
 
-def _tool_result(block: dict[str, Any], place: dict[str, Any]) -> Tool:
-    return Tool(
-        id=str(block.get("tool_use_id", "")),
-        status="failed" if block.get("is_error") else "completed",
-        output=block.get("content"),
-        text=_text(block.get("content")),
-        **place,
-    )
+    def _stream(self, event: Fields, parent: str) -> None:
+        index = integer(event.get("index")) or 0
+        match event.get("type"):
+            case "content_block_delta":
+                self._delta(obj(event.get("delta")), parent, index)
+            case "message_start":
+                message_id = text(obj(event.get("message")).get("id"))
+                for block in self._streams.start(parent, message_id):
+                    message = self._b.message(block.key)
+                    if message is not None and self._system.retrying:
+                        self._b.change(message, status="retracted")
+            case "content_block_start":
+                self._block_start(obj(event.get("content_block")), parent, index)
+            case "content_block_stop":
+                self._streams.close(parent, index)
+            case "message_delta":
+                self._context(obj(event.get("usage")), parent)
+            case "message_stop" | "ping":
+                pass
+            case other:
+                self._b.notice("unknown", f"stream_event {other}", "quiet", key=f"stream {other}")
 
+    def _block_start(self, block: Fields, parent: str, index: int) -> None:
+        kind = text(block.get("type"))
+        if kind in ("text", "thinking"):
+            opened = self._streams.open(parent, index, kind)
+            if given := text(block.get(kind)):
+                opened.text += given
+                self._said_something(kind, parent)
+                self._b.say(opened.key, _role(kind), given, parent=parent)
+        elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+            name = text(block.get("name"))
+            if name not in TODO_CALLS:
+                self._call(block, parent, "pending")
 
-def _usage(fields: dict[str, Any], place: dict[str, Any]) -> Usage:
-    cost, duration = fields.get("total_cost_usd"), fields.get("duration_ms")
-    return Usage(
-        values=_dict(fields.get("usage")),
-        cost_usd=float(cost) if isinstance(cost, int | float) else None,
-        duration_ms=float(duration) if isinstance(duration, int | float) else None,
-        **place,
-    )
+    def _delta(self, delta: Fields, parent: str, index: int) -> None:
+        kind = text(delta.get("type"))
+        if kind in ("text_delta", "thinking_delta"):
+            field = kind.removesuffix("_delta")
+            piece = text(delta.get(field))
+            block = self._streams.grow(parent, index, field, piece)
+            if piece:
+                self._said_something(field, parent)
+                self._b.say(block.key, _role(field), piece, parent=parent)
+        elif kind not in ("input_json_delta", "signature_delta", "citations_delta"):
+            self._b.notice("unknown", f"delta {kind}", "quiet", key=f"delta {kind}")
 
+    def _said_something(self, kind: str, parent: str) -> None:
+        self._said |= kind == "text" and not parent
 
-def _control_answer(body: dict[str, Any], place: dict[str, Any]) -> Answer:
-    failed = body.get("subtype") == "error"
-    return Answer(
-        key=str(body.get("request_id", "")),
-        value=_dict(body.get("response")),
-        error=str(body.get("error", "no reason given")) if failed else None,
-        **place,
-    )
+    # -- finished messages
 
+    def _assistant(self, fields: Fields, parent: str) -> None:
+        message = obj(fields.get("message"))
+        self._system.retrying = False
+        blocks = message.get("content")
+        if isinstance(blocks, str):
+            blocks = [{"type": "text", "text": blocks}]
+        if self._is_failure(fields, message, parent, blocks):
+            return
+        model = text(message.get("model"))
+        if model and model != "<synthetic>" and not parent:
+            self._b.session(model=model)
+        self._context(obj(message.get("usage")), parent)
+        for block in map(obj, array(blocks)):
+            self._block(block, parent, text(message.get("id")))
 
-def _permission(fields: dict[str, Any], place: dict[str, Any]) -> list[Update]:
-    request = _dict(fields.get("request"))
-    if request.get("subtype") != "can_use_tool":
-        return []
-    call = request.get("input")
-    return [
-        PermissionRequest(
-            id=str(fields.get("request_id", "")),
-            title=_title(str(request.get("tool_name", "a tool")), call),
-            options=(ALLOW, REJECT),
-            tool_id=str(request.get("tool_use_id", "")),
-            input=call,
-            raw=fields,
-            **place,
+    def _is_failure(self, fields: Fields, message: Fields, parent: str, blocks: object) -> bool:
+        """Keep the text of an API error for the turn's end, which tells it."""
+        failed = isinstance(fields.get("error"), str) or fields.get("is_api_error_message") is True
+        words = content.joined(blocks)
+        if not failed or parent or not words:
+            return False
+        turn = self._b.current_turn()
+        self._b.change(turn, error=words)
+        return True
+
+    def _block(self, block: Fields, parent: str, message_id: str) -> None:
+        kind = text(block.get("type"))
+        if kind in ("text", "thinking"):
+            self._text_block(kind, text(block.get(kind)), parent, message_id)
+        elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+            self._tool_block(block, parent)
+        elif kind.endswith("_tool_result") or kind == "tool_result":
+            self._tool_result(block, parent, {}, None)
+        elif kind != "redacted_thinking":
+            part: Part = content.block_part(block)
+            key = (parent, message_id, next(self._numbers))
+            self._b.say(key, "agent", "", parent=parent, parts=[part])
+
+    def _text_block(self, kind: str, words: str, parent: str, message_id: str) -> None:
+        key = self._streams.take(parent, message_id, kind, words)
+        self._said_something(kind if words else "", parent)
+        if key is not None and (words or kind == "text"):
+            self._b.settle(key, _role(kind), words, parent=parent)
+        elif key is None:
+            key = (parent, message_id, next(self._numbers))
+            self._b.say(key, _role(kind), words, parent=parent)
+
+    def _tool_block(self, block: Fields, parent: str) -> None:
+        name, arguments = text(block.get("name")), obj(block.get("input"))
+        if name not in TODO_CALLS:
+            self._call(block, parent, "in_progress")
+            return
+        self._todos[text(block.get("id"))] = name
+        if name == "TodoWrite":
+            self._b.plan("main", content.todo_steps(arguments.get("todos")), parent=parent)
+        elif name == "TaskCreate":
+            step = Step(text(arguments.get("subject")), id=text(block.get("id")))
+            self._steps[step.id] = step
+            self._plan_of_tasks(parent)
+        elif name == "TaskUpdate":
+            self._update_task(text(arguments.get("taskId")), arguments, parent)
+
+    def _update_task(self, task: str, arguments: Fields, parent: str) -> None:
+        step = self._steps.get(task)
+        if step is None:
+            return
+        status = text(arguments.get("status"), step.status)
+        if status == "deleted":
+            del self._steps[task]
+        else:
+            words = text(arguments.get("subject")) or step.text
+            self._steps[task] = Step(words, status, id=task)
+        self._plan_of_tasks(parent)
+
+    def _plan_of_tasks(self, parent: str) -> None:
+        self._b.plan("main", list(self._steps.values()), parent=parent)
+
+    def _call(self, block: Fields, parent: str, status: str) -> None:
+        name, arguments = text(block.get("name")), block.get("input")
+        call = text(block.get("id"))
+        self._b.tool(
+            call,
+            parent=parent,
+            status=status,
+            begins=True,
+            title=summary_of(name, arguments),
+            name=name,
+            tool_kind=content.KINDS.get(name, "other"),
+            input=arguments if arguments else None,
+            parts=content.edit_diffs(arguments) or None,
         )
-    ]
+
+    # -- users' lines
+
+    def _user(self, fields: Fields, parent: str) -> None:
+        given = obj(fields.get("message")).get("content")
+        blocks = list(map(obj, array(given)))
+        results = [block for block in blocks if block.get("type") == "tool_result"]
+        for block in results:
+            structured = fields.get("tool_use_result") if len(results) == 1 else None
+            self._tool_result(block, parent, fields, structured)
+        if not results:
+            self._user_text(fields, parent, content.result_parts(given))
+
+    def _user_text(self, fields: Fields, parent: str, parts: list[Part]) -> None:
+        words = "\n".join(part.text for part in parts if isinstance(part, Text))
+        local = content.local_output(words)
+        if words.startswith(INTERRUPTED):
+            self._b.cancelling()
+            self._b.notice("interrupted", "interrupted by the user", "quiet", key="interrupted")
+        elif local is not None:
+            self._say_local(local)
+        elif self._system.compacted and not parent:
+            self._system.compaction_summary(words)
+        elif fields.get("isSynthetic") is True:
+            self._b.notice("system", words[:200], "quiet", detail=words, parent=parent)
+        elif not self._is_echo(words, fields) and (words or parts):
+            others = [part for part in parts if not isinstance(part, Text)]
+            key = ("user", next(self._numbers))
+            self._b.say(key, "user", words, parent=parent, parts=others)
+
+    def _is_echo(self, words: str, fields: Fields) -> bool:
+        turn = self._b.running or self._b.last
+        if turn is not None and turn.text == words:
+            return True
+        if fields.get("isReplay") is not True:
+            return False
+        if self._b.running is None:
+            self._b.history(words, next(self._numbers))
+        else:
+            self._b.notice("system", words[:200], "quiet", detail=words)
+        return True
+
+    def _say_local(self, words: str) -> None:
+        """Show the output of a local command, which no model has written."""
+        if words:
+            self._said = True
+            self._b.say(("local", next(self._numbers)), "agent", words)
+
+    def _tool_result(self, block: Fields, parent: str, line: Fields, structured: object) -> None:
+        call, failed = text(block.get("tool_use_id")), block.get("is_error") is True
+        given = block.get("content")
+        if call in self._todos:
+            self._todo_result(call, failed, given, structured)
+            return
+        error = obj(given).get("error_code") if isinstance(given, dict) else None
+        tool = self._b.tool(
+            call,
+            parent=parent,
+            status="failed" if failed or error else "completed",
+            raw_output=structured if structured is not None else given,
+            error=content.joined(given)[:2000] if failed else None,
+        )
+        parts = content.result_parts(given)
+        diffs = content.result_diffs(structured) or tool.diffs
+        if diffs:
+            texts = [p for p in parts if not isinstance(p, Text)] if not failed else parts
+            self._b.change(tool, parts=[*diffs, *texts])
+        else:
+            self._b.output(tool, parts)
+        if isinstance(code := obj(structured).get("exitCode"), int):
+            self._b.change(tool, exit_status=integer(code))
+        self._decided(tool.call_id, array(line.get("tool_result_meta")))
+
+    def _decided(self, call: str, metas: list[object]) -> None:
+        """Note who permitted or denied a call that nobody was asked about."""
+        tool = self._b.find_tool(call)
+        for meta in map(obj, metas):
+            decision = obj(meta.get("permission_decision")).get("decision")
+            if meta.get("id") == call and tool is not None and not tool.permission:
+                word = "denied" if decision == "reject" else "allowed" if decision else ""
+                denied = meta.get("non_execution_kind") is not None
+                self._b.change(tool, permission="denied" if denied else word)
+
+    def _todo_result(self, call: str, failed: bool, given: object, structured: object) -> None:
+        if failed:
+            name = self._todos[call]
+            self._b.notice("error", f"{name}: {content.joined(given)}", "warning")
+        task = obj(obj(structured).get("task"))
+        step = self._steps.pop(call, None)
+        if step is not None and not failed:
+            task_id = text(task.get("id")) or str(task.get("id", call))
+            self._steps[task_id] = Step(step.text, step.status, id=task_id)
+
+    # -- the end of a turn
+
+    def _context(self, used: Fields, parent: str) -> None:
+        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        counts = [integer(used.get(name)) or 0 for name in (*names, "output_tokens")]
+        if not parent and any(counts):
+            self._b.session(context_used=sum(counts))
+
+    def _result(self, fields: Fields) -> None:
+        kind = text(obj(fields.get("origin")).get("kind"), "human")
+        running = self._b.running
+        unasked = kind not in ("human", "") and (running is None or running.origin == "prompt")
+        cost = number(fields.get("total_cost_usd"))
+        if cost is not None and unasked:
+            self._b.rebase_cost(cost, "USD")
+        elif cost is not None:
+            self._b.cost(cost, "USD")
+        self._sizes(obj(fields.get("modelUsage")))
+        for denial in map(obj, array(fields.get("permission_denials"))):
+            self._system.denial(denial)
+        words = text(fields.get("result"))
+        if unasked:
+            if words and running is None:
+                self._b.notice("task", words, "info")
+            return
+        if kind in ("human", ""):
+            self._tokens(fields)
+        self._outcome(fields, words)
+        self._streams.clear()
+        self._said = self._system.compacted = False
+
+    def _tokens(self, fields: Fields) -> None:
+        usage = content.usage_of_models(fields.get("model_usage_since_last_result"))
+        usage = usage or content.usage_of_result(fields.get("usage"))
+        if usage is not None:
+            self._b.usage(usage, add=True)
+
+    def _sizes(self, models: Fields) -> None:
+        main = obj(models.get(self._b.session_entry.model))
+        found = main or next((m for m in models.values() if isinstance(m, dict)), {})
+        self._b.session(context_size=integer(found.get("contextWindow")))
+
+    def _outcome(self, fields: Fields, words: str) -> None:
+        subtype = text(fields.get("subtype"))
+        errors = [e for e in array(fields.get("errors")) if isinstance(e, str)]
+        diagnostic = any(e.startswith("[ede_diagnostic]") for e in errors)
+        aborted = text(fields.get("terminal_reason")).startswith("aborted")
+        if subtype == "error_during_execution" and (diagnostic or aborted):
+            self._b.outcome("cancelled")
+            return
+        if fields.get("is_error") is True or subtype.startswith("error") or errors:
+            told = [e for e in errors if not e.startswith("[ede_diagnostic]")]
+            told += [e for e in (string(fields.get("error")), words) if e and e not in told]
+            reason = subtype if subtype.startswith("error") else ""
+            self._b.outcome(reason, "; ".join(told[:3]) or subtype or "no reason given")
+            return
+        if words and not self._said:
+            self._say_local(words)
+        self._b.outcome(text(fields.get("stop_reason")) or "end_turn")
 
 
-def _title(name: str, call: Any) -> str:
-    """Return the tool's name with the argument that tells most."""
-    arguments = _dict(call)
-    for key in ("command", "file_path", "path", "pattern", "query", "url", "description"):
-        if isinstance(arguments.get(key), str):
-            return f"{name} {arguments[key]}"
-    return name
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    blocks = map(_dict, _list(content))
-    return "\n".join(str(b.get("text", "")) for b in blocks if b.get("type") == "text")
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _role(kind: str) -> str:
+    return "thought" if kind == "thinking" else "agent"

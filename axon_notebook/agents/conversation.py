@@ -1,8 +1,7 @@
-"""The state of a conversation: fed by the reader thread, looked at by everybody else.
+"""The state of a conversation: fed by the reader thread, read by everybody else.
 
-Without ids on the axon, an answer belongs to the oldest request of its kind, and a
-turn that starts to the oldest prompt (or to the one the broker names); so the
-requests of other clients are followed too.
+Without ids on the axon, an answer belongs to the oldest request of its kind; so the requests of
+other clients are followed too.
 """
 
 from __future__ import annotations
@@ -11,30 +10,23 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ..errors import AgentError, AxonError, ClosedError
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch
-from .timeline import (
-    Answer,
-    Asked,
-    Entry,
-    Notice,
-    Option,
-    PermissionRequest,
-    Prompt,
-    Timeline,
-    TurnEnded,
-    TurnStarted,
-    Update,
-)
+from .client_protocol import AgentAnswer, AxonLike, Message, ProtocolClient
+from .entry_log import EntryLog
+from .model import Entry, Notice, Question, Revision
+from .model import Turn as TurnEntry
+from .replies import Reply
+from .trace import Trace
+from .untrusted import Fields, fields_of
 
 if TYPE_CHECKING:
-    from ..axon import Axon
     from .turn import Turn
 
-__all__ = ["Codec", "Conversation", "choose"]
+__all__ = ["Conversation", "Listener"]
 
 #: Seconds between looks of a thread that waits, so that the stop button works anywhere.
 LOOK_UP: Final = 0.1
@@ -42,81 +34,54 @@ LOOK_UP: Final = 0.1
 #: After these a prompt wakes no agent any more: the devbox or its agent has to be made anew.
 DEAD: Final = frozenset({"devbox.shutdown", "devbox.failed", "broker.error"})
 
-Message = tuple[str, dict[str, Any]]
-
-
-class Codec(Protocol):
-    """What a protocol offers; see :class:`.acp.AcpCodec`, :class:`.claude.ClaudeCodec`."""
-
-    @property
-    def source(self) -> str:
-        """The source of what a client publishes."""
-
-    def initialize(self) -> tuple[str, Message]:
-        """Return the key of its answer, and the request that comes before all others."""
-
-    def new_session(self, directory: str) -> tuple[str, Message] | None:
-        """Return key and request for a session; ``None`` if there is nothing to ask."""
-
-    def prompt(self, session: str, text: str) -> Message:
-        """Ask for a turn."""
-
-    def cancel(self, session: str) -> Message:
-        """Ask for the end of the running turn."""
-
-    def permission(self, request: PermissionRequest, option: Option | None) -> Message:
-        """Answer a request; ``None`` says it was cancelled."""
-
-    def refusal(self, event: AxonEvent) -> Message | None:
-        """Answer a request of the agent that no client of this package can fulfil."""
-
-    def read(self, event: AxonEvent) -> list[Update]:
-        """Return what an event says."""
+#: Called in the reader thread with revisions and the entries that they belong to.
+Listener = Callable[[list[Revision], list[Entry]], None]
 
 
 class Conversation:
     """Everything known of one axon's agent; ``changed`` guards all of it.
 
     Attributes:
-        timeline: All that was said, by and to everybody.
+        trace: What was said and done, by and to everybody; ``log``: its revisions.
         agent: What the agent said of itself; ``None`` before it is initialized.
         session: The newest session of the agent, empty if there is none.
         generation: Counts the agents that are gone; a session lives as long as its agent.
         gone: Why the agent is gone; empty while it is there.
         dead: Whether it cannot come back.
         position: Everything up to this sequence has been read.
-        policy: Returns the answer to a request of one's own turn that needs no person,
-            ``False`` if it needs one.
-        on_change: Called with changed entries, in the reader thread.
+        policy: Returns the reply to a question in a turn of one's own that needs no person, or
+            ``None``.
+        listeners: See :data:`Listener`.
     """
 
     def __init__(
         self,
-        axon: Axon,
-        codec: Codec,
+        axon: AxonLike,
+        client: ProtocolClient,
+        protocol: str,
         *,
-        policy: Callable[[PermissionRequest], Option | bool | None],
-        on_change: Callable[[list[Entry]], None] | None,
+        policy: Callable[[Question], Reply | None],
     ) -> None:
         self.axon = axon
-        self.codec = codec
-        self.timeline = Timeline()
+        self.client = client
+        self.trace = Trace(protocol)
+        self.log = EntryLog()
         self.changed = threading.Condition()
-        self.agent: dict[str, Any] | None = None
+        self.agent: Fields | None = None
         self.session = ""
         self.generation = 0
         self.gone = ""
         self.dead = False
         self.position = 0
         self.policy = policy
-        self.on_change = on_change
+        self.listeners: list[Listener] = []
         self.turns: dict[int, Turn] = {}  # by the sequence of the prompt
-        self._running: Turn | None = None
-        self._ended: Turn | None = None  # the turn before, which may get late updates
-        self._prompts: deque[int] = deque()
+        self._turns_by_id: dict[str, Turn] = {}
         self._asked: defaultdict[str, deque[int]] = defaultdict(deque)
-        self._answers: dict[int, Answer] = {}
+        self._answers: dict[int, AgentAnswer] = {}
         self._outbox: list[Message] = []
+        self._unrefused: dict[str, deque[Message]] = {}  # of the history, by event type
+        self._live_from = 0
         self._closed = False
         self._failure: AxonError | None = None
 
@@ -125,47 +90,44 @@ class Conversation:
     def publish(self, message: Message) -> int:
         """Publish as the user; return the sequence."""
         event_type, payload = message
-        return self.axon.publish(event_type, payload, source=self.codec.source).sequence
+        return self.axon.publish(event_type, payload, source=self.client.source).sequence
 
-    def ask(self, key: str, message: Message, timeout: float) -> dict[str, Any]:
-        """Ask the agent something that is no turn; wait for the answer.
+    def ask(self, key: str, message: Message, timeout: float) -> AgentAnswer:
+        """Ask the agent something that is no turn; wait for the answer, which may be an error.
 
         Raises:
-            AgentError: The answer is an error, the agent is gone, or there is none in time.
+            AgentError: The agent is gone, or there is no answer in time.
         """
         with self.changed:
             self.gone = "" if not self.dead else self.gone
             sequence = self.publish(message)
         self.wait(lambda: sequence in self._answers or bool(self.gone), timeout)
         with self.changed:
-            answer = self._answers.get(sequence)
-            if answer is None and self.gone:
-                raise AgentError(f"no answer to {message[0]}: {self.gone}")
-            if answer is None:
-                raise AgentError(
-                    f"no agent answered {message[0]} within {timeout:g} s: is there a devbox with"
-                    f" a broker_mount on {self.axon.id}?"
-                )
-            if answer.error is not None:
-                raise AgentError(f"the agent refused {message[0]}: {answer.error}")
-            return dict(answer.value)
+            answer = self._answers.pop(sequence, None)
+        if answer is not None:
+            return answer
+        if self.gone:
+            raise AgentError(f"no answer to {message[0]}: {self.gone}")
+        raise AgentError(
+            f"no agent answered {message[0]} within {timeout:g} s: is there a devbox with"
+            f" a broker_mount on {self.axon.id}?"
+        )
 
-    def answer(self, request: PermissionRequest, option: Option | str | None) -> None:
-        """Answer *request* with one of its options; ``None`` says it was cancelled.
+    def answer(self, question: Question, reply: Reply) -> None:
+        """Answer *question*.
 
         Raises:
-            AgentError: It has no such option.
+            AgentError: It is not open any more.
         """
-        if isinstance(option, str):
-            found = next((o for o in request.options if o.id == option), None)
-            if found is None:
-                names = ", ".join(o.id for o in request.options)
-                raise AgentError(f"option {option!r} is none of {names}")
-            option = found
-        self.publish(self.codec.permission(request, option))
+        with self.changed:
+            if question.status != "open":
+                raise AgentError(
+                    f"the question {question.title!r} is {question.status}: it takes no answer"
+                )
+        self.publish(self.client.answer(question, reply))
         with self.changed:
             for turn in self.turns.values():
-                turn.settled(request)
+                turn.settled(question)
 
     def wait(self, enough: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until *enough* is true, *timeout* seconds at most; return whether it is.
@@ -195,24 +157,34 @@ class Conversation:
 
     # -- in the reader thread
 
+    def begin(self, position: int, head: int) -> None:
+        """Set where reading begins, and the newest event there is now."""
+        with self.changed:
+            self.position, self._live_from = position, head
+
     def receive(self, batch: EventBatch) -> None:
         """Take a batch of the stream: what a subscription calls."""
-        changed: dict[int, Entry] = {}
+        revisions: list[Revision] = []
         with self.changed:
             for event in batch.events:
-                for entry in self._take(event):
-                    changed[entry.number] = entry
+                revisions += self._take(event)
             last = [event.sequence for event in batch.events[-1:]]
             last += [end for _, end in batch.missing]
             last += [unreadable.sequence or 0 for unreadable in batch.unreadable]
             self.position = max([self.position, *last])
+            if self._unrefused and self.position >= self._live_from:
+                self._outbox += [m for waiting in self._unrefused.values() for m in waiting]
+                self._unrefused.clear()
             outbox, self._outbox = self._outbox, []
+            entries = self.trace.entries
+            changed = [entries[number - 1] for number in sorted({r.entry for r in revisions})]
             self.changed.notify_all()
         try:
             for message in outbox:
                 self.publish(message)
-            if changed and self.on_change is not None:
-                self.on_change([changed[number] for number in sorted(changed)])
+            if revisions:
+                for listener in list(self.listeners):
+                    listener(revisions, changed)
         except Exception as error:  # noqa: BLE001 - shown to whoever waits next
             self.fail(error)
 
@@ -226,38 +198,38 @@ class Conversation:
             else:
                 self._failure = AgentError(f"on_change failed: {error!r}")
                 self._failure.__cause__ = error
-                self.on_change = None
+                self.listeners.clear()
             self.changed.notify_all()
 
-    def _take(self, event: AxonEvent) -> list[Entry]:
+    def _take(self, event: AxonEvent) -> list[Revision]:
         if event.sequence <= self.position:
             return []
-        entries: list[Entry] = []
-        for update in self.codec.read(event):
-            entries += self.timeline.apply(update)
-            self._follow(update)
-        if self._running is not None and (refusal := self.codec.refusal(event)):
-            self._outbox.append(refusal)
-        return entries
+        revisions = self.trace.feed(event)
+        self.log.extend(revisions)
+        self._pair(event)
+        for revision in revisions:
+            self._follow(revision)
+        return revisions
 
-    def _follow(self, update: Update) -> None:
-        """Keep track of who waits for what."""
-        match update:
-            case Asked():
-                self._asked[update.key].append(update.sequence)
-            case Answer():
-                self._answered(update)
-            case Prompt():
-                self._prompts.append(update.sequence)
-            case TurnStarted():
-                self._start(update)
-            case Notice():
-                self._noticed(update)
-        self._tell_turn(update)
-        if isinstance(update, TurnEnded) and self._running is not None:
-            self._ended, self._running = self._running, None
+    def _pair(self, event: AxonEvent) -> None:
+        """Keep track of which request an answer belongs to, and refuse what nobody answers."""
+        if event.origin == "USER_EVENT":
+            if waiting := self._unrefused.get(event.event_type):
+                waiting.popleft()  # somebody has refused it
+            key = self.client.asked(event, fields_of(event.payload))
+            if key is not None:
+                self._asked[key].append(event.sequence)
+        elif event.origin == "AGENT_EVENT" and event.event_type not in FREQUENT:
+            fields = fields_of(event.payload)
+            if (answer := self.client.answered(event, fields)) is not None:
+                self._answered(answer)
+            elif (refusal := self.client.refusal(event, fields)) is not None:
+                if event.sequence <= self._live_from:
+                    self._unrefused.setdefault(refusal[0], deque()).append(refusal)
+                else:
+                    self._outbox.append(refusal)
 
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, answer: AgentAnswer) -> None:
         waiting = self._asked[answer.key]
         if waiting:
             self._answers[waiting.popleft()] = answer
@@ -270,46 +242,51 @@ class Conversation:
         elif answer.key == "initialize" or self.agent is None:
             self.agent = answer.value
 
-    def _start(self, update: TurnStarted) -> None:
-        wanted = update.prompt_sequence
-        if wanted is None and self._prompts:
-            wanted = self._prompts[0]
-        while self._prompts and self._prompts[0] <= (wanted or 0):
-            self._prompts.popleft()
-        self._running, self._ended = self.turns.get(wanted or 0), None
-        if self._running is not None and self._running.cancelled:
-            self._outbox.append(self.codec.cancel(self._running.session))
+    def _follow(self, revision: Revision) -> None:
+        """Tell the turns of this client what concerns them."""
+        entry = self.trace.entries[revision.entry - 1]
+        if isinstance(entry, TurnEntry):
+            self._follow_turn(entry, revision)
+            return
+        if isinstance(entry, Notice) and revision.revision == 1:
+            self._noticed(entry)
+        turn = self._turns_by_id.get(entry.turn_id)
+        if turn is None:
+            return
+        turn.take(entry, revision)
+        if isinstance(entry, Question) and revision.revision == 1 and entry.status == "open":
+            self._asked_in(turn, entry)
+
+    def _follow_turn(self, entry: TurnEntry, revision: Revision) -> None:
+        turn = self.turns.get(entry.prompt_sequence or 0)
+        if turn is None:
+            return
+        was_queued = turn.entry is None or turn.state == "queued"
+        self._turns_by_id[entry.turn_id] = turn
+        turn.take(entry, revision)
+        if was_queued and entry.status == "running" and turn.cancelled:
+            self._outbox.append(self.client.cancel(turn.session))
+
+    def _asked_in(self, turn: Turn, question: Question) -> None:
+        if turn.cancelled:
+            self._outbox.append(self.client.answer(question, Reply("cancel")))
+        elif (reply := self.policy(question)) is not None:
+            self._outbox.append(self.client.answer(question, reply))
+        else:
+            turn.wants(question)
 
     def _noticed(self, notice: Notice) -> None:
-        if notice.kind == "devbox.running":
+        if notice.notice_kind in ("devbox.running", "devbox.resumed"):
             self.gone, self.dead = "", False
         if not notice.fatal:
             return
-        self.gone = notice.text or notice.kind
-        self.dead = notice.kind in DEAD
+        self.gone = notice.text or notice.notice_kind
+        self.dead = notice.notice_kind in DEAD
         self.agent, self.session = None, ""
         self.generation += 1
         self._asked.clear()
-        self._prompts.clear()
-        for turn in self.turns.values():
-            turn.lost(notice)
-
-    def _tell_turn(self, update: Update) -> None:
-        turn = self._running or self._ended
-        if isinstance(update, Prompt | Asked | Answer):
-            return  # of any client, not of this turn
-        if turn is None or (update.session and update.session != turn.session):
-            return
-        turn.take(update)
-        if isinstance(update, PermissionRequest) and self._running is not None:
-            answer = None if turn.cancelled else self.policy(update)
-            if isinstance(answer, bool):
-                turn.wants(update)
-            else:
-                self._outbox.append(self.codec.permission(update, answer))
+        self._unrefused.clear()
 
 
-def choose(request: PermissionRequest, kind: str) -> Option | None:
-    """Return the request's option of this kind (``allow``, ``reject``), once before always."""
-    fitting = [option for option in request.options if option.kind.startswith(kind)]
-    return min(fitting, key=lambda option: option.kind.endswith("always"), default=None)
+#: Events of agents that are never answers or requests, and come most often.
+FREQUENT: Final = frozenset({"session/update", "stream_event", "assistant", "user", "system"})

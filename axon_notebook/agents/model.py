@@ -180,8 +180,9 @@ class Tool(Entry, kw_only=True):
             ``fetch``, ``agent`` (a subagent), ``switch_mode`` or ``other``.
         input: Its arguments.
         raw_output: What it returned, in the protocol's own form.
-        permission: ``""``, ``asked``, ``allowed`` or ``denied``; ``permitted_ms``: when it was
-            answered; ``asked_ms``: when it was asked.
+        permission: ``""``, ``asked``, ``allowed`` or ``denied``.
+        asked_ms: When permission was asked; ``permitted_ms``: when it was given or denied;
+            ``waited_ms``: how long the call has waited for that, in all.
         exit_status: Of a command.
         progress: One line on how far it is.
     """
@@ -196,6 +197,7 @@ class Tool(Entry, kw_only=True):
     permission: str = ""
     asked_ms: int | None = None
     permitted_ms: int | None = None
+    waited_ms: int | None = None
     exit_status: int | None = None
     progress: str = ""
 
@@ -227,7 +229,8 @@ class Question(Entry, kw_only=True):
         input: Arguments of the call that wants permission.
         url: The address to open; nothing opens it by itself.
         answer: The chosen option's id, or values by field id; secret values are left out.
-        answered_by: ``user``, ``agent`` (by itself) or ``broker``; ``answered_ms``: when.
+        answered_by: ``user``, or ``agent`` (by itself); ``answered_ms``: when.
+        background: Whether it outlives its turn.
         deadline_ms: When the agent answers it itself.
         secret: Whether any field is secret.
         request: The request's payload, for the answer.
@@ -243,6 +246,7 @@ class Question(Entry, kw_only=True):
     answer: Any = None
     answered_by: str = ""
     answered_ms: int | None = None
+    background: bool = False
     deadline_ms: int | None = None
     secret: bool = False
     request: Any = None

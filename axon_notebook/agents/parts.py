@@ -196,8 +196,9 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True):
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """What can be switched in the session: a mode, a model, or another option of the agent.
 
-    ``category`` is ``mode``, ``model``, ``thought_level`` or what the agent says; ``type`` is
-    ``select`` (one of ``choices``) or ``boolean``.
+    ``id`` is empty for ACP's modes and models, which have no id of their own.  ``category`` is
+    ``mode``, ``model``, ``thought_level`` or what the agent says; ``type`` is ``select`` (one of
+    ``choices``) or ``boolean``.
     """
 
     id: str = ""

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Any, Final, Literal
 
 from ..closing import Closing
 from ..errors import AgentError
 from ..wire.stream import EventStream
 from ..wire.subscription import Subscription
-from .acp import AcpCodec
-from .claude import ClaudeCodec
-from .conversation import Codec, Conversation, choose
-from .timeline import Entry, Option, PermissionRequest
+from .acp_client import AcpClient
+from .attachments import check_size, prompt_parts
+from .claude_client import ClaudeClient
+from .client_protocol import AgentAnswer, AxonLike, ProtocolClient
+from .conversation import Conversation, Listener
+from .model import Entry, Question, Revision, Session
+from .parts import Command, Setting
+from .protocols import protocol_name
+from .replies import Reply, choose, choose_once, reply_to
 from .turn import GRACE, Turn, TurnResult
-
-if TYPE_CHECKING:
-    from ..axon import Axon
+from .untrusted import Fields
 
 __all__ = ["AgentSession", "Turn", "TurnResult"]
 
-CODECS: Final[dict[str, Callable[[], Codec]]] = {"acp": AcpCodec, "claude": ClaudeCodec}
+CLIENTS: Final[dict[str, Callable[[], ProtocolClient]]] = {
+    "acp": AcpClient,
+    "claude": ClaudeClient,
+}
+#: The code of ACP's error "authentication required".
+AUTH_REQUIRED: Final = -32000
 
-#: Where a Runloop devbox has its home; the embedded service takes it for the devbox's own.
+#: Where a Runloop devbox has its home; the embedded service maps it to the devbox's own.
 HOME: Final = "/home/user"
 
-#: What a callback may answer: yes, no, an option or its id; ``None`` leaves it open.
-Decision = bool | str | Option | None
-Permissions = Literal["ask", "allow", "reject"] | Callable[[PermissionRequest], Decision]
+#: What a callback may answer: see :meth:`AgentSession.answer`; ``None`` leaves it open.
+Decision = Any
+Permissions = Literal["ask", "allow", "reject"] | Callable[[Question], Decision]
 
 
 class AgentSession(Closing):
@@ -40,7 +48,7 @@ class AgentSession(Closing):
         with an.AgentSession(axon) as session:
             turn = session.prompt("count the lines of *.py")
             for update in turn:
-                print(update)
+                print(update.text, end="")
             print(turn.result().text)
 
     Any number of sessions, in any number of processes, may share an axon: each sees
@@ -49,10 +57,11 @@ class AgentSession(Closing):
     Args:
         axon: Borrowed.
         protocol: ``"acp"`` or ``"claude"``, as in the devbox's mount.
-        permissions: What to answer when the agent asks in a turn of this session.
-            ``"allow"`` and ``"reject"`` answer at once.  A function is called in the
-            thread that iterates the turn or waits for its result.  ``"ask"`` leaves it to
-            :meth:`allow` and :meth:`reject`, or to another client.
+        permissions: What to answer when the agent asks for permission in a turn of this
+            session.  ``"allow"`` and ``"reject"`` answer at once, for this one call; forms,
+            choices and plans are left to you.  A function is called with every question in the
+            thread that iterates the turn or waits for its result.  ``"ask"`` leaves all to
+            :meth:`allow`, :meth:`reject` and :meth:`answer`, or to another client.
         directory: The working directory of a new session of the agent.
         resume: Read the history first and go on with the agent's newest session if it
             is alive.  Without it the session begins with the next event.
@@ -61,12 +70,13 @@ class AgentSession(Closing):
         grace: Seconds of silence after a turn's end before it counts as over.
 
     Raises:
-        AgentError: No agent answers, or it refuses.
+        AgentError: No agent answers, or it refuses.  An agent that wants a login is no error
+            here: see :meth:`authenticate`.
     """
 
     def __init__(
         self,
-        axon: Axon,
+        axon: AxonLike,
         protocol: str = "acp",
         *,
         permissions: Permissions = "ask",
@@ -76,24 +86,27 @@ class AgentSession(Closing):
         timeout: float = 60.0,
         grace: float = GRACE,
     ) -> None:
-        if protocol not in CODECS:
-            raise AgentError(f"protocol {protocol!r} is none of {', '.join(CODECS)}")
+        name = protocol_name(protocol)
+        if name not in CLIENTS:
+            raise AgentError(f"protocol {protocol!r} is not one of {', '.join(CLIENTS)}")
         self.axon = axon
-        self.protocol = protocol
+        self.protocol = name
         self.permissions = permissions
         self._directory = directory
         self._timeout = timeout
         self._grace = grace
         self._resume = resume
         self._id = ""
+        self._login = ""  # why the agent wants one; empty if it does not
         self._generation = -1  # of the agent that knows the session
-        self._conversation = Conversation(
-            axon, CODECS[protocol](), policy=_policy(permissions), on_change=on_change
-        )
+        self._conversation = Conversation(axon, CLIENTS[name](), name, policy=_policy(permissions))
+        if on_change is not None:
+            self._conversation.listeners.append(lambda _, entries: on_change(entries))
         head = self._head()
-        self._conversation.position = 0 if resume else head
+        start = 0 if resume else head
+        self._conversation.begin(start, head)
         self._subscription = Subscription(
-            EventStream(axon.api, axon.id, after_sequence=0 if resume else head),
+            EventStream(axon.api, axon.id, after_sequence=start),
             sink=self._conversation.receive,
             on_end=self._conversation.fail,
         )
@@ -109,20 +122,29 @@ class AgentSession(Closing):
 
     # -- talking
 
-    def prompt(self, text: str) -> Turn:
+    def prompt(self, text: str, attachments: Sequence[Any] = ()) -> Turn:
         """Ask for a turn; return at once.
 
         Turns run one at a time, in the order of the axon.  After a restart of the
         agent this makes a new session with it first.
 
+        Args:
+            text: What to ask; ``/name …`` runs one of :attr:`commands`.
+            attachments: Pictures and files: paths, bytes, and addresses (texts with ``://``,
+                which are passed on and never fetched).
+
         Raises:
-            AgentError: There is no agent, or the stream is too far behind to know.
+            AgentError: There is no agent, it wants a login, it does not take such an
+                attachment, or the prompt is larger than an event can be.
         """
         self._catch_up()
         self._shake_hands()
+        self._refuse_without_login()
         conversation, decide = self._conversation, self.permissions
         ask = partial(_decide, conversation, decide) if callable(decide) else None
-        message = conversation.codec.prompt(self.id or self.axon.id, text)
+        parts = prompt_parts(text, attachments, self.info.accepts)
+        message = conversation.client.prompt(self.id or self.axon.id, parts)
+        check_size(message[1], attachments)
         # The reader must not see the prompt's events before the turn is known.
         with conversation.changed:
             sequence = conversation.publish(message)
@@ -136,24 +158,115 @@ class AgentSession(Closing):
             if turn.state in ("queued", "running"):
                 turn.cancel()
 
-    def allow(self, request: PermissionRequest | None = None, *, always: bool = False) -> None:
-        """Answer *request*, or the oldest open one, with yes."""
-        request = self._open(request)
-        option = choose(request, "allow_always") if always else None
-        self.answer(request, option or choose(request, "allow"))
+    def stop(self) -> None:
+        """Cancel the turn that runs, whoever asked for it; those that wait go on."""
+        own = [turn for turn in self.turns if turn.state == "running"]
+        for turn in own:
+            turn.cancel()
+        if not own:
+            conversation = self._conversation
+            conversation.publish(conversation.client.cancel(self.id))
 
-    def reject(self, request: PermissionRequest | None = None) -> None:
-        """Answer *request*, or the oldest open one, with no."""
-        request = self._open(request)
-        self.answer(request, choose(request, "reject"))
+    def authenticate(self, method: str) -> None:
+        """Log in by one of the agent's methods, then open the session.
 
-    def answer(self, request: PermissionRequest, option: Option | str | None) -> None:
-        """Answer *request* with one of its options; ``None`` says it was cancelled.
+        Args:
+            method: The id of one of ``info.auth_methods``.
 
         Raises:
-            AgentError: It has no such option.
+            AgentError: There is no such method, or it failed.
         """
-        self._conversation.answer(request, option)
+        methods = {str(m.get("id", "")): m for m in self.info.auth_methods}
+        if method not in methods:
+            names = ", ".join(methods) or "none"
+            raise AgentError(f"{method!r} is not a login method of the agent: it has {names}")
+        if methods[method].get("type") == "terminal":
+            raise AgentError(
+                f"{method!r} needs a terminal in the devbox: run the agent's login there"
+            )
+        request = self._conversation.client.authenticate(method)
+        if request is None:
+            raise AgentError(f"the protocol {self.protocol} has no login: use the environment")
+        self._value(request[1][0], self._conversation.ask(*request, self._timeout))
+        self._login = ""
+        self._shake_hands()
+        self._refuse_without_login()
+
+    # -- questions
+
+    def allow(self, question: Question | None = None, *, always: bool = False) -> None:
+        """Answer *question*, or the oldest open one, with yes.
+
+        With *always* the agent stores a rule, if it offers to.
+        """
+        question = self._open(question)
+        option = choose(question, "allow_always") if always else None
+        self.answer(question, option or True)
+
+    def reject(self, question: Question | None = None) -> None:
+        """Answer *question*, or the oldest open one, with no."""
+        self.answer(self._open(question), False)
+
+    def answer(
+        self, question: Question | str, value: object, *, confirm_secrets: bool = False
+    ) -> None:
+        """Answer a question.
+
+        Args:
+            question: One of :attr:`questions`, or its ``question_id``.
+            value: An option, its id or its name; ``True`` and ``False``; values by field id of
+                a form or a choice, or the value itself if there is one field; ``None`` cancels.
+            confirm_secrets: Publish the values of secret fields, as durable events that every
+                reader of the axon sees.
+
+        Raises:
+            AgentError: It is not open any more, or *value* is not a valid answer.
+        """
+        if isinstance(question, str):
+            found = [q for q in self.questions if q.question_id == question]
+            if not found:
+                raise AgentError(f"no question {question!r} is open: see session.questions")
+            question = found[0]
+        reply = reply_to(question, value, confirm_secrets=confirm_secrets)
+        self._conversation.answer(question, reply)
+
+    # -- modes and models
+
+    def set_mode(self, mode: str) -> None:
+        """Switch to another mode of the agent, such as ``plan``."""
+        self._switch_category("mode", mode)
+
+    def set_model(self, model: str) -> None:
+        """Switch to another model."""
+        self._switch_category("model", model)
+
+    def set(self, setting: str, value: object) -> None:
+        """Change one of :attr:`settings` by its id, or by its name.
+
+        Raises:
+            AgentError: There is no such setting or value, or the agent refuses.
+        """
+        found = [s for s in self.settings if setting in (s.id, s.name)]
+        if not found:
+            names = ", ".join(s.id or s.category for s in self.settings) or "none"
+            raise AgentError(f"{setting!r} is not a setting of the agent: it has {names}")
+        self._switch(found[0], value)
+
+    def _switch_category(self, category: str, value: str) -> None:
+        found = [s for s in self.settings if s.category == category]
+        if not found:
+            raise AgentError(f"the agent offers no choice of {category}")
+        self._switch(found[0], value)
+
+    def _switch(self, setting: Setting, value: object) -> None:
+        values = [choice.value for choice in setting.choices]
+        if values and value not in values:
+            name = setting.id or setting.category
+            raise AgentError(f"{value!r} is not a {name}: expected one of {', '.join(values)}")
+        request = self._conversation.client.switch(self.id, setting, value)
+        if request is None:
+            raise AgentError(f"the setting {setting.name!r} cannot be changed here")
+        self._value(request[1][0], self._conversation.ask(*request, self._timeout))
 
     # -- looking
 
@@ -169,20 +282,35 @@ class AgentSession(Closing):
             return dict(self._conversation.agent or {})
 
     @property
+    def info(self) -> Session:
+        """What is known of agent and session: title, model, mode, context, cost, logins."""
+        with self._conversation.changed:
+            return self._conversation.trace.session
+
+    @property
+    def commands(self) -> list[Command]:
+        """The agent's slash commands."""
+        return list(self.info.commands)
+
+    @property
+    def settings(self) -> list[Setting]:
+        """What can be switched: modes, models and other options."""
+        return list(self.info.settings)
+
+    @property
     def entries(self) -> list[Entry]:
         """The whole conversation in order, other clients' turns included.
 
         Entries change in place while their turn runs, in the reader thread.
         """
         with self._conversation.changed:
-            return list(self._conversation.timeline.entries)
+            return list(self._conversation.trace.entries)
 
     @property
-    def questions(self) -> list[PermissionRequest]:
-        """Requests for permission that nobody has answered, oldest first."""
+    def questions(self) -> list[Question]:
+        """Questions that nobody has answered, oldest first."""
         with self._conversation.changed:
-            open_ones = self._conversation.timeline.questions
-            return [entry.request for entry in open_ones if entry.request is not None]
+            return self._conversation.trace.open_questions
 
     @property
     def turns(self) -> list[Turn]:
@@ -194,6 +322,23 @@ class AgentSession(Closing):
     def subscription(self) -> Subscription:
         """The stream underneath: its state and counters."""
         return self._subscription
+
+    # -- for views
+
+    def revisions(self, after: int = 0, limit: int | None = None) -> list[Revision]:
+        """Return the revisions numbered *after* + 1 and on; the first one is number 1."""
+        with self._conversation.changed:
+            return self._conversation.log.since(after, limit)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* with new revisions and their entries, in the reader thread.
+
+        Returns:
+            A function that ends it.
+        """
+        listeners = self._conversation.listeners
+        listeners.append(listener)
+        return lambda: listeners.remove(listener) if listener in listeners else None
 
     def close(self) -> None:
         """End the reader thread; idempotent.  Agent, turns and devbox go on."""
@@ -207,15 +352,17 @@ class AgentSession(Closing):
             warnings.warn(message, ResourceWarning, stacklevel=2)
             self.close()
 
+    # -- inside
+
     def _head(self) -> int:
         page = self.axon.api.list_events(self.axon.id, limit=1)
         return page.events[0].sequence if page.events else 0
 
     def _catch_up(self) -> None:
-        """Read what the axon already has, so that a new agent is not taken for the old one.
+        """Read what the axon already has, so that a new agent is not confused with the old one.
 
         The reader thread is always a moment behind: a devbox that was shut down or made
-        in the line above must be known before anybody is spoken to.
+        in the line above must be known before a prompt is published.
         """
         head, conversation = self._head(), self._conversation
         if not conversation.wait(lambda: conversation.position >= head, self._timeout):
@@ -233,46 +380,70 @@ class AgentSession(Closing):
                 " a broker_mount"
             )
         if conversation.agent is None:
-            conversation.ask(*conversation.codec.initialize(), self._timeout)
+            self._value(
+                "initialize", conversation.ask(*conversation.client.initialize(), self._timeout)
+            )
         if self._generation == conversation.generation:
             return
-        wanted = conversation.codec.new_session(self._directory)
+        generation = conversation.generation
+        wanted = conversation.client.new_session(self._directory)
         if wanted is not None and self._resume and conversation.session:
             self._id = conversation.session
         elif wanted is not None:
-            self._id = str(conversation.ask(*wanted, self._timeout).get("sessionId", ""))
-        self._generation = conversation.generation
+            answer = conversation.ask(*wanted, self._timeout)
+            if answer.code == AUTH_REQUIRED and self.info.auth_methods:
+                self._login = answer.error or "authentication required"
+                return
+            self._id = str(self._value(wanted[1][0], answer).get("sessionId", ""))
+        self._login, self._generation = "", generation
 
-    def _open(self, request: PermissionRequest | None) -> PermissionRequest:
-        if request is not None:
-            return request
+    def _refuse_without_login(self) -> None:
+        if not self._login:
+            return
+        methods = [f"{m.get('id')!r} ({m.get('name')})" for m in self.info.auth_methods]
+        raise AgentError(
+            f"the agent wants a login ({self._login}): call session.authenticate(method) with one"
+            f" of {', '.join(methods)}"
+        )
+
+    @staticmethod
+    def _value(name: str, answer: AgentAnswer) -> Fields:
+        if answer.error is not None:
+            raise AgentError(f"the agent refused {name}: {answer.error}")
+        return dict(answer.value)
+
+    def _open(self, question: Question | None) -> Question:
+        if question is not None:
+            return question
         questions = self.questions
         if not questions:
-            raise AgentError("nothing is open: the agent has not asked, or somebody has answered")
+            raise AgentError("no question is open: the agent has not asked, or it was answered")
         return questions[0]
 
 
 def _decide(
-    conversation: Conversation,
-    decide: Callable[[PermissionRequest], Decision],
-    request: PermissionRequest,
+    conversation: Conversation, decide: Callable[[Question], Decision], question: Question
 ) -> None:
     """Let the user's function answer."""
-    decision = decide(request)
-    if decision is None:
-        return
-    if isinstance(decision, bool):
-        decision = choose(request, "allow" if decision else "reject")
-    conversation.answer(request, decision)
+    decision = decide(question)
+    if decision is not None:
+        conversation.answer(question, reply_to(question, decision))
 
 
-def _policy(permissions: Permissions) -> Callable[[PermissionRequest], Option | bool | None]:
-    """Return what needs no person to decide; ``False`` for what does."""
+def _policy(permissions: Permissions) -> Callable[[Question], Reply | None]:
+    """Return the replies that need no person."""
     if permissions in ("allow", "reject"):
         kind = str(permissions)
-        return lambda request: choose(request, kind)
+
+        def reply(question: Question) -> Reply | None:
+            if question.question_kind != "permission":
+                return None
+            option = choose_once(question, kind)
+            return Reply("choose", option) if option is not None else None
+
+        return reply
     if permissions != "ask" and not callable(permissions):
         raise AgentError(
-            f"permissions {permissions!r} is none of 'ask', 'allow', 'reject', or a function"
+            f"permissions {permissions!r} is not one of 'ask', 'allow', 'reject', or a function"
         )
-    return lambda request: False
+    return lambda question: None

@@ -1,28 +1,22 @@
-"""One turn of a conversation: from the prompt to the last word."""
+"""One turn of a conversation: from the prompt to the last output."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ..errors import AgentError, TurnFailed, TurnTimedOut
 from .conversation import Conversation
-from .timeline import (
-    Notice,
-    PermissionAnswer,
-    PermissionRequest,
-    Text,
-    TurnEnded,
-    TurnStarted,
-    Update,
-    Usage,
-)
+from .model import Entry, Message, Question, Revision
+from .model import Turn as TurnEntry
+from .replies import Reply
+from .untrusted import Fields
 
-__all__ = ["Turn", "TurnResult"]
+__all__ = ["Turn", "TurnResult", "Update", "agent_text"]
 
 #: Seconds of silence after a turn's end before it is over: updates may come after it.
 GRACE: Final = 0.3
@@ -32,18 +26,51 @@ class TurnResult(msgspec.Struct, frozen=True):
     """How a turn ended.
 
     Attributes:
-        text: All that the agent said.
+        text: All that the agent said, without its thoughts and its subagents.
         stop_reason: ``end_turn``, ``cancelled``, … as the protocol has it.
         turn_id: The broker's name for the turn.
-        cost_usd: What it cost, where the agent tells.
-        usage: Tokens and the like, where the agent tells.
+        cost_usd: What this turn cost, where the agent tells it in US dollars.
+        usage: Tokens by kind (``input``, ``output``, ``cache_read``, ``cache_write``,
+            ``thought``), where the agent tells.
+        cost: What this turn cost, in ``currency``.
     """
 
     text: str
     stop_reason: str | None = None
     turn_id: str = ""
     cost_usd: float | None = None
-    usage: dict[str, object] = {}
+    usage: Fields = {}
+    cost: float | None = None
+    currency: str = ""
+
+
+class Update(NamedTuple):
+    """A change of an entry in a turn.
+
+    Attributes:
+        entry: The entry; live, it has the newest state.
+        revision: What changed.
+    """
+
+    entry: Entry
+    revision: Revision
+
+    @property
+    def kind(self) -> str:
+        """The entry's kind."""
+        return self.entry.kind
+
+    @property
+    def sequence(self) -> int:
+        """The event that caused it."""
+        return self.revision.sequence
+
+    @property
+    def text(self) -> str:
+        """The text that came with this change; empty if the change is of something else."""
+        if self.revision.append is not None:
+            return self.revision.append
+        return str((self.revision.state or {}).get("text", ""))
 
 
 class Turn:
@@ -56,7 +83,7 @@ class Turn:
         prompt: What was asked.
         sequence: Where the prompt stands in the axon.
         session: The agent's session.
-        state: ``queued``, ``running``, ``completed`` or ``failed``.
+        entry: The turn's entry; ``None`` until its prompt has been read back.
         cancelled: Whether it was asked to stop.
     """
 
@@ -67,33 +94,36 @@ class Turn:
         sequence: int,
         session: str,
         *,
-        ask: Callable[[PermissionRequest], None] | None,
+        ask: Callable[[Question], None] | None,
         grace: float = GRACE,
     ) -> None:
         self.prompt = prompt
         self.sequence = sequence
         self.session = session
-        self.state = "queued"
+        self.entry: TurnEntry | None = None
         self.cancelled = False
         self._conversation = conversation
         self._ask = ask
         self._grace = grace
         self._updates: list[Update] = []
+        self._messages: list[Message] = []
         self._read = 0
-        self._questions: deque[PermissionRequest] = deque()
-        self._settled = 0  # answers given here that have not come back from the axon
-        self._end: TurnEnded | None = None
-        self._heard = self._ended_at = 0.0
+        self._questions: deque[Question] = deque()
+        self._received = self._ended_at = 0.0
 
     def __repr__(self) -> str:
         return f"<Turn {self.state}: {self.prompt[:40]!r}>"
 
     @property
+    def state(self) -> str:
+        """``queued``, ``running``, ``completed``, ``failed`` or ``cancelled``."""
+        return self.entry.status if self.entry is not None else "queued"
+
+    @property
     def text(self) -> str:
-        """All that the agent has said so far, without its thoughts."""
+        """All that the agent has said so far, without its thoughts and its subagents."""
         with self._conversation.changed:
-            texts = [u for u in self._updates if isinstance(u, Text) and not u.thought]
-        return "".join(update.text for update in texts)
+            return agent_text(self._messages)
 
     @property
     def updates(self) -> list[Update]:
@@ -102,8 +132,15 @@ class Turn:
             return list(self._updates)
 
     @property
-    def question(self) -> PermissionRequest | None:
-        """The request for permission that the turn waits for, if it does."""
+    def entries(self) -> list[Entry]:
+        """The turn's entries so far, in order; the turn's own entry is not among them."""
+        with self._conversation.changed:
+            found = {u.entry.id: u.entry for u in self._updates if u.entry is not self.entry}
+            return [found[number] for number in sorted(found)]
+
+    @property
+    def question(self) -> Question | None:
+        """The question that the turn waits for a person to answer, if it does."""
         with self._conversation.changed:
             return self._questions[0] if self._questions else None
 
@@ -120,7 +157,7 @@ class Turn:
             for update in fresh:
                 self._read += 1
                 yield update
-                if isinstance(update, PermissionRequest):
+                if isinstance(update.entry, Question):
                     self._answer()
             if not fresh and self._over():
                 self._raise_failure()
@@ -135,7 +172,7 @@ class Turn:
         Raises:
             TurnFailed: It ended in an error; the session stays usable.
             TurnTimedOut: It is not over; it goes on, and this can be called again.
-            AgentError: It waits for a permission that only you can give.
+            AgentError: It waits for an answer that only you can give.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -155,63 +192,51 @@ class Turn:
     def cancel(self) -> None:
         """Ask the agent to stop; a turn that waits in the queue stops when it starts."""
         with self._conversation.changed:
-            if self._end is not None:
+            if self._is_final():
                 return
             self.cancelled = True
-            running, questions = self.state == "running", list(self._questions)
-            self._questions.clear()
+            running, self._questions = self.state == "running", deque()
+            questions = self._open_questions()
         if not running:
             return
-        codec = self._conversation.codec
-        self._conversation.publish(codec.cancel(self.session))
+        client = self._conversation.client
+        self._conversation.publish(client.cancel(self.session))
         for question in questions:
-            self._conversation.publish(codec.permission(question, None))
+            self._conversation.publish(client.answer(question, Reply("cancel")))
+
+    def _open_questions(self) -> list[Question]:
+        if self.entry is None:
+            return []
+        turn_id = self.entry.turn_id
+        return [q for q in self._conversation.trace.open_questions if q.turn_id == turn_id]
 
     # -- in the reader thread, with the lock held
 
-    def take(self, update: Update) -> None:
+    def take(self, entry: Entry, revision: Revision) -> None:
         """Take an update of this turn."""
-        self._updates.append(update)
-        self._heard = time.monotonic()
-        match update:
-            case TurnStarted():
-                self.state = "running"
-            case TurnEnded():
-                self._finish(update)
-            case PermissionAnswer():
-                self._answered(update)
+        self._updates.append(Update(entry, revision))
+        self._received = time.monotonic()
+        if isinstance(entry, TurnEntry):
+            self.entry = entry
+            if self._is_final() and not self._ended_at:
+                self._ended_at = time.monotonic()
+        elif isinstance(entry, Message) and revision.revision == 1:
+            if entry.role == "agent" and not entry.parent_id:
+                self._messages.append(entry)
+        elif isinstance(entry, Question) and entry.status != "open" and entry in self._questions:
+            self._questions.remove(entry)
 
-    def wants(self, request: PermissionRequest) -> None:
-        """Hear that *request* needs a person to decide."""
-        self._questions.append(request)
+    def wants(self, question: Question) -> None:
+        """Note that *question* needs a person to decide."""
+        self._questions.append(question)
 
-    def settled(self, request: PermissionRequest) -> None:
-        """Hear that *request* was answered here; the answer itself comes back later."""
-        if request in self._questions:
-            self._questions.remove(request)
-            self._settled += 1
+    def settled(self, question: Question) -> None:
+        """Note that *question* was answered here; the answer itself comes back later."""
+        if question in self._questions:
+            self._questions.remove(question)
 
-    def lost(self, notice: Notice) -> None:
-        """Hear that the agent is gone."""
-        if self._end is None:
-            end = TurnEnded(sequence=notice.sequence, turn_id="", error=notice.text or notice.kind)
-            self._updates.append(end)
-            self._finish(end)
-
-    def _finish(self, end: TurnEnded) -> None:
-        if self._end is None:
-            self._end = end
-            self._ended_at = time.monotonic()
-            self.state = "completed" if end.error is None else "failed"
-            self._questions.clear()
-
-    def _answered(self, answer: PermissionAnswer) -> None:
-        if self._settled:
-            self._settled -= 1
-            return
-        fitting = [q for q in self._questions if answer.id in ("", q.id)]
-        if fitting:
-            self._questions.remove(fitting[0])
+    def _is_final(self) -> bool:
+        return self.state not in ("queued", "running")
 
     # -- in the thread that waits
 
@@ -225,8 +250,8 @@ class Turn:
     def _over(self) -> bool:
         """Whether it has ended, and nothing came for a moment (or things never stop coming)."""
         now = time.monotonic()
-        quiet = now - self._heard >= self._grace or now - self._ended_at >= 10 * self._grace
-        return self._end is not None and quiet
+        quiet = now - self._received >= self._grace or now - self._ended_at >= 10 * self._grace
+        return self._is_final() and quiet
 
     def _answer(self) -> None:
         """Let the session's callback answer what is open, in this thread."""
@@ -236,25 +261,38 @@ class Turn:
             self._ask(question)
 
     def _raise_question(self) -> None:
-        if (question := self.question) is not None:
+        if (question := self.question) is None:
+            return
+        if question.question_kind == "permission":
             raise AgentError(
                 f"the agent asks for permission: {question.title}; answer with session.allow() or"
                 " session.reject(), then ask for the result again"
             )
+        raise AgentError(
+            f"the agent asks: {question.title}; answer with session.answer(question, value), then"
+            " ask for the result again (session.questions has it)"
+        )
 
     def _raise_failure(self) -> None:
-        end = self._end
-        if end is not None and end.error is not None:
-            raise TurnFailed(f"the turn failed: {end.error}; the prompt was {self.prompt[:60]!r}")
+        if self.entry is not None and self.entry.status == "failed":
+            why = self.entry.error or "no reason given"
+            raise TurnFailed(f"the turn failed: {why}; the prompt was {self.prompt[:60]!r}")
 
     def _outcome(self) -> TurnResult:
-        used = [update for update in self.updates if isinstance(update, Usage)]
-        values: dict[str, object] = {}
-        for usage in used:
-            values.update(usage.values)
-        costs = [usage.cost_usd for usage in used if usage.cost_usd is not None]
-        end = self._end
-        assert end is not None
+        entry = self.entry
+        assert entry is not None
         return TurnResult(
-            self.text, end.stop_reason, end.turn_id, costs[-1] if costs else None, values
+            self.text,
+            entry.stop_reason or None,
+            entry.turn_id,
+            entry.cost if entry.currency == "USD" else None,
+            {k: v for k, v in msgspec.to_builtins(entry.usage).items() if v is not None},
+            entry.cost,
+            entry.currency,
         )
+
+
+def agent_text(messages: list[Message]) -> str:
+    """Return messages of an agent as one text, a blank line between them."""
+    texts = [message.text for message in messages if message.status != "retracted"]
+    return "\n\n".join(text for text in texts if text)

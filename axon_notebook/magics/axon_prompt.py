@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ParameterError
+from ..visible import visible
 from .options import Option, checked_name
 from .registry import Call, Magic
 from .shell_session import label
 from .status import StatusLine
 
 if TYPE_CHECKING:
+    from ..agents.model import Question
     from ..agents.session import AgentSession
     from ..agents.turn import Turn
     from .shell import AxonMagics
@@ -120,35 +122,36 @@ def _wait(turn: Turn) -> None:
 
 def _print(session: AgentSession, turn: Turn, *, asks: bool) -> None:
     """Print what the agent says and does, as it comes; ask where it asks."""
-    from ..agents.timeline import PermissionRequest, Text, Tool
+    from ..agents.model import Message, Question, Tool
 
-    titles: set[str] = set()
+    titles: dict[int, str] = {}
     for update in turn:
-        if isinstance(update, Text) and not update.thought:
+        entry = update.entry
+        if isinstance(entry, Message) and entry.role == "agent" and not entry.parent_id:
             sys.stdout.write(update.text)
-        elif isinstance(update, Tool) and update.title and update.title not in titles:
-            titles.add(update.title)
-            sys.stdout.write(f"\n[{update.title}]\n")
-        elif isinstance(update, PermissionRequest) and turn.question is not None:
-            if not asks:
-                sys.stdout.write(f"\n[it asks: {update.title}]\n")
+        elif isinstance(entry, Tool) and entry.title and titles.get(entry.id) != entry.title:
+            titles[entry.id] = entry.title
+            sys.stdout.write(f"\n[{visible(entry.title)}]\n")
+        elif isinstance(entry, Question) and turn.question is entry:
+            if not asks or entry.question_kind != "permission":
+                sys.stdout.write(f"\n[the agent asks: {visible(entry.title)}]\n")
                 break
-            _decide(session, update)
+            _decide(session, entry)
         sys.stdout.flush()
     sys.stdout.write("\n")
 
 
-def _decide(session: AgentSession, request: Any) -> None:
-    answer = input(f"\n{request.title}? [y/N] ")
+def _decide(session: AgentSession, question: Question) -> None:
+    answer = input(f"\nAllow {visible(question.title)}? [y/N] ")
     if answer.strip().lower() in ("y", "yes"):
-        session.allow(request)
+        session.allow(question)
     else:
-        session.reject(request)
+        session.reject(question)
 
 
 def _mark(turn: Turn) -> str:
     if (question := turn.question) is not None:
-        return f"… it asks: {question.title}"
+        return f"… the agent asks: {question.title}"
     return "✓ cancelled" if turn.cancelled else f"✓ {turn.state}"
 
 

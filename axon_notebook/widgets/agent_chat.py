@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import msgspec
 import traitlets
 
-from ..agents.session import CODECS
 from ..errors import AgentError, AxonError
 from .axon_widget import AxonWidget, Redact
 from .chat_snapshot import chat_html, chat_text, entries_of
@@ -17,7 +16,8 @@ from .event_store import EventStore
 from .live import STATIC
 
 if TYPE_CHECKING:
-    from ..agents.timeline import Option, PermissionRequest
+    from ..agents.client_protocol import AxonLike
+    from ..agents.model import Question
     from ..axon import Axon
 
 __all__ = ["AgentChat", "Talks"]
@@ -26,22 +26,11 @@ DEFAULT_BYTES: Final = 128 * 1024 * 1024
 REFUSALS: Final = 20
 
 
-class CanCancel(Protocol):
-    """What a chat needs of a turn."""
-
-    @property
-    def state(self) -> str:
-        """``queued``, ``running``, ``completed`` or ``failed``."""
-
-    def cancel(self) -> None:
-        """Ask the agent to stop."""
-
-
 class Talks(Protocol):
     """What a chat needs of an :class:`~axon_notebook.agents.session.AgentSession`."""
 
     @property
-    def axon(self) -> Axon:
+    def axon(self) -> AxonLike:
         """Where the conversation is."""
 
     @property
@@ -53,18 +42,17 @@ class Talks(Protocol):
         """The agent's session."""
 
     @property
-    def questions(self) -> list[PermissionRequest]:
+    def questions(self) -> list[Question]:
         """Requests for permission that nobody has answered."""
 
     def prompt(self, text: str) -> object:
         """Ask for a turn; return at once."""
 
-    @property
-    def turns(self) -> Sequence[CanCancel]:
-        """The turns asked for through this object."""
+    def answer(self, question: Question, value: object) -> None:
+        """Answer a question."""
 
-    def answer(self, request: PermissionRequest, option: Option | str | None) -> None:
-        """Answer a request."""
+    def stop(self) -> None:
+        """Cancel the turn that runs."""
 
 
 class ChatStore(EventStore):
@@ -126,8 +114,9 @@ class AgentChat(AxonWidget):
         keep: bool = False,
         **traits: Any,
     ) -> None:
+        axon = cast("Axon", session.axon)
         super().__init__(
-            session.axon,
+            axon,
             redact=redact,
             snapshot=snapshot,
             keep=keep,
@@ -138,7 +127,7 @@ class AgentChat(AxonWidget):
         )
         self.session = session
         self._chat_store = ChatStore(max_bytes=max_bytes)
-        self.start(session.axon, self._chat_store)
+        self.start(axon, self._chat_store)
 
     # -- what LiveWidget asks for
 
@@ -173,26 +162,16 @@ class AgentChat(AxonWidget):
             if name == "prompt":
                 self.session.prompt(command.get("text", ""))
             elif name == "cancel":
-                self._stop()
+                self.session.stop()
             else:
                 self._permit(command.get("request", ""), command.get("option", ""))
         except AxonError as error:
             self._chat_store.refuse(command.get("id", ""), str(error).partition("\n")[0])
             self._notify(stat=True)
 
-    def _stop(self) -> None:
-        """Cancel the turn that runs, whoever asked for it; those that wait go on."""
-        own = [turn for turn in self.session.turns if turn.state == "running"]
-        for turn in own:
-            turn.cancel()
-        if not own:  # another client's, or one from before the kernel was restarted
-            codec = CODECS[self.protocol]()
-            event_type, payload = codec.cancel(self.session.id)
-            self.session.axon.publish(event_type, payload, source=codec.source)
-
     def _permit(self, request_id: str, option: str) -> None:
         for request in self.session.questions:
-            if request.id == request_id:
+            if request.question_id == request_id:
                 self.session.answer(request, option)
                 return
         raise AgentError("nobody waits for this answer any more: it was given, or the turn is over")

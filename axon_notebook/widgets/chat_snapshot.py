@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Final
 
-from ..agents.session import CODECS
-from ..agents.timeline import Diff, Entry, Timeline
+from ..agents.model import Entry, Message, Notice, Plan, Question, Tool, Turn
+from ..agents.parts import Diff
+from ..agents.trace import Trace
 from ..models import AxonEvent
 from .snapshot import shown
 
@@ -30,12 +31,10 @@ STEPS: Final = {"completed": "✓", "in_progress": "◐"}
 
 def entries_of(events: Sequence[AxonEvent], protocol: str) -> list[Entry]:
     """Return the conversation that *events* hold."""
-    codec = CODECS[protocol]()
-    timeline = Timeline()
+    trace = Trace(protocol)
     for event in events:
-        for update in codec.read(event):
-            timeline.apply(update)
-    return timeline.entries
+        trace.feed(event)
+    return trace.entries
 
 
 def chat_html(title: str, status: str, entries: Sequence[Entry]) -> str:
@@ -70,34 +69,33 @@ def chat_text(title: str, status: str, entries: Sequence[Entry]) -> str:
 
 
 def _entry_html(entry: Entry) -> str:
-    match entry.kind:
-        case "prompt":
+    match entry:
+        case Turn():
             style = f"border-left: 3px solid {ACCENT}; padding: 2px 10px; margin: 12px 0 6px;"
-            return f'<div style="{style} white-space: pre-wrap;"><b>{_text(entry.text)}</b></div>'
-        case "text":
-            return f'<div style="white-space: pre-wrap; margin: 6px 0;">{_text(entry.text)}</div>'
-        case "thought":
+            prompt = f'<div style="{style} white-space: pre-wrap;"><b>{_text(entry.text)}</b></div>'
+            return (prompt if entry.text else "") + _line(_ending(entry), bool(entry.error))
+        case Message(role="thought"):
             return _folded("thought", entry.text)
-        case "tool":
+        case Message():
+            return f'<div style="white-space: pre-wrap; margin: 6px 0;">{_text(entry.text)}</div>'
+        case Tool():
             return _tool(entry)
-        case "plan":
+        case Plan():
             steps = "".join(
                 f"<div>{STEPS.get(s.status, '○')} {escape(shown(s.text))}</div>"
                 for s in entry.steps
             )
             return f'<div style="margin: 6px 0; color: {MUTED};">{steps}</div>'
-        case "permission":
+        case Question():
             words = f"Permission: {entry.title} — {_answer(entry)}"
             return f'<div style="margin: 4px 0; color: {MUTED};">{escape(shown(words))}</div>'
-        case "turn":
-            return _line(_ending(entry), entry.error is not None)
-        case "notice":
-            bad = "error" in entry.title or "failed" in entry.title
-            return _line(f"{entry.title} {entry.text}".strip(), bad)
+        case Notice():
+            return _line(f"{entry.title} {entry.text}".strip(), entry.level == "error")
+    return ""
 
 
-def _tool(entry: Entry) -> str:
-    name = f"{SIGNS.get(entry.status, '○')} {entry.title or entry.tool_kind or 'a tool'}"
+def _tool(entry: Tool) -> str:
+    name = f"{SIGNS.get(entry.status, '○')} {entry.title or entry.name or 'a tool'}"
     parts = [part for part in (entry.text, *map(_diff, entry.diffs)) if part]
     return _folded(name, "\n".join(parts)) if parts else _line(name, entry.status == "failed")
 
@@ -119,34 +117,36 @@ def _line(text: str, bad: bool) -> str:
 
 
 def _entry_text(entry: Entry) -> Iterator[str]:
-    match entry.kind:
-        case "prompt":
-            yield f"> {shown(entry.text)}"
-        case "text":
+    match entry:
+        case Turn():
+            if entry.text:
+                yield f"> {shown(entry.text)}"
+            if entry.error:
+                yield shown(f"✕ {_ending(entry)}")
+        case Message(role="agent"):
             yield _plain(entry.text)
-        case "tool":
-            yield shown(f"{SIGNS.get(entry.status, '○')} {entry.title or entry.tool_kind}")
-        case "permission":
+        case Tool():
+            yield shown(f"{SIGNS.get(entry.status, '○')} {entry.title or entry.name}")
+        case Question():
             yield shown(f"? {entry.title}: {_answer(entry)}")
-        case "turn" if entry.error is not None:
-            yield shown(f"✕ {_ending(entry)}")
-        case "notice":
+        case Notice():
             yield shown(f"· {entry.title} {entry.text}")
 
 
-def _answer(entry: Entry) -> str:
+def _answer(entry: Question) -> str:
     if entry.status != "answered":
         return {"open": "not answered yet"}.get(entry.status, "not answered")
     names = {option.id: option.name for option in entry.options}
-    return names.get(entry.answer or "", entry.answer or "cancelled")
+    answer = str(entry.answer)
+    return names.get(answer, answer)
 
 
-def _ending(entry: Entry) -> str:
-    if entry.error is not None:
+def _ending(entry: Turn) -> str:
+    if entry.error:
         return f"failed: {entry.error}"
     if entry.status == "running":
         return "working"
-    return "" if entry.title in ("", "end_turn", "success") else entry.title.replace("_", " ")
+    return "" if entry.stop_reason in ("", "end_turn") else entry.stop_reason.replace("_", " ")
 
 
 def _plain(text: str) -> str:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from axon_notebook.agents.acp import AcpCodec
-from axon_notebook.agents.claude import ClaudeCodec
 from axon_notebook.agents.timeline import (
     Answer,
     Asked,
@@ -28,6 +23,11 @@ from axon_notebook.agents.timeline import (
     TurnStarted,
     Usage,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axon_notebook.agents.acp import AcpCodec
+from axon_notebook.agents.claude import ClaudeCodec
 from axon_notebook.models import AxonEvent
 
 from .events import Script

@@ -12,9 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
-import axon_notebook as an
-from axon_notebook.agents.session import AgentSession, Turn
 from axon_notebook.agents.timeline import (
     Entry,
     PermissionRequest,
@@ -23,6 +20,9 @@ from axon_notebook.agents.timeline import (
     TurnEnded,
     TurnStarted,
 )
+
+import axon_notebook as an
+from axon_notebook.agents.session import AgentSession, Turn
 from axon_notebook.axon import Axon
 from axon_notebook.errors import AgentError, ClosedError, TurnFailed, TurnTimedOut
 from axon_notebook.local.process.launcher import ensure_service

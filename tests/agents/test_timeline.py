@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from axon_notebook.agents.timeline import Timeline
 from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_notebook.agents.acp import AcpCodec
-from axon_notebook.agents.timeline import Timeline
 from axon_notebook.models import AxonEvent
 
 from .events import Script
