@@ -261,10 +261,10 @@ class Conversation:
         turn = self.turns.get(entry.prompt_sequence or 0)
         if turn is None:
             return
-        was_queued = turn.entry is None or turn.state == "queued"
         self._turns_by_id[entry.turn_id] = turn
         turn.take(entry, revision)
-        if was_queued and entry.status == "running" and turn.cancelled:
+        begins = (revision.state or {}).get("status") == "running"
+        if begins and turn.cancelled:
             self._outbox.append(self.client.cancel(turn.session))
 
     def _asked_in(self, turn: Turn, question: Question) -> None:

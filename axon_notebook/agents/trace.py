@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from ..errors import AgentError
 from ..models import AxonEvent
 from .acp import AcpCodec
+from .broker_news import read_system_event
 from .builder import Builder
 from .claude import ClaudeCodec
 from .model import Entry, Question, Revision, Session, Turn, fold
 from .protocols import NAMES, protocol_name, protocol_of
-from .system_events import read_system_event
 from .untrusted import Fields, fields_of
 
 __all__ = ["Codec", "Trace", "fold"]

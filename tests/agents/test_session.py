@@ -12,16 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from axon_notebook.agents.timeline import (
-    Entry,
-    PermissionRequest,
-    Plan,
-    Text,
-    TurnEnded,
-    TurnStarted,
-)
 
 import axon_notebook as an
+from axon_notebook.agents.model import Entry, Message, Plan, Question, Tool
 from axon_notebook.agents.session import AgentSession, Turn
 from axon_notebook.axon import Axon
 from axon_notebook.errors import AgentError, ClosedError, TurnFailed, TurnTimedOut
@@ -50,6 +43,15 @@ def running(turn: Turn, words: str) -> None:
     wait_until(lambda: words in turn.text, turn)
 
 
+def messages(session: AgentSession) -> list[Message]:
+    return [entry for entry in session.entries if isinstance(entry, Message)]
+
+
+def contents(session: AgentSession) -> list[str]:
+    """Return the entries with texts joined."""
+    return [f"{entry.text} {entry!r}" for entry in session.entries]
+
+
 def held(free: threading.Event) -> None:
     """Hold the reader thread until it is let go."""
     assert free.wait(WAIT)
@@ -69,7 +71,10 @@ def test_a_turn_yields_its_updates_in_order_and_ends(session: AgentSession) -> N
     turn = session.prompt("hello")
     updates = list(turn)
 
-    assert [type(update) for update in updates] == [TurnStarted, Text, TurnEnded]
+    text = "".join(update.text for update in updates if update.kind == "message")
+    statuses = [u.revision.state.get("status") for u in updates if u.revision.state]
+    assert text == "hello"
+    assert [s for s in statuses if s] == ["queued", "running", "completed"]
     assert list(turn) == []
     assert turn.updates == updates
     assert turn.state == "completed"
@@ -141,7 +146,7 @@ def test_a_function_answers_in_the_thread_that_waits(axon: Axon) -> None:
     """So it may ask the person at the keyboard; yes, no, or an option's id."""
     asked: list[tuple[str, str]] = []
 
-    def decide(request: PermissionRequest) -> bool | str:
+    def decide(request: Question) -> bool | str:
         asked.append((request.title, threading.current_thread().name))
         return "yes" if len(asked) == 1 else False
 
@@ -164,13 +169,14 @@ def test_an_unanswered_question_is_shown_and_can_be_answered_later(session: Agen
     seen = [question.title for question in session.questions]
     session.allow()
     for update in turn:
-        if isinstance(update, PermissionRequest) and update.title == "call 1":
-            session.reject(update)
+        entry = update.entry
+        if isinstance(entry, Question) and entry.title == "call 1" and entry.status == "open":
+            session.reject(entry)
 
     assert seen == ["call 0"]
     assert turn.result(WAIT).text == "yes no"
     assert session.questions == []
-    with pytest.raises(AgentError, match="nothing is open"):
+    with pytest.raises(AgentError, match="no question is open"):
         session.allow()
 
 
@@ -197,7 +203,7 @@ def test_two_clients_share_a_session_and_see_each_other(axon: Axon) -> None:
             ]
             texts = [turn.result(WAIT).text for turn in turns]
             last = max(entry.last_sequence for entry in first.entries)
-            seen = [e.text for e in second.entries if e.kind == "text" and e.sequence <= last]
+            seen = [e.text for e in messages(second) if e.first_sequence <= last]
 
     assert first.id == second.id
     assert texts == ["a 0", "b 0", "a 1", "b 1", "a 2", "b 2"]
@@ -210,7 +216,7 @@ def test_sessions_of_their_own_do_not_mix(axon: Axon) -> None:
         mine, other = first.prompt("mine"), second.prompt("other")
 
         assert (mine.result(WAIT).text, other.result(WAIT).text) == ("mine", "other")
-        assert [e.text for e in second.entries if e.kind == "text"] == ["mine", "other"]
+        assert [e.text for e in messages(second)] == ["mine", "other"]
 
 
 def test_the_history_of_an_axon_becomes_the_conversation(axon: Axon) -> None:
@@ -219,9 +225,9 @@ def test_the_history_of_an_axon_becomes_the_conversation(axon: Axon) -> None:
         session.prompt("one").result(WAIT)
         with pytest.raises(TurnFailed):
             session.prompt("error").result(WAIT)
-        before = [repr(entry) for entry in session.entries]
+        before = contents(session)
     with AgentSession(axon) as again:
-        after = [repr(entry) for entry in again.entries]
+        after = contents(again)
 
     assert after == before
     assert again.id == session.id
@@ -283,9 +289,9 @@ def test_without_an_agent_the_session_says_so(client: an.Client) -> None:
 
 def test_a_wrong_word_is_refused_before_anything_is_asked(axon: Axon) -> None:
     """With the words that are right."""
-    with pytest.raises(AgentError, match="'json' is none of acp, claude"):
+    with pytest.raises(AgentError, match="'json' is not one of acp, claude"):
         AgentSession(axon, "json")
-    with pytest.raises(AgentError, match="'yes' is none of 'ask', 'allow'"):
+    with pytest.raises(AgentError, match="'yes' is not one of 'ask', 'allow'"):
         AgentSession(axon, permissions="yes")  # type: ignore[arg-type]
 
 
@@ -314,14 +320,14 @@ def test_changes_are_reported_as_they_come(axon: Axon) -> None:
     seen: dict[int, str] = {}
 
     def note(entries: list[Entry]) -> None:
-        seen.update((entry.number, entry.kind) for entry in entries)
+        seen.update((entry.id, entry.kind) for entry in entries)
 
     with AgentSession(axon, on_change=note) as session:
         session.prompt("hello").result(WAIT)
         kinds = [entry.kind for entry in session.entries]
 
     assert [seen[number] for number in sorted(seen)] == kinds
-    assert kinds == ["notice", "prompt", "turn", "text"]
+    assert kinds == ["notice", "session", "turn", "message"]
 
 
 def test_a_broken_callback_is_raised_to_whoever_waits(axon: Axon) -> None:
@@ -372,11 +378,11 @@ def test_claude_is_the_same_conversation(agent: Agents) -> None:
         cancelled = waiting.result(WAIT)
         with pytest.raises(TurnFailed, match="it failed"):
             s.prompt("fail").result(WAIT)
-        tools = [entry for entry in s.entries if entry.kind == "tool"]
+        tools = [entry for entry in s.entries if isinstance(entry, Tool)]
 
     assert talked.text == "You said: hello"
-    assert (talked.cost_usd, talked.usage) == (0.0125, {"input_tokens": 10, "output_tokens": 5})
-    assert used.text == "ran ls"
+    assert (talked.cost_usd, talked.usage) == (0.0125, {"input": 10, "output": 5})
+    assert (used.text, used.cost_usd) == ("ran ls", 0.0)
     assert [(tool.title, tool.status, tool.text) for tool in tools] == [
         ("Bash ls", "completed", "ran ls")
     ]
@@ -388,7 +394,7 @@ def test_the_demo_agent_does_what_it_is_asked(client: an.Client, agent: Agents) 
     axon = agent(agent_binary="axon-notebook-demo-agent", launch_args=[])
     titles: list[str] = []
 
-    def decide(request: PermissionRequest) -> bool:
+    def decide(request: Question) -> bool:
         titles.append(request.title)
         return "secret" not in request.title
 
@@ -402,7 +408,11 @@ def test_the_demo_agent_does_what_it_is_asked(client: an.Client, agent: Agents) 
         declined = text("edit secret.txt: x")
         listed = text("files")
         counted = session.prompt("count *.txt")
-        plans = [update for update in counted if isinstance(update, Plan)]
+        done = []
+        for update in counted:
+            if isinstance(update.entry, Plan):
+                steps = (update.revision.state or {})["steps"]
+                done.append([step.status for step in steps].count("completed"))
         ran = text("run printf 'a\\nb\\n' && exit 3")
         queried = text("sql SELECT count(*) FROM rl_axon_events WHERE event_type = 'turn.started'")
         wrong = text("sql nonsense")
@@ -410,19 +420,14 @@ def test_the_demo_agent_does_what_it_is_asked(client: an.Client, agent: Agents) 
         running(talking, "2 ")
         talking.cancel()
         cancelled = talking.result(WAIT)
-        tools = [entry for entry in session.entries if entry.kind == "tool"]
+        tools = [entry for entry in session.entries if isinstance(entry, Tool)]
 
     assert "I have no model" in helped
     assert written == "I have written notes/a.txt."
     assert declined == "Permission was not given: nothing was done."
     assert listed == "There is 1 entry."
     assert counted.text == "1 file has 1 line. The longest is notes/a.txt with 1."
-    assert [[step.status for step in plan.steps].count("completed") for plan in plans] == [
-        0,
-        1,
-        2,
-        3,
-    ]
+    assert done == [0, 1, 2, 3]
     assert ran == "The command ended with exit status 3."
     assert queried == "The query returned 1 rows."
     assert 'near "nonsense"' in wrong

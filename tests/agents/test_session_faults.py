@@ -100,7 +100,7 @@ def test_events_repeated_after_a_reconnect_are_heard_once() -> None:
             session.subscription.reconnect()
             server.on_prompt = turn(lambda s: s.says("again"))
             second = session.prompt("hello").result(WAIT).text
-            entries = [entry.text for entry in session.entries if entry.kind == "text"]
+            entries = [entry.text for entry in session.entries if entry.kind == "message"]
 
     assert (first, second) == ("once only", "again")
     assert entries == ["once only", "again"]
@@ -256,7 +256,8 @@ def test_requests_for_files_are_refused_in_a_turn_of_ones_own() -> None:
             session.prompt("hello").result(WAIT)
             refused = [payload for kind, payload in server.published if kind.startswith("fs/")]
 
-    assert refused == [{"code": -32601, "message": "this client does not offer fs/read_text_file"}]
+    message = "method not found: this client does not offer fs/read_text_file"
+    assert refused == [{"code": -32601, "message": message}]
 
 
 def test_an_event_that_comes_too_late_changes_nothing() -> None:

@@ -85,7 +85,7 @@ def test_the_conversation_goes_on_from_cell_to_cell(agent: Run) -> None:
         ("%%axon_prompt\n \n", ParameterError, "there is no prompt"),
         ("%%axon_prompt count\nx", ParameterError, "write the prompt into the cell"),
         ("%axon_prompt --allow --reject x", ParameterError, "exclude each other"),
-        ("%axon_prompt --protocol smtp x", AgentError, "none of acp, claude"),
+        ("%axon_prompt --protocol smtp x", AgentError, "not one of acp, claude"),
     ],
 )
 def test_a_cell_that_cannot_work_says_how_it_would(

@@ -83,10 +83,10 @@ def test_a_permission_is_answered_from_the_page(comms: Comms, session: an.AgentS
         press(chat, "prompt", text="ask 2")
         asked = set()
         for option in ("no", "yes"):
-            wait_until(lambda: {q.id for q in session.questions} - asked != set())
-            question = next(q for q in session.questions if q.id not in asked)
-            asked.add(question.id)
-            press(chat, "permit", request=question.id, option=option)
+            wait_until(lambda: {q.question_id for q in session.questions} - asked != set())
+            question = next(q for q in session.questions if q.question_id not in asked)
+            asked.add(question.question_id)
+            press(chat, "permit", request=question.question_id, option=option)
         wait_until(lambda: session.turns[-1].state == "completed")
         result = session.turns[-1].result(120)
 
