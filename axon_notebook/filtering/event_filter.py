@@ -1,8 +1,7 @@
-"""The language of the filter box, for ``viewer.filtered()``.
+"""The language of the filter box, for ``viewer.filtered()`` and everything that selects events.
 
-The page filters by itself (``js/src/filter/filter.ts``); this is the same
-language over decoded events.  ``tests/widgets/filter_cases.json`` holds both to
-the same answers.
+The page filters by itself (``js/src/filter/filter.ts``), by the same rules: ``docs/filters.md``
+describes the language, ``tests/filtering/test_same_in_page.py`` compares both.
 
 =====================  ======================================================
 ``word "two words"``   in the payload, the type or the source, in any case
@@ -17,32 +16,50 @@ the same answers.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any, Final
-
-import msgspec
 
 from ..errors import ParameterError
 from ..models import AxonEvent
+from .case import folded, holds
 from .pattern import pattern
+from .payload import Written, compare, fields, is_number, written
 
 __all__ = ["EventFilter"]
 
 Test = Callable[[AxonEvent], bool]
 
+# JavaScript's blanks, which are not those of Python.
+_BLANK: Final = "\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 _WORD: Final = re.compile(
-    r'\s*(-?/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\])+/\w*(?=\s|$)|(?:"(?:\\.|[^"\\])*"?|[^\s"])+)',
+    rf"[{_BLANK}]*(-?/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\])+/[A-Za-z0-9_]*(?=[{_BLANK}]|\Z)"
+    rf'|(?:"(?:\\.|[^"\\])*"?|[^"{_BLANK}])+)',
     re.DOTALL,
 )
-_PATH: Final = re.compile(r"([^\W\d][\w$@.[\]*-]*?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
+_EXPRESSION: Final = re.compile(r"/(.+)/([A-Za-z0-9_]*)", re.DOTALL)
+_FIRST: Final = r"[A-Za-z_$@\x80-\U0010ffff]"
+_PATH: Final = re.compile(
+    rf"({_FIRST}[A-Za-z0-9_$@.[\]*\x80-\U0010ffff-]*?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL
+)
 _KEY: Final = re.compile(r"(type|source|origin|seq|sequence|after|before):(.*)", re.DOTALL)
-_CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,3})?)?")
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_SEQUENCES: Final = re.compile(r"(\d{0,15})(?:(\.\.)(\d{0,15}))?", re.ASCII)
+_CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?", re.ASCII)
+_DATE: Final = re.compile(
+    r"([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)?"
+    r"(?:(Z)|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
+)
 _DAY_MS: Final = 86_400_000
-_MISSING: Final = object()
+_ORDER: Final[dict[str, Callable[[int], bool]]] = {
+    ">": lambda difference: difference > 0,
+    ">=": lambda difference: difference >= 0,
+    "<": lambda difference: difference < 0,
+    "<=": lambda difference: difference <= 0,
+}
 
 
 class EventFilter:
@@ -54,13 +71,13 @@ class EventFilter:
             as JavaScript counts them: -60 in Berlin's winter.
 
     Raises:
-        ParameterError: If the text is no filter; the message names the culprit.
+        ParameterError: If the text is not a filter; the message names the wrong term.
     """
 
     def __init__(self, text: str, *, tz_offset_min: int = 0) -> None:
         self.text = text.strip()
         zone_ms = tz_offset_min * 60_000
-        self._tests = [_term(word, zone_ms) for word in _WORD.findall(self.text)]
+        self._tests = [_term(word, zone_ms) for word in _WORD.findall(text)]
 
     def test(self, event: AxonEvent) -> bool:
         """Whether all terms let *event* through."""
@@ -75,7 +92,7 @@ def _term(word: str, zone_ms: int) -> Test:
 
 
 def _positive(word: str, zone_ms: int) -> Test:
-    if (found := re.fullmatch(r"/(.+)/(\w*)", word, re.DOTALL)) is not None:
+    if (found := _EXPRESSION.fullmatch(word)) is not None:
         return _expression(word, found[1], found[2])
     if word.startswith('"'):
         return _text(_unquoted(word))
@@ -103,17 +120,17 @@ def _expression(word: str, source: str, flags: str) -> Test:
 
 
 def _contains(text: str) -> Callable[[str], bool]:
-    """Case-insensitive; the text may stand in JSON with its characters escaped."""
-    forms = {text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1]}
-    search = re.compile("|".join(map(re.escape, sorted(forms))), re.IGNORECASE).search
-    return lambda where: search(where) is not None
+    """In any case; the text may stand in JSON with its characters escaped."""
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    return holds({text, escaped, json.dumps(text)[1:-1]})
 
 
 def _text(word: str) -> Test:
     if not word:
         raise ParameterError('filter: "" matches everything: leave it out')
     inside = _contains(word)
-    return lambda e: inside(e.event_type) or inside(e.source) or inside(e.payload)
+    named = functools.lru_cache(4096)(inside)
+    return lambda e: inside(e.payload) or named(e.event_type) or named(e.source)
 
 
 def _by_key(key: str, value: str, zone_ms: int) -> Test:
@@ -123,24 +140,40 @@ def _by_key(key: str, value: str, zone_ms: int) -> Test:
         return _by_time(key, value, zone_ms)
     if key in ("seq", "sequence"):
         return _by_sequence(value)
-    globs = [
-        re.compile(".*".join(map(re.escape, glob.split("*"))), re.IGNORECASE | re.DOTALL)
-        for glob in value.split(",")
-        if glob
-    ]
+    globs = [_glob(glob) for glob in value.split(",") if glob]
+    if key == "origin":
+        return lambda event: any(fits(name) for fits in globs for name in _origins(event.origin))
     field = "event_type" if key == "type" else key
-    return lambda event: any(
-        glob.fullmatch(name) for glob in globs for name in _names(field, getattr(event, field))
-    )
+    return lambda event: any(fits(folded(getattr(event, field))) for fits in globs)
 
 
-def _names(field: str, name: str) -> tuple[str, ...]:
+def _origins(origin: str) -> tuple[str, str]:
     """``AGENT_EVENT`` is also called ``agent``."""
-    return (name, name.removesuffix("_EVENT").lower()) if field == "origin" else (name,)
+    return folded(origin), folded(origin.removesuffix("_EVENT").lower())
+
+
+def _glob(glob: str) -> Callable[[str], bool]:
+    """Each part is looked for behind the one before, so it ends soon."""
+    first, *rest = folded(glob).split("*")
+
+    def fits(name: str) -> bool:
+        if not rest:
+            return name == first
+        at = len(first)
+        if not name.startswith(first):
+            return False
+        for part in rest[:-1]:
+            found = name.find(part, at)
+            if found < 0:
+                return False
+            at = found + len(part)
+        return len(name) - len(rest[-1]) >= at and name.endswith(rest[-1])
+
+    return fits
 
 
 def _by_sequence(value: str) -> Test:
-    found = re.fullmatch(r"(\d*)(\.\.)?(\d*)", value, re.ASCII)
+    found = _SEQUENCES.fullmatch(value)
     if found is None or not (found[1] or found[3]):
         raise ParameterError(f"filter: seq:{value} is not like seq:100..200")
     low = int(found[1] or 0)
@@ -149,22 +182,46 @@ def _by_sequence(value: str) -> Test:
 
 
 def _by_time(key: str, value: str, zone_ms: int) -> Test:
-    def keeps(time: float, limit: float) -> bool:
+    def keeps(time: int, limit: int) -> bool:
         return time >= limit if key == "after" else time < limit
 
-    if (clock := _CLOCK.fullmatch(value)) is not None:
-        hours, minutes, seconds, fraction = (float(part or 0) for part in clock.groups())
-        of_day = (hours * 3600 + minutes * 60 + seconds + fraction) * 1000
+    clock = _CLOCK.fullmatch(value)
+    of_day = clock and _clock(*clock.groups())
+    if of_day is not None:
         return lambda event: keeps((event.timestamp_ms - zone_ms) % _DAY_MS, of_day)
-    try:
-        date = datetime.fromisoformat(value)
-    except ValueError as error:
+    limit = _date(value, zone_ms)
+    if limit is None:
         raise ParameterError(
-            f"filter: {key}:{value} is no time like 10:02:31 or 2026-11-22T10:02"
-        ) from error
-    limit = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000
-    limit += 0 if date.tzinfo else zone_ms
+            f"filter: {key}:{value} is not a time like 10:02:31 or 2026-11-22T10:02"
+        )
     return lambda event: keeps(event.timestamp_ms, limit)
+
+
+def _clock(
+    hours: str | None, minutes: str | None, seconds: str | None = None, fraction: str | None = None
+) -> int | None:
+    """Return milliseconds of the day; ``None`` if there is no such time."""
+    h, m, s = (int(part or 0) for part in (hours, minutes, seconds))
+    if h > 23 or m > 59 or s > 59:
+        return None
+    return ((h * 60 + m) * 60 + s) * 1000 + int((fraction or "").ljust(3, "0"))
+
+
+def _date(value: str, zone_ms: int) -> int | None:
+    """Return a date in milliseconds, without a zone on the page's clock."""
+    found = _DATE.fullmatch(value)
+    if found is None:
+        return None
+    try:
+        day = date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return None
+    of_day, zone = _clock(*found.groups()[3:7]), _clock(found[10], found[11])
+    if of_day is None or zone is None:
+        return None
+    own = -zone if found[9] == "+" else zone
+    offset = 0 if found[8] else own if found[9] else zone_ms
+    return (day.toordinal() - date(1970, 1, 1).toordinal()) * _DAY_MS + of_day + offset
 
 
 def _by_path(path: str, operator: str, raw: str) -> Test:
@@ -172,8 +229,8 @@ def _by_path(path: str, operator: str, raw: str) -> Test:
     decide = _comparison(operator, _unquoted(raw), quoted=raw.startswith('"'))
 
     def test(event: AxonEvent) -> bool:
-        found = _values(_parsed(event.payload), keys)
-        if operator == "!=":  # of a field that is there
+        found = fields(event.payload, keys)
+        if operator == "!=":  # of a field that is there, and of none of its items
             return bool(found) and all(map(decide, found))
         return any(map(decide, found))
 
@@ -183,65 +240,17 @@ def _by_path(path: str, operator: str, raw: str) -> Test:
 def _comparison(operator: str, value: str, *, quoted: bool) -> Callable[[Any], bool]:
     if operator == "~":
         inside = _contains(value)
-        return lambda found: inside(_plain(found))
-    if operator in (">", ">=", "<", "<="):
-        return _order(operator, value)
+        return lambda found: inside(written(found))
+    number = is_number(value)
+    if (order := _ORDER.get(operator)) is not None:
+        if not number:
+            raise ParameterError(f"filter: {operator}{value} compares with a number")
+        return lambda found: isinstance(found, Written) and order(compare(found, value))
 
     def same(found: Any) -> bool:
-        return _plain(found) == value or (
-            not quoted and _is_number(found) and found == _number(value)
-        )
+        if written(found) == value:
+            return True
+        exact = number and not quoted and isinstance(found, Written)
+        return exact and compare(found, value) == 0
 
     return same if operator == "=" else lambda found: not same(found)
-
-
-def _order(operator: str, value: str) -> Callable[[Any], bool]:
-    limit = _number(value)
-    if limit is None:
-        raise ParameterError(f"filter: {operator}{value} compares with a number")
-    compare: Callable[[Any], bool] = {
-        ">": limit.__lt__,
-        ">=": limit.__le__,
-        "<": limit.__gt__,
-        "<=": limit.__ge__,
-    }[operator]
-    return lambda found: _is_number(found) and compare(float(found))
-
-
-def _number(text: str) -> float | None:
-    return float(text) if _NUMBER.fullmatch(text) else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _parsed(payload: str) -> Any:
-    try:
-        return msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
-        return _MISSING
-
-
-def _values(value: Any, keys: list[str]) -> list[Any]:
-    """All values under a path; ``*`` and arrays without an index stand for every item."""
-    if not keys:
-        if value is _MISSING:
-            return []
-        return value if isinstance(value, list) else [value]
-    key, rest = keys[0], keys[1:]
-    if isinstance(value, list):
-        if key == "*":
-            return [found for item in value for found in _values(item, rest)]
-        if key.isascii() and key.isdigit():
-            return _values(value[int(key)], rest) if int(key) < len(value) else []
-        return [found for item in value for found in _values(item, keys)]
-    if not isinstance(value, dict):
-        return []
-    if key == "*":
-        return [found for item in value.values() for found in _values(item, rest)]
-    return _values(value[key], rest) if key in value else []

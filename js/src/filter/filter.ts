@@ -1,19 +1,13 @@
-// The filter language: one line that says which events to show.
-//
-//   word  "two words"        in the payload, the type or the source; case does not matter
-//   /pattern/i               a regular expression over the payload
-//   type:tool.*,turn.*       also source: and origin:; * stands for anything, commas for "or"
-//   seq:100..200             also seq:100.. and seq:..200
-//   after:10:02  before:…    time of day on the page's clock, or a date: 2026-11-22T10:02
-//   usage.in>1000            a field of a JSON payload: = != > >= < <= ~ (contains); of an array
-//                            any item will do, and != asks that none is equal
-//   -anything                leaves out what it names
+// The filter language: one line that says which events to show. docs/filters.md describes it, and
+// `axon_notebook/filtering/event_filter.py` is this file in Python.
 //
 // Terms are joined by "and". Cheap terms run first; a payload is only parsed for an event
 // that passed all others.
 
 import type { Chunk, Store } from "../events/event-store.ts";
+import { foldText } from "./letter-case.ts";
 import { type Pattern, pattern } from "./pattern.ts";
+import { compare, digits, fields, isNumber, written } from "./payload.ts";
 
 type Test = (chunk: Chunk, slot: number) => boolean;
 
@@ -88,7 +82,9 @@ function parseBody(body: string, tzOffsetMin: number): Body {
   if (body.startsWith('"')) return wordTerm(unquote(body));
   const key = /^(type|source|origin|seq|sequence|after|before):(.*)$/s.exec(body);
   if (key) return keyTerm(key[1]!, unquote(key[2]!), tzOffsetMin);
-  const path = /^([\p{L}_$@][\p{L}\p{N}_$@.[\]*-]*?)(!=|>=|<=|=|>|<|~)(.*)$/su.exec(body);
+  const path = /^([A-Za-z_$@\x80-\uffff][\w$@.[\]*\x80-\uffff-]*?)(!=|>=|<=|=|>|<|~)(.*)$/s.exec(
+    body,
+  );
   if (path) return pathTerm(path[1]!, path[2]!, path[3]!);
   return wordTerm(body);
 }
@@ -106,19 +102,14 @@ function regexTerm(body: string, source: string, flags: string): Body {
   } catch (error) {
     throw new FilterError(`${body}: ${(error as Error).message}`);
   }
-  const { short, plain } = compiled;
-  const test: Test = (chunk, slot) => {
-    const text = chunk.payload[slot]!;
-    return text.length <= short ? plain.test(text) : compiled.test(text);
-  };
-  return { cost: 4, make: () => test };
+  return { cost: 4, make: () => (chunk, slot) => compiled.test(chunk.payload[slot]!) };
 }
 
 /** Case-insensitive text as it may stand in JSON: plain, or with its characters escaped. */
 export function textExpression(text: string, flags: string): RegExp {
   const json = JSON.stringify(text).slice(1, -1);
   const ascii = json.replace(
-    /[\u0080-\uffff]/g,
+    /[\u007f-\uffff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
   const forms = [...new Set([text, json, ascii])].map(escapeExpression);
@@ -158,9 +149,9 @@ function keyTerm(key: string, value: string, tzOffsetMin: number): Body {
 }
 
 function nameTerm(key: "type" | "source" | "origin", value: string): Body {
-  const globs = value.split(",").filter(Boolean).map(globExpression);
+  const globs = value.split(",").filter(Boolean).map(globTest);
   const decide = (name: string) =>
-    globs.some((glob) => glob.test(name) || (key === "origin" && glob.test(shortOrigin(name))));
+    globs.some((fits) => fits(foldText(name)) || (key === "origin" && fits(shortName(name))));
   return {
     cost: 1,
     make(store) {
@@ -180,12 +171,29 @@ export function shortOrigin(origin: string): string {
   return origin.replace(/_EVENT$/, "").toLowerCase();
 }
 
-function globExpression(glob: string): RegExp {
-  return new RegExp(`^${glob.split("*").map(escapeExpression).join(".*")}$`, "is");
+function shortName(origin: string): string {
+  return foldText(shortOrigin(origin));
+}
+
+/** `*` stands for any text. Each part is looked for behind the one before, so it ends soon. */
+function globTest(glob: string): (folded: string) => boolean {
+  const [first, ...rest] = foldText(glob).split("*") as [string, ...string[]];
+  const last = rest.pop();
+  return (name) => {
+    if (last === undefined) return name === first;
+    let at = first.length;
+    if (!name.startsWith(first)) return false;
+    for (const part of rest) {
+      const found = name.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return name.length - last.length >= at && name.endsWith(last);
+  };
 }
 
 function sequenceTerm(value: string): Body {
-  const found = /^(\d*)(\.\.)?(\d*)$/.exec(value);
+  const found = /^(\d{0,15})(?:(\.\.)(\d{0,15}))?$/.exec(value);
   if (!found || (!found[1] && !found[3]))
     throw new FilterError(`seq:${value} is not like seq:100..200`);
   const low = found[1] ? Number(found[1]) : 0;
@@ -204,54 +212,59 @@ const DAY = 86_400_000;
 function timeTerm(key: string, value: string, tzOffsetMin: number): Body {
   const keep: (time: number, limit: number) => boolean =
     key === "after" ? (time, limit) => time >= limit : (time, limit) => time < limit;
-  const clock = /^(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,3})?)?$/.exec(value);
   const zoneMs = tzOffsetMin * 60_000;
-  if (clock) {
-    const [, hours, minutes, seconds = "0", fraction = "0"] = clock;
-    const limit =
-      (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds) + Number(fraction)) * 1000;
-    return {
-      cost: 0,
-      make: () => (chunk, slot) => keep((chunk.time[slot]! - zoneMs) % DAY, limit),
-    };
+  const clock = /^(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?$/.exec(value);
+  const ofDay = clock && clockValue(clock[1]!, clock[2]!, clock[3], clock[4]);
+  if (ofDay !== null) {
+    const timeOfDay = (time: number) => (((time - zoneMs) % DAY) + DAY) % DAY;
+    return { cost: 0, make: () => (chunk, slot) => keep(timeOfDay(chunk.time[slot]!), ofDay) };
   }
   const limit = dateValue(value, zoneMs);
-  if (Number.isNaN(limit))
-    throw new FilterError(`${key}:${value} is no time like 10:02:31 or 2026-11-22T10:02`);
+  if (limit === null)
+    throw new FilterError(`${key}:${value} is not a time like 10:02:31 or 2026-11-22T10:02`);
   return { cost: 0, make: () => (chunk, slot) => keep(chunk.time[slot]!, limit) };
 }
 
-/** A date without a zone is on the page's clock. */
-function dateValue(value: string, zoneMs: number): number {
-  const parsed = Date.parse(
-    /^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00Z` : hasZone(value) ? value : `${value}Z`,
-  );
-  return hasZone(value) ? parsed : parsed + zoneMs;
+/** Milliseconds of the day; null if there is no such time. */
+function clockValue(hours: string, minutes: string, seconds = "0", fraction = ""): number | null {
+  const [h, m, s] = [Number(hours), Number(minutes), Number(seconds)];
+  if (h > 23 || m > 59 || s > 59) return null;
+  return ((h * 60 + m) * 60 + s) * 1000 + Number(fraction.padEnd(3, "0"));
 }
 
-function hasZone(value: string): boolean {
-  return /(Z|[+-]\d{2}:?\d{2})$/i.test(value.slice(10));
+const DATE =
+  /^([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)?(?:(Z)|([+-])(\d\d):?(\d\d))?$/;
+
+/** A date in milliseconds, without a zone on the page's clock; null if there is no such date. */
+function dateValue(value: string, zoneMs: number): number | null {
+  const found = DATE.exec(value);
+  if (!found) return null;
+  const [, year, month, date, hours = "0", minutes = "0", seconds, fraction] = found;
+  const [, , , , , , , , utc, sign, zoneHours = "0", zoneMinutes = "0"] = found;
+  const day = new Date(Date.UTC(Number(year), Number(month) - 1, Number(date)));
+  const ofDay = clockValue(hours, minutes, seconds, fraction);
+  const zone = clockValue(zoneHours, zoneMinutes);
+  if (ofDay === null || zone === null) return null;
+  if (day.getUTCMonth() !== Number(month) - 1 || day.getUTCDate() !== Number(date)) return null;
+  const offset = utc ? 0 : sign ? (sign === "-" ? zone : -zone) : zoneMs;
+  return day.getTime() + ofDay + offset;
 }
 
-const COMPARE = new Map<string, (a: number, b: number) => boolean>([
-  [">", (a, b) => a > b],
-  [">=", (a, b) => a >= b],
-  ["<", (a, b) => a < b],
-  ["<=", (a, b) => a <= b],
+const ORDER = new Map<string, (difference: number) => boolean>([
+  [">", (difference) => difference > 0],
+  [">=", (difference) => difference >= 0],
+  ["<", (difference) => difference < 0],
+  ["<=", (difference) => difference <= 0],
 ]);
 
 function pathTerm(path: string, operator: string, raw: string): Body {
   const keys = path.split(/[.[\]]+/).filter(Boolean);
-  const value = unquote(raw);
-  const decide = comparison(operator, value, raw.startsWith('"'));
-  const last = keys.at(-1)!;
+  const decide = comparison(operator, unquote(raw), raw.startsWith('"'));
   return {
     cost: 5,
     make: () => (chunk, slot) => {
-      const payload = chunk.payload[slot]!;
-      // Parsing is the dear part; a payload without the key cannot have the field.
-      if (last !== "*" && !/^\d+$/.test(last) && !payload.includes(last)) return false;
-      const found = valuesAt(parsed(payload), keys);
+      const found = fields(chunk.payload[slot]!, keys);
+      // "!=" is of a field that is there, and of none of its items.
       return operator === "!=" ? found.length > 0 && found.every(decide) : found.some(decide);
     },
   };
@@ -260,51 +273,21 @@ function pathTerm(path: string, operator: string, raw: string): Body {
 function comparison(operator: string, value: string, quoted: boolean): (found: unknown) => boolean {
   if (operator === "~") {
     const expression = textExpression(value, "i");
-    return (found) => expression.test(plain(found));
+    return (found) => expression.test(written(found));
   }
-  const compare = COMPARE.get(operator);
-  if (compare) {
-    const limit = Number(value);
-    if (value === "" || Number.isNaN(limit))
-      throw new FilterError(`${operator}${value} compares with a number`);
-    return (found) => typeof found === "number" && compare(found, limit);
+  const number = isNumber(value);
+  const holds = ORDER.get(operator);
+  if (holds) {
+    if (!number) throw new FilterError(`${operator}${value} compares with a number`);
+    return (found) => {
+      const own = digits(found);
+      return own !== null && holds(compare(own, value));
+    };
   }
-  const same = (found: unknown) => plain(found) === value || (!quoted && sameNumber(found, value));
+  const same = (found: unknown) => {
+    if (written(found) === value) return true;
+    const own = number && !quoted ? digits(found) : null;
+    return own !== null && compare(own, value) === 0;
+  };
   return operator === "=" ? same : (found) => !same(found);
-}
-
-function sameNumber(found: unknown, value: string): boolean {
-  return typeof found === "number" && value !== "" && found === Number(value);
-}
-
-function plain(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
-}
-
-let lastPayload = "";
-let lastParsed: unknown;
-
-/** The last payload is kept: several terms of one filter ask for the same. */
-function parsed(payload: string): unknown {
-  if (payload === lastPayload) return lastParsed;
-  lastPayload = payload;
-  try {
-    lastParsed = JSON.parse(payload);
-  } catch {
-    lastParsed = undefined;
-  }
-  return lastParsed;
-}
-
-/** All values under a path; `*` and arrays without an index stand for every item. */
-function valuesAt(value: unknown, keys: readonly string[]): unknown[] {
-  const [key, ...rest] = keys;
-  if (key === undefined)
-    return Array.isArray(value) ? [value, ...value] : value === undefined ? [] : [value];
-  if (typeof value !== "object" || value === null) return [];
-  if (Array.isArray(value) && !/^(\d+|\*)$/.test(key)) {
-    return value.flatMap((item) => valuesAt(item, keys));
-  }
-  if (key === "*") return Object.values(value).flatMap((item) => valuesAt(item, rest));
-  return Object.hasOwn(value, key) ? valuesAt((value as Record<string, unknown>)[key], rest) : [];
 }

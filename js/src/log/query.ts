@@ -7,11 +7,10 @@ export interface QueryOptions {
   matchCase: boolean;
 }
 
-/** A line is looked at up to here; a pattern sees less of it, the more it could make of it. */
+/** A line is looked at up to here. */
 const CHARS = 1_048_576;
-/** A pattern marks places in this much of a line: less of it where many repetitions multiply. */
+/** A pattern marks places in this much of a line: the time grows with the square of it. */
 const PLACE_CHARS = 2048;
-const FEW_PLACE_CHARS = 200;
 /** Places marked within one line. */
 const MARKS = 500;
 
@@ -37,23 +36,9 @@ export class Query {
     return (this.options.matchCase ? text : text.toLowerCase()).includes(this.needle);
   }
 
-  get #room(): number {
-    const repetitions = this.text.match(/[*+}]/g)?.length ?? 0;
-    return repetitions > 2 ? FEW_PLACE_CHARS : PLACE_CHARS;
-  }
-
   /** Where it is found in a line: pairs of start and end, not empty. */
   places(line: string): [number, number][] {
-    const { expression } = this.#pattern;
-    const text = line.slice(0, this.needle === null ? this.#room : CHARS);
-    const found: [number, number][] = [];
-    expression.lastIndex = 0;
-    for (let match = expression.exec(text); match; match = expression.exec(text)) {
-      if (match[0].length > 0) found.push([match.index, match.index + match[0].length]);
-      else expression.lastIndex++;
-      if (found.length === MARKS) break;
-    }
-    return found;
+    return this.#pattern.places(line.slice(0, this.needle === null ? PLACE_CHARS : CHARS), MARKS);
   }
 }
 

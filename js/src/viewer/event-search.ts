@@ -2,18 +2,14 @@
 
 import { CHUNK, type Store } from "../events/event-store.ts";
 import { escapeExpression, textExpression } from "../filter/filter.ts";
-import { type Pattern, pattern, shapeOf } from "../filter/pattern.ts";
+import { type Pattern, pattern } from "../filter/pattern.ts";
 import type { SearchOptions } from "../ui/search-box.ts";
 import { lowerBound, type RowIndex } from "./row-index.ts";
 
-/**
- * What marks the found text in a row; null where marking could block the page: a pattern with
- * more than two open repetitions is only tested, with care, and its rows are marked whole.
- */
-export function highlighter({ text, regex, matchCase }: SearchOptions): RegExp | null {
+/** What marks the found text in a row; null where there is nothing to find. */
+export function highlighter({ text, regex, matchCase }: SearchOptions): Pattern | null {
   if (text === "") return null;
-  if (!regex) return new RegExp(escapeExpression(text), matchCase ? "g" : "gi");
-  return shapeOf(text).open > 2 ? null : pattern(text, matchCase ? "" : "i").expression;
+  return pattern(regex ? text : escapeExpression(text), matchCase ? "" : "i");
 }
 
 export class Search {

@@ -2,6 +2,7 @@
 
 import { count, plural } from "../base/format.ts";
 import type { Session } from "../events/event-session.ts";
+import type { Pattern } from "../filter/pattern.ts";
 import { copyText } from "../ui/dom.ts";
 import type { Follow } from "../ui/follow.ts";
 import type { ScrollMap } from "../ui/scroll-map.ts";
@@ -24,7 +25,7 @@ export class Pointing {
   /** Index into `search.found`, -1 for none. */
   findIndex = -1;
   /** Marks what was found in the text of a row. */
-  highlight: RegExp | null = null;
+  highlight: Pattern | null = null;
   #timer = 0;
 
   /** `open` shows the active event in full. */

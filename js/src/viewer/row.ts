@@ -4,6 +4,7 @@ import { count, duration, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
 import type { EventAt, Pair } from "../events/event-store.ts";
 import type { Summary } from "../events/summary.ts";
+import type { Pattern } from "../filter/pattern.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
 import { type IconName, icon, setIcon } from "../ui/icons.ts";
 import { Divider, type Row } from "./row-index.ts";
@@ -35,7 +36,7 @@ export interface RowView {
   active: boolean;
   found: boolean;
   unfolded: boolean;
-  highlight: RegExp | null;
+  highlight: Pattern | null;
 }
 
 export class RowElement {
@@ -209,7 +210,7 @@ function pairText({ pair, row }: RowView): [IconName | "", string, string] {
   return pair.close === row.position ? ["closes", "", ended] : ["inside", "", ""];
 }
 
-function fieldNodes([key, value]: readonly [string, string], highlight: RegExp | null): Node[] {
+function fieldNodes([key, value]: readonly [string, string], highlight: Pattern | null): Node[] {
   const shown = visibleLine(value);
   const element = h("span", { class: "value", dir: "auto" });
   if (highlight) element.append(...marked(shown, highlight));
@@ -218,19 +219,12 @@ function fieldNodes([key, value]: readonly [string, string], highlight: RegExp |
 }
 
 /** The text with what was found in <mark> elements. */
-export function marked(text: string, expression: RegExp): (Node | string)[] {
+export function marked(text: string, pattern: Pattern): (Node | string)[] {
   const parts: (Node | string)[] = [];
   let at = 0;
-  expression.lastIndex = 0;
-  for (let i = 0; i < MARK_LIMIT; i++) {
-    const found = expression.exec(text);
-    if (!found) break;
-    if (found[0] === "") {
-      expression.lastIndex++;
-      continue;
-    }
-    parts.push(text.slice(at, found.index), h("mark", { text: found[0] }));
-    at = found.index + found[0].length;
+  for (const [start, end] of pattern.places(text, MARK_LIMIT)) {
+    parts.push(text.slice(at, start), h("mark", { text: text.slice(start, end) }));
+    at = end;
   }
   parts.push(text.slice(at));
   return parts;

@@ -13,7 +13,7 @@ interface Cases {
   errors: string[];
 }
 
-const path = new URL("../../../tests/widgets/filter_cases.json", import.meta.url);
+const path = new URL("../../../tests/filtering/filter_cases.json", import.meta.url);
 const cases = JSON.parse(readFileSync(path, "utf8")) as Cases;
 const store = storeOf(cases.events);
 
@@ -46,17 +46,6 @@ describe("filter", () => {
     expect(left(1, 2, 3, 4)).toEqual([2, 4]);
   });
 
-  // Short payloads are asked without care, and long ones must not be.
-  test("a pattern with several repetitions finds in short and gives up in hostile payloads", () => {
-    const hostile = event(2, { payload: "a".repeat(200_000) });
-    const long = storeOf([event(1, { payload: "aaab" }), hostile]);
-    const { sieve } = compileFilter("/a*a*a*a*b/", long, 0);
-    const slots = Uint16Array.of(1, 2);
-
-    expect(sieve(long.chunks.get(0)!, slots, 2)).toBe(1);
-    expect(slots[0]).toBe(1);
-  });
-
   test.each(cases.errors)("%s is refused with a reason", (filter) => {
     expect(() => compileFilter(filter, store, 0)).toThrow(FilterError);
   });
@@ -76,14 +65,9 @@ describe("marking what was found", () => {
   const options = { text: "a.b", regex: false, matchCase: false };
 
   test("text is taken literally, a pattern as a pattern", () => {
-    expect("xA.Bx".match(highlighter(options)!)).toEqual(["A.B"]);
-    expect("a-b".match(highlighter(options)!)).toBeNull();
-    expect("a-b".match(highlighter({ ...options, regex: true })!)).toEqual(["a-b"]);
-  });
-
-  // Marking runs on every drawn row and cannot be stopped half way.
-  test("a pattern that could be slow on a row marks nothing", () => {
-    expect(highlighter({ ...options, regex: true, text: ".*.*.*x" })).toBeNull();
+    expect(highlighter(options)!.places("xA.Bx", 9)).toEqual([[1, 4]]);
+    expect(highlighter(options)!.places("a-b", 9)).toEqual([]);
+    expect(highlighter({ ...options, regex: true })!.places("a-b", 9)).toEqual([[0, 3]]);
   });
 });
 

@@ -277,7 +277,7 @@ describe("search", () => {
 
   test("a pattern that cannot be used says why and what to do", () => {
     expect(() => new Query("(", { regex: true, matchCase: false })).toThrow(QueryError);
-    expect(() => new Query("(a+)+$", { regex: true, matchCase: false })).toThrow(/for ever/);
+    expect(() => new Query("(a{100}){100}", { regex: true, matchCase: false })).toThrow(/2,000/);
   });
 
   test("places are marked within the visible text", () => {
