@@ -16,7 +16,7 @@ from ..wire.cursor import EventBatch
 from ..wire.stream import EventStream, StreamState
 from ..wire.subscription import Subscription
 from .event_store import EventStore
-from .interrupts import put_off
+from .interrupts import deferred_interrupt
 from .live import LiveWidget
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["AxonWidget", "Redact"]
 
 SETTLE_SECONDS: Final = 0.5  # a display waits so long for the history
+SETTLE_UNSEEN_SECONDS: Final = 30.0  # where no page shows what comes later
 
 #: Returns what to save of an event with the notebook, or ``None`` to leave it out.
 Redact = Callable[[AxonEvent], AxonEvent | None]
@@ -92,7 +93,8 @@ class AxonWidget(LiveWidget):
     def _ipython_display_(self) -> None:
         # What is displayed is what a notebook saves: a moment's patience puts the history in.
         if self._feed is not None and not self._closed:
-            self._feed.wait_for(self._is_settled, SETTLE_SECONDS)
+            patience = SETTLE_SECONDS if self._is_shown else SETTLE_UNSEEN_SECONDS
+            self._feed.wait_for(self._is_settled, patience)
         self._refresh_due = not self._is_settled()
         super()._ipython_display_()
 
@@ -103,7 +105,7 @@ class AxonWidget(LiveWidget):
         """Close the subscription; called once."""
         self._subscription.close()
 
-    @put_off()
+    @deferred_interrupt()
     def close(self, reason: str = "closed") -> None:
         """End the stream and the display; the last state stays as HTML.  Idempotent."""
         if not self._closed and reason != "replaced":

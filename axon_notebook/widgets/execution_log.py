@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import html
-import re
 import time
 import uuid
 import zlib
@@ -16,9 +16,10 @@ import traitlets
 from ..errors import AxonError, ParameterError
 from ..models import ExecutionInfo, OutputChunk
 from ..wire.stream import StreamState
-from .interrupts import put_off
+from .interrupts import deferred_interrupt
 from .live import STATIC, LiveWidget
 from .output_store import OutputStore, Piece
+from .screen_text import ScreenText
 from .snapshot import shown
 
 if TYPE_CHECKING:
@@ -32,15 +33,8 @@ SAVED_LINES: Final = 400
 TEXT_LINES: Final = 10
 PRE: Final = "font-family: monospace; font-size: 12px; line-height: 1.3; overflow: auto;"
 LINE_CHARS: Final = 2000
+_Utf8: Final = codecs.getincrementaldecoder("utf-8")
 YOUNG_MS: Final = 1000  # a command that is over, but no older, has ended about now
-
-# What moves a cursor, paints, or talks to a terminal; unfinished strings end with their line.
-_CONTROL: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x18\x1a\x1b\x9c\n]{0,4096}"
-    r"(?:\x07|\x18|\x1a|\x9c|\x1b\\)?"
-    r"|\x1b[ -/]*[0-~]?"
-)
 
 
 class ExecutionLog(LiveWidget):
@@ -164,7 +158,7 @@ class ExecutionLog(LiveWidget):
         head = f"{shown(self.title)} · {shown(self._status())}"
         return "\n".join([head, *self._plain_lines()[-TEXT_LINES:]])
 
-    @put_off()
+    @deferred_interrupt()
     def close(self, reason: str = "closed") -> None:
         """End the log and the display; the last output stays as HTML.  Idempotent."""
         if not self._closed and reason != "replaced":
@@ -230,11 +224,21 @@ class ExecutionLog(LiveWidget):
         return f"{stat['state']['name']}{f': {reason}' if reason else ''}"
 
     def _plain_lines(self) -> list[str]:
-        """The newest output as text: of a line that was overwritten, what came last."""
-        raw = b"".join(piece.raw for piece in self._newest())[-SAVED_BYTES:]
-        text = _CONTROL.sub("", raw.decode("utf-8", "replace").replace("\r\n", "\n"))
-        lines = text.removesuffix("\n").split("\n")[-SAVED_LINES:] if text else []
-        return [shown(line.rstrip("\r").rsplit("\r", 1)[-1], LINE_CHARS) for line in lines]
+        """The newest output as text, as the screen shows it in the end."""
+        order: list[tuple[str, int]] = []  # lines in the order in which they ended
+
+        def screen(stream: str) -> ScreenText:
+            return ScreenText(lambda line: order.append((stream, line)))
+
+        screens = {stream: screen(stream) for stream in ("stdout", "stderr")}
+        decoders = {stream: _Utf8(errors="replace") for stream in screens}
+        for piece in self._newest():
+            screens[piece.stream].feed(decoders[piece.stream].decode(piece.raw))
+        for stream, shows in screens.items():
+            if shows.text(shows.open_line):
+                order.append((stream, shows.open_line))
+        lines = [screens[stream].text(line) for stream, line in order[-SAVED_LINES:]]
+        return [shown(line, LINE_CHARS) for line in lines]
 
     def _newest(self) -> list[Piece]:
         """The newest pieces, a little more than what is saved; none if nothing is to be."""

@@ -1,4 +1,4 @@
-"""The stop button, put off while a widget is made or closed.
+"""The stop button, deferred while a widget is made or closed.
 
 Half a constructor leaves a comm and threads that nobody holds.  Both take
 milliseconds, so the button waits for them.
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["put_off"]
+__all__ = ["deferred_interrupt"]
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
+def deferred_interrupt() -> Iterator[None]:
     """Let Ctrl-C of the main thread take effect at the end of the block; may be nested.
 
     In other threads it does nothing: they are not interrupted.

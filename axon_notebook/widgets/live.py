@@ -6,11 +6,10 @@ Shared by the event viewer, the execution log and the agent chat.
 from __future__ import annotations
 
 import atexit
-import contextlib
+import functools
 import secrets
 import threading
 import weakref
-from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,64 +17,61 @@ from typing import Any, Final, Self
 
 import anywidget
 import traitlets
-from comm.base_comm import BaseComm
 
+from . import hosts
 from .feed import Feed, Source
-from .interrupts import put_off
+from .interrupts import deferred_interrupt
 
 __all__ = ["STATIC", "LiveWidget"]
 
 #: Where the built JavaScript lives.
 STATIC: Final = Path(__file__).parents[1] / "static"
+#: In place of the script where no page will run it: its text would be stored with every widget.
+NO_PAGE: Final = "export default { render() {} };"
 
 _alive: weakref.WeakSet[LiveWidget] = weakref.WeakSet()
 #: Cell → the run that filled it and the widgets of that run.
 _cells: dict[str, tuple[str, list[LiveWidget]]] = {}
 
 
-class _Whole(ABCMeta, type(anywidget.AnyWidget)):  # type: ignore[misc]
-    """Makes a widget whole or not at all, also when the stop button is pressed meanwhile."""
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        made = None
-        try:
-            with put_off():
-                made = super().__call__(*args, **options)
-        except BaseException:
-            if made is not None:
-                made.close()
-            raise
-        return made
-
-
-class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
+class LiveWidget(anywidget.AnyWidget):
     """Owns a feed, a comm and a display; lives until :meth:`close`.
 
     A widget made by running a cell again replaces, and closes, those of the
-    run before (``keep=True`` opts out).
+    run before (``keep=True`` opts out).  A constructor is atomic: the stop button
+    takes effect after it, and then closes what was made.
     """
 
     height = traitlets.Int(480, help="Of the whole widget, in pixels.").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto").tag(sync=True)
     title = traitlets.Unicode("").tag(sync=True)
 
+    _esm: Any
     _closed = True  # until it is made: ipywidgets closes what a failed constructor leaves
     _feed: Feed | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _atomic(cls.__init__)  # type: ignore[method-assign]
+
     def __init__(self, *, keep: bool = False, **traits: Any) -> None:
+        for name in ("stop_source", "static_html", "static_text"):
+            if getattr(type(self), name) is getattr(LiveWidget, name):
+                raise TypeError(f"{type(self).__name__} has no method {name}")
+        self._is_shown = hosts.shows_widgets()
+        self._stop_refreshing: Callable[[], None] | None = None
+        if not self._is_shown:
+            self._esm = NO_PAGE
         super().__init__(**traits)
         self._closed = False
         self._display_id: str | None = None
         self.on_msg(self._take)
         self._made_in = threading.current_thread()
-        if self._in_marimo():
-            _before_close(self.comm, lambda: self.close("replaced"))
-        elif self.comm is not None:
-            self.comm.on_close(lambda message: self.close())
-            # The comm would tell IPython of each message as of a cell that ran, and matplotlib
-            # draws what is unfinished after each cell: half a plot, for the page answers from a
-            # thread of its own and at any time.
-            self.comm.handle_msg = self._handle_msg
+        if self.comm is not None:
+            reason = "replaced" if hosts.is_marimo(self.comm) else "closed"
+            hosts.on_host_close(self.comm, lambda: self.close(reason))
+            hosts.take_quietly(self.comm, self._handle_msg)
         _alive.add(self)
         if not keep:
             _replace_previous(self)
@@ -90,26 +86,28 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
     def on_page_message(self, message: Mapping[str, Any]) -> None:
         """Take a ``hello``, ``cmd`` or ``select`` message of a page, in the host's thread."""
 
-    @abstractmethod
     def stop_source(self) -> None:
         """Close what feeds this widget; called once, before the feed ends."""
+        raise NotImplementedError
 
-    @abstractmethod
     def static_html(self) -> str:
         """Return what stands in the notebook when no kernel runs: plain, safe HTML."""
+        raise NotImplementedError
 
-    @abstractmethod
     def static_text(self) -> str:
         """Return the same as plain text."""
+        raise NotImplementedError
 
     # -- lifetime
 
-    @put_off()
+    @deferred_interrupt()
     def close(self, reason: str = "closed") -> None:
         """End the threads and the connection, and leave the last state as HTML; idempotent."""
         if self._closed:
             return
         self._closed = True
+        if self._stop_refreshing is not None:
+            self._stop_refreshing()
         self.stop_source()
         if self._feed is not None:
             self._feed.close(reason)
@@ -117,11 +115,10 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
             self.refresh(frozen=True)
         layout = getattr(self, "layout", None)
         super().close()
-        self.__dict__.pop("_repr_mimebundle_", None)  # ipywidgets put None over the method
-        if layout is not None:
-            layout.close()  # ipywidgets leaves this comm open
+        hosts.restore_display(self)
+        hosts.close_layout(layout)
         _alive.discard(self)
-        _let_go(type(self))
+        hosts.forget_reloads(type(self))
 
     def freeze(self) -> None:
         """Replace the display by HTML that needs no kernel, and close."""
@@ -130,7 +127,7 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
     def __enter__(self) -> Self:
         return self
 
-    @put_off()
+    @deferred_interrupt()
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -146,6 +143,9 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
 
         self._display_id = self._display_id or secrets.token_hex(8)
         display(self._bundle(frozen=self._closed), raw=True, display_id=self._display_id)
+        if not self._is_shown and not self._closed and self._stop_refreshing is None:
+            # Without a page the display is all there is: the notebook gets the state of its end.
+            self._stop_refreshing = hosts.after_each_cell(self.refresh)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self._bundle(frozen=self._closed)
@@ -163,7 +163,7 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
             "text/plain": self.static_text(),
             "text/html": self.static_html(),
         }
-        if not frozen:
+        if not frozen and self._is_shown:
             live = super()._repr_mimebundle_()
             data = live[0] if isinstance(live, tuple) else live
             view = "application/vnd.jupyter.widget-view+json"
@@ -180,38 +180,38 @@ class LiveWidget(anywidget.AnyWidget, metaclass=_Whole):
         comm = self.comm
         if comm is None:
             return
-        if self._in_marimo() and not self._made_in.is_alive():
+        if hosts.is_marimo(comm) and not self._made_in.is_alive():
             self.close("replaced")  # `marimo run` ends a visitor's thread, and tells nobody
             return
         self.send(content, buffers)
-        # ipykernel 7.4 remembers with every message which shell sent it and brings the
-        # page's answers there: to the main shell, where they wait for the running cell.
-        # Without the memory they take the page's own subshell, which does not wait.
-        with contextlib.suppress(AttributeError):
-            del comm._reply_subshell_id
-
-    def _in_marimo(self) -> bool:
-        return self.comm is not None and not isinstance(self.comm, BaseComm)
+        hosts.answer_while_busy(comm)
 
     def _take(self, widget: Any, content: Any, buffers: Any) -> None:
         if self._feed is not None and isinstance(content, dict):
             self._feed.take(content)
 
 
-def _let_go(kind: type[LiveWidget]) -> None:
-    """Forget the widgets that wait for a change of the script: it keeps every one for good.
+def _atomic(construct: Callable[..., None]) -> Callable[..., None]:
+    """Make a constructor that the stop button does not cut in half."""
 
-    Only who develops the script misses that, for a widget that is still open
-    (manzt/anywidget#929).
-    """
-    for owner in kind.__mro__:
-        changed = getattr(owner.__dict__.get("_esm"), "changed", None)
-        if changed is not None:
-            changed.disconnect()
+    @functools.wraps(construct)
+    def constructed(self: LiveWidget, *args: Any, **options: Any) -> None:
+        made = False
+        try:
+            with deferred_interrupt():
+                construct(self, *args, **options)
+                made = True
+        except BaseException:
+            # Of the constructors inside each other the outermost one knows that all was made.
+            if made and type(self).__init__ is constructed:
+                self.close()
+            raise
+
+    return constructed
 
 
 def _replace_previous(widget: LiveWidget) -> None:
-    cell, run = _running_cell()
+    cell, run = hosts.running_cell()
     if cell is None or run is None:
         return
     before, widgets = _cells.get(cell, (run, []))
@@ -220,27 +220,6 @@ def _replace_previous(widget: LiveWidget) -> None:
             old.close("replaced")
         widgets = []
     _cells[cell] = (run, [*widgets, widget])
-
-
-def _running_cell() -> tuple[str | None, str | None]:
-    """Return the id of the running cell and of this run of it, where the host tells."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    parent: Mapping[str, Any] = getattr(shell, "get_parent", dict)() if shell is not None else {}
-    cell = parent.get("metadata", {}).get("cellId")
-    return cell, parent.get("header", {}).get("msg_id")
-
-
-def _before_close(comm: Any, run: Callable[[], None]) -> None:
-    """Call *run* before marimo closes *comm* with its cell; it does not call ``on_close``."""
-    close = comm.close
-
-    def closing(*args: Any, **options: Any) -> None:
-        run()
-        close(*args, **options)
-
-    comm.close = closing
 
 
 def _close_all() -> None:

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -86,6 +88,16 @@ class JupyterServer:
         """Choose the theme of the pages opened from now on."""
         self._setting("apputils-extension/themes", {"theme": THEMES[theme]})
 
+    @contextmanager
+    def saving_widget_state(self) -> Iterator[None]:
+        """Let the pages that are opened in the block save the state of widgets with a notebook."""
+        plugin = "jupyterlab-manager/plugin"
+        self._setting(plugin, {"saveState": True}, scope="@jupyter-widgets")
+        try:
+            yield
+        finally:
+            self._setting(plugin, {}, scope="@jupyter-widgets")
+
     def api(self, path: str, method: str = "GET") -> Any:
         """Ask the server's REST interface, for example ``api("sessions")``."""
         headers = {"Authorization": f"token {self.token}"}
@@ -160,8 +172,8 @@ class JupyterServer:
         )
         self.use_theme("light")
 
-    def _setting(self, plugin: str, values: dict[str, Any]) -> None:
-        path = self.home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+    def _setting(self, plugin: str, values: dict[str, Any], *, scope: str = "@jupyterlab") -> None:
+        path = self.home / "settings" / scope / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values), "utf-8")
 

@@ -13,7 +13,7 @@ import pytest
 import axon_notebook as an
 from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.widgets import live
-from axon_notebook.widgets.interrupts import put_off
+from axon_notebook.widgets.interrupts import deferred_interrupt
 
 from ..waiting import wait_until
 from .comms import Comms
@@ -37,8 +37,8 @@ def test_an_interrupt_takes_effect_at_the_end_of_the_block() -> None:
     reached: list[str] = []
 
     def nested() -> None:
-        with put_off():
-            with put_off():
+        with deferred_interrupt():
+            with deferred_interrupt():
                 _thread.interrupt_main()
                 reached.append("inner")
             reached.append("outer")
@@ -55,7 +55,7 @@ def test_other_threads_are_left_alone() -> None:
     handlers: list[object] = []
 
     def work() -> None:
-        with put_off():
+        with deferred_interrupt():
             handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)

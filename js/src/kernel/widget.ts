@@ -3,6 +3,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { asBytes, type Channel, inflate, modelChannel } from "./connection.ts";
 import { SNAPSHOT_AFTER_MS } from "./kernel-facts.ts";
+import { keepOutOfSavedState } from "./saved-state.ts";
 
 interface Lifetime {
   /** anywidget 0.11 and later; earlier ones only call what is returned. */
@@ -30,6 +31,7 @@ export function widget<Traits extends Saved, Data, Snapshot>(
   show: (data: Data, model: AnyModel<Traits>, el: HTMLElement, signal: AbortSignal) => void,
 ) {
   const begin = (model: AnyModel<Traits>, signal: AbortSignal): Data => {
+    keepOutOfSavedState(model.widget_manager);
     let live: Live<Snapshot> | null = null;
     const gone = () => live?.kernelGone();
     const data = open(modelChannel(model, signal, gone), model, signal);

@@ -48,6 +48,10 @@ export interface ScreenSink {
 }
 
 const LF = 0x0a;
+/** Private modes: the alternate screen of full-screen programs. */
+const ALTERNATE = new Set([47, 1047, 1049]);
+const SET = 0x68;
+const RESET = 0x6c;
 const utf8 = new TextDecoder();
 
 export class Screen implements TokenSink {
@@ -69,6 +73,8 @@ export class Screen implements TokenSink {
   #closed = false;
   #link = "";
   #saved = { row: 0, column: 0 };
+  /** A full-screen program runs: what it shows goes away with it. */
+  #alternate = false;
   /** Arena position up to which bytes have been taken in. */
   #at = 0;
   /** What is being fed, and the arena positions of its first byte and behind its last. */
@@ -96,6 +102,7 @@ export class Screen implements TokenSink {
   breakLine(): void {
     this.#feed(this.arena.slice(this.#fed, this.#until));
     this.#tokens = new Tokenizer();
+    this.#alternate = false;
     if (this.openLine() || this.openCells()) this.#endOpen(this.#at);
     this.row = this.count;
     this.column = 0;
@@ -144,6 +151,7 @@ export class Screen implements TokenSink {
   // ---- what the tokenizer calls ----------------------------------------------------------
 
   print(from: number, to: number, ascii: boolean): void {
+    if (this.#alternate) return;
     const bytes = this.#bytes.subarray(from - this.#base, to - this.#base);
     if (this.#atOpenEnd()) {
       if (ascii) this.#open.width += to - from;
@@ -158,6 +166,7 @@ export class Screen implements TokenSink {
   }
 
   control(code: number, at: number): void {
+    if (this.#alternate) return;
     this.#at = at;
     if (code !== LF && code !== 0x09) this.#open.flags |= code === 0x0d ? STYLED : STYLED | ODD;
     if (code === LF) this.#newline(at);
@@ -178,18 +187,27 @@ export class Screen implements TokenSink {
   }
 
   csi(final: number, parameters: Parameters, prefix: number, intermediate: number): void {
-    if (prefix !== 0 || intermediate !== 0) return;
+    if (prefix === 0x3f && (final === SET || final === RESET)) this.#mode(parameters, final);
+    if (this.#alternate || prefix !== 0 || intermediate !== 0) return;
     if (final === 0x6d) this.#pen.apply(parameters);
     else this.#move(String.fromCharCode(final), parameters);
   }
 
   escape(final: number): void {
+    if (this.#alternate) return;
     if (final === 0x37) this.#save();
     else if (final === 0x38) this.#restore();
   }
 
   osc(text: string): void {
     if (text.startsWith("8;")) this.#link = linkTarget(text);
+  }
+
+  #mode(modes: Parameters, final: number): void {
+    if (!modes.values.subarray(0, modes.count).some((mode) => ALTERNATE.has(mode))) return;
+    this.#alternate = final === SET;
+    // The bytes in between are not the rest of the open line.
+    this.#closeOpen();
   }
 
   // ---- cursor and erase -------------------------------------------------------------------

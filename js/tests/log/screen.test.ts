@@ -2,62 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import headless from "@xterm/headless";
 import { describe, expect, test } from "vitest";
-import { parseLine } from "../../src/log/ansi.ts";
-import type { Cells } from "../../src/log/cells.ts";
-import { type RawLine, ROWS, Screen, type ScreenSink } from "../../src/log/screen.ts";
+import { ROWS } from "../../src/log/screen.ts";
+import { play, trimmed } from "./screen-lines.ts";
 
 const RECORDINGS = join(import.meta.dirname, "../../../tests/recordings");
 const COLUMNS: Record<string, number> = { "tqdm.bin": 80 };
-
-/** Keeps every line of a screen as visible text, the way a log does. */
-class Book implements ScreenSink {
-  readonly raw: RawLine[] = [];
-  readonly cells = new Map<number, Cells>();
-  readonly settledAs = new Map<number, string>();
-  readonly screen = new Screen(this);
-
-  ended(raw: RawLine): void {
-    this.raw.push({ ...raw });
-  }
-  edited(line: number, cells: Cells): void {
-    this.cells.set(line, cells);
-  }
-  settled(line: number, cells: Cells): void {
-    this.settledAs.set(line, cells.toString());
-  }
-
-  lines(): string[] {
-    const texts = this.raw.map((raw, line) => this.#text(line, raw));
-    const open = this.screen.openCells()?.toString() ?? this.#raw(this.screen.openLine());
-    return trimmed([...texts, visibleText(open)]);
-  }
-
-  #text(line: number, raw: RawLine): string {
-    const cells = this.settledAs.get(line) ?? this.cells.get(line)?.toString();
-    return visibleText(cells ?? this.#raw(raw));
-  }
-
-  #raw(raw: RawLine | null): Uint8Array {
-    return raw ? this.screen.arena.slice(raw.start, raw.end) : new Uint8Array(0);
-  }
-}
-
-function visibleText(line: string | Uint8Array): string {
-  const bytes = typeof line === "string" ? new TextEncoder().encode(line) : line;
-  return expandTabs(parseLine(bytes).text);
-}
-
-function expandTabs(text: string): string {
-  let out = "";
-  for (const part of text) out += part === "\t" ? " ".repeat(8 - (out.length % 8)) : part;
-  return out;
-}
-
-function trimmed(lines: string[]): string[] {
-  const ends = lines.map((line) => line.trimEnd());
-  while (ends.at(-1) === "") ends.pop();
-  return ends;
-}
 
 /** The same bytes through the reference terminal; wrapped rows are joined again. */
 async function reference(bytes: Uint8Array, columns: number): Promise<string[]> {
@@ -80,15 +29,6 @@ async function reference(bytes: Uint8Array, columns: number): Promise<string[]> 
   }
   terminal.dispose();
   return trimmed(lines);
-}
-
-function play(bytes: Uint8Array, step = bytes.length): string[] {
-  const book = new Book();
-  for (let at = 0; at < bytes.length; at += step) {
-    book.screen.arena.append(bytes.subarray(at, at + step));
-    book.screen.read(book.screen.arena.length);
-  }
-  return book.lines();
 }
 
 const recordings = readdirSync(RECORDINGS).filter((name) => name.endsWith(".bin"));
@@ -187,3 +127,21 @@ function tail(bytes: Uint8Array): number {
   while (back < 4 && (bytes[bytes.length - 1 - back]! & 0xc0) === 0x80) back++;
   return bytes.length > back && bytes[bytes.length - 1 - back]! >= 0xc0 ? back + 1 : 0;
 }
+
+// The same file holds Python's screen, which writes what stays in a saved notebook.
+const cases = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../../tests/widgets/screen_cases.json"), "utf8"),
+) as {
+  printed: Record<string, { printed: string; lines: string[] }>;
+  recorded: Record<string, string[]>;
+};
+
+describe("what the kernel's screen is held to", () => {
+  test.each(Object.entries(cases.printed))("%s", (_name, { printed, lines }) => {
+    expect(play(new TextEncoder().encode(printed))).toEqual(lines);
+  });
+
+  test.each(Object.entries(cases.recorded))("%s", (name, lines) => {
+    expect(play(readFileSync(join(RECORDINGS, name)))).toEqual(lines);
+  });
+});
