@@ -19,13 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from report import report
-
-from axon_notebook.local.http.app import ServiceApp
 
 LENGTH = re.compile(rb"content-length: (\d+)")
 SENT_AT = re.compile(rb'\\"sent\\":(\d+)')
@@ -49,28 +48,23 @@ def payload() -> str:
 # The service's side ------------------------------------------------------------------
 
 
-class WithEmptyPost(ServiceApp):
-    """The service as it is, checks and all, with one route that does nothing."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._own[b"/empty"] = {"POST": self._empty}
-
-    async def _empty(self, scope: Any, receive: Any, send: Any, _: str) -> None:
-        from axon_notebook.local.http.answers import send_json
-        from axon_notebook.local.http.requests import read_body
-
-        await read_body(scope, receive)
-        await send_json(send, b"{}")
-
-
 def serve(home: Path) -> None:
-    """Serve *home* until terminated; print where, and with which token."""
+    """Serve *home*, with one endpoint more that does nothing; print where, with which token."""
     from axon_notebook.local.http import app
+    from axon_notebook.local.http.answers import Answer
+    from axon_notebook.local.http.requests import Request
+    from axon_notebook.local.http.routing import Route, post
     from axon_notebook.local.process import server
     from axon_notebook.local.process.home import Home
 
-    app.ServiceApp = WithEmptyPost  # type: ignore[misc]
+    async def empty(request: Request) -> Answer:
+        await request.body()
+        return Answer(b"{}")
+
+    def with_empty_post(*args: Any, routes: Iterable[Route] = (), **options: Any) -> app.ServiceApp:
+        return app.build_app(*args, routes=[*routes, post("/empty", empty)], **options)
+
+    server.build_app = with_empty_post  # type: ignore[attr-defined]
     server.run(Home(home), ready=lambda record: print(record.url, record.token, flush=True))
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import hypothesis
 import jsonschema_rs
+import msgspec
 import pytest
 import schemathesis
 import schemathesis.checks
 from runloop_api_client import Runloop
 from runloop_api_client.types import AxonView
 
+from axon_notebook import models
 from axon_notebook.local.http.axon_routes import (
     BatchParams,
     CreateParams,
@@ -145,10 +147,52 @@ def test_every_operation_describes_its_errors() -> None:
     ],
 )
 def test_a_body_has_the_properties_of_the_document(name: str, params: Any) -> None:
-    """A field in one place alone would be refused, or silently missing."""
-    assert set(DOCUMENT["components"]["schemas"][name]["properties"]) == set(
-        params.__struct_fields__
-    )
+    """The structs decide what is read, the document what is said: same names, same types."""
+    (_,), schemas = msgspec.json.schema_components([params])
+    struct, said = schemas[params.__name__], DOCUMENT["components"]["schemas"][name]
+
+    assert set(said["properties"]) == set(struct["properties"])
+    assert set(said.get("required", [])) == set(struct["required"])
+    for field, schema in struct["properties"].items():
+        assert types(said["properties"][field], DOCUMENT["components"]["schemas"]) == types(
+            schema, schemas
+        ), field
+
+
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [
+        ("AxonView", models.AxonInfo),
+        ("AxonListView", models.AxonList),
+        ("AxonEventView", models.AxonEvent),
+        ("AxonEventListView", models.AxonEventList),
+        ("PublishResultView", models.PublishResult),
+        ("PublishBatchResultView", models.PublishBatchResult),
+        ("SqlQueryResultView", models.SqlResult),
+        ("SqlBatchResultView", models.SqlBatchResult),
+        ("SqlResultMetaView", models.SqlMeta),
+        ("SqlColumnMetaView", models.SqlColumn),
+    ],
+)
+def test_an_answer_has_the_properties_of_the_document(name: str, view: Any) -> None:
+    """What the client of this package reads is what the document promises to everybody."""
+    said = DOCUMENT["components"]["schemas"][name]["properties"]
+
+    assert set(said) == set(view.__struct_fields__)
+
+
+def types(schema: Any, schemas: Any) -> set[str]:
+    """Return the JSON types that *schema* allows; numbers are one, null is left out."""
+    if "$ref" in schema:
+        return types(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    for parts in ("allOf", "anyOf", "oneOf"):
+        if parts in schema:
+            return set().union(*(types(part, schemas) for part in schema[parts]))
+    if "enum" in schema:
+        return {f"one of {sorted(schema['enum'])}"}
+    if "type" not in schema:
+        return {"anything"}
+    return {{"integer": "number"}.get(schema["type"], schema["type"])} - {"null"}
 
 
 def test_streamed_events_fit_their_schema(client: Runloop, target: AxonView) -> None:

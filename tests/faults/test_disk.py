@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from axon_notebook.local.storage.store import Refused
+from axon_notebook.local.refusals import Refusal
 
 from ..local.stored import Home, opened
 from .disk import Disk
@@ -79,7 +79,7 @@ def test_d3_a_disk_that_fails_at_any_write_stores_all_or_nothing(
             try:
                 answered.append(home.publish("x" * 20_000).sequence)
                 refusal = None
-            except Refused as refused:
+            except Refusal as refused:
                 refusal = refused
             failed = disk.failed
             disk.fail(None, error)

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
-from axon_notebook.local.storage.store import Limits, Refused, Store
+from axon_notebook.local.refusals import Refusal
+from axon_notebook.local.storage.store import Limits, Store
 from axon_notebook.models import AxonEvent, PublishResult, SqlBatchResult, SqlResult
 
 T = TypeVar("T")
@@ -57,11 +58,11 @@ class Home:
         pairs = [(step, None) if isinstance(step, str) else step for step in steps]
         return self.do(self.store.batch(self.axon, pairs))
 
-    def refusal(self, sql: str, *params: Any) -> Refused:
+    def refusal(self, sql: str, *params: Any) -> Refusal:
         """Return how *sql* is refused; fail if it is not."""
         try:
             result = self.query(sql, *params)
-        except Refused as refused:
+        except Refusal as refused:
             return refused
         raise AssertionError(f"{sql!r} was not refused, but answered {result}")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from axon_notebook.local.http.answers import Refusal
 from axon_notebook.local.http.sse_frames import join_frames
 from axon_notebook.local.http.streams import Stream, Streams
+from axon_notebook.local.refusals import Refusal
 from axon_notebook.local.storage.broadcast import Broadcast
 from axon_notebook.models import AxonEvent
 from axon_notebook.wire.sse import EventDecoder

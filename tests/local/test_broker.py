@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from axon_notebook.local.brokers.broker import Timeouts
-from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.refusals import Refusal
 
 from .brokered import brokered, said, text_of, types, value
 from .scenario import scenario

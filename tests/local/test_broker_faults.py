@@ -21,8 +21,8 @@ from axon_notebook.local.brokers.dialect import LINE_LIMIT
 from axon_notebook.local.devboxes.devboxes import CreateDevbox
 from axon_notebook.local.devboxes.processes import marked_processes
 from axon_notebook.local.process.launcher import ensure_service
+from axon_notebook.local.refusals import Refusal
 from axon_notebook.local.storage.commit import Draft
-from axon_notebook.local.storage.limits import Refused
 
 from ..waiting import until
 from .brokered import AGENTS, PEER, Brokered, brokered, said, text_of, types, value
@@ -254,7 +254,7 @@ async def test_a_full_disk_ends_the_agent(home: Path) -> None:
         [bridge] = box.brokers._bridges[box.axon_id].values()
 
         async def full(drafts: list[Draft]) -> list[int]:
-            raise Refused(507, "Storage is full.")
+            raise Refusal(507, "Storage is full.")
 
         bridge._store = full
         await box.prompt("more")

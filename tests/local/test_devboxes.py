@@ -16,7 +16,7 @@ from axon_notebook.local.devboxes.devbox_view import devbox_view
 from axon_notebook.local.devboxes.devboxes import KEPT_MS, Devboxes
 from axon_notebook.local.devboxes.execution_ids import now_ms
 from axon_notebook.local.devboxes.processes import marked_processes
-from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.refusals import Refusal
 
 from .scenario import a_devbox, opened, ran, scenario
 

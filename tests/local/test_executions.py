@@ -18,7 +18,7 @@ from axon_notebook.local.devboxes.devboxes import Devboxes
 from axon_notebook.local.devboxes.execution_ids import new_execution_id
 from axon_notebook.local.devboxes.executions import LOST
 from axon_notebook.local.devboxes.processes import marked_processes
-from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.refusals import Refusal
 
 from ..waiting import until
 from .scenario import a_devbox, opened, ran, scenario

@@ -343,7 +343,7 @@ def test_a_window_that_never_opens_holds_nobody_else_up(wire: Any, peer: Peer) -
     """The answer waits for its reader; the next request is answered meanwhile."""
     peer.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
     peer.flush()
-    stalled = [peer.ask("GET", "/openapi.json") for _ in range(40)]
+    stalled = [peer.ask("GET", "/openapi.json") for _ in range(200)]
     while not all(peer.replies[stream].status for stream in stalled):
         peer.pump()
 

@@ -12,7 +12,7 @@ from axon_notebook.local.devboxes.devbox_params import CreateDevbox
 from axon_notebook.local.devboxes.devbox_records import DevboxRecord
 from axon_notebook.local.devboxes.lifecycle import lifecycle_of
 from axon_notebook.local.devboxes.processes import marked_processes
-from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.refusals import Refusal
 
 from .scenario import a_devbox, opened, ran, scenario
 

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from axon_notebook.local.http import repeats
-from axon_notebook.local.http.answers import Refusal
 from axon_notebook.local.http.repeats import Repeats
+from axon_notebook.local.refusals import Refusal
 
 from .scenario import scenario
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from axon_notebook.local.refusals import Refusal
 from axon_notebook.local.storage import functions
-from axon_notebook.local.storage.store import Draft, Refused
+from axon_notebook.local.storage.store import Draft
 
 from ..waiting import until
 from .stored import Home, content, opened
@@ -347,7 +348,7 @@ def leaves_nothing(home: Home, bad: tuple[str, list[Any]], message: str) -> None
 
 def test_a_batch_has_an_upper_bound(home: Home) -> None:
     """An endless batch would hold the axon's only writer."""
-    with pytest.raises(Refused, match="at most 100 statements"):
+    with pytest.raises(Refusal, match="at most 100 statements"):
         home.batch(*["SELECT 1"] * 101)
 
 
@@ -509,7 +510,7 @@ def test_no_sql_changes_the_history(guarded: Home, statements: list[str]) -> Non
 def _status(home: Home, sql: str) -> int:
     try:
         home.query(sql)
-    except Refused as refused:
+    except Refusal as refused:
         return refused.status
     return 200
 

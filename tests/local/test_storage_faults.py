@@ -10,7 +10,8 @@ import apsw
 import pytest
 
 from axon_notebook.errors import ServiceError
-from axon_notebook.local.storage.store import Limits, Refused, Store
+from axon_notebook.local.refusals import Refusal
+from axon_notebook.local.storage.store import Limits, Store
 
 from .stored import Home, content, opened
 
@@ -25,8 +26,8 @@ def another(file: Path) -> Iterator[apsw.Connection]:
         connection.close()
 
 
-def refused(home: Home, payload: str = "{}", **fields: str) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refused(home: Home, payload: str = "{}", **fields: str) -> Refusal:
+    with pytest.raises(Refusal) as caught:
         home.publish(payload, **fields)
     return caught.value
 
@@ -36,7 +37,7 @@ def filled(home: Home) -> int:
     for stored in range(10_000):
         try:
             home.publish("x" * 1000, request_id=str(stored))
-        except Refused as full:
+        except Refusal as full:
             if (full.status, full.message) == (507, "Storage is full."):
                 return stored
             raise
@@ -85,7 +86,7 @@ def test_an_event_that_does_not_fit_refuses_no_other(tmp_path: Path) -> None:
         answers = home.do(crowd(home))
         sequences = [event.sequence for event in home.events()]
 
-    assert [isinstance(answer, Refused) for answer in answers] == [False, False, True, False, False]
+    assert [isinstance(answer, Refusal) for answer in answers] == [False, False, True, False, False]
     assert sequences == [1, 2, 3, 4]
 
 
@@ -123,7 +124,7 @@ def test_tables_of_users_cannot_take_the_room_of_events(tmp_path: Path) -> None:
 def _status(home: Home, sql: str) -> int:
     try:
         home.query(sql)
-    except Refused as refusal:
+    except Refusal as refusal:
         return refusal.status
     return 200
 
@@ -145,7 +146,7 @@ def test_an_axon_that_cannot_be_made_leaves_no_file(
         "axon_notebook.local.storage.database.SCHEMA", "CREATE TABLE t (a); SELECT nope;"
     )
     before = set(home.file.parent.iterdir())
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         home.do(home.store.create_axon(None, {}))
 
     assert set(home.file.parent.iterdir()) == before
@@ -191,14 +192,14 @@ def test_a_locked_database_is_busy_and_nothing_is_stored(home: Home) -> None:
         holder.execute("BEGIN IMMEDIATE")
         busy = refused(home)
         writing = home.refusal("CREATE TABLE t (a)")
-        with pytest.raises(Refused) as batch:
+        with pytest.raises(Refusal) as batch:
             home.batch("CREATE TABLE t (a)")
         holder.execute("ROLLBACK")
 
     assert {(r.status, r.message) for r in (busy, writing, batch.value)} == {
         (503, "Database is busy.")
     }
-    assert busy.headers == {"Retry-After": "1"}
+    assert busy.headers == ((b"retry-after", b"1"),)
     assert home.publish().sequence == 1
 
 
@@ -216,7 +217,7 @@ def test_a_damaged_page_fails_what_touches_it_and_nothing_else(home: Home) -> No
 
     assert touching.status == 500
     assert "damaged" in touching.message
-    with pytest.raises(Refused, match="damaged"):
+    with pytest.raises(Refusal, match="damaged"):
         home.store.read_frames(home.axon, 0, 100)
     assert home.rows("SELECT a FROM t") == [[7]]
     assert home.store.read_frames(home.axon, 0, 5)[2] == 5

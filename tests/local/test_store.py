@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from axon_notebook.errors import ServiceError
-from axon_notebook.local.storage.store import Draft, Limits, NotFoundInStore, Refused, Store
+from axon_notebook.local.refusals import Refusal
+from axon_notebook.local.storage.store import Draft, Limits, Store
 from axon_notebook.models import AxonEvent
 
 from .scenario import scenario
@@ -170,7 +171,7 @@ def test_a_payload_has_an_upper_bound(tmp_path: Path) -> None:
     """4 MiB is the API's limit, counted in UTF-8."""
     with opened(tmp_path / "home", payload_bytes=8) as home:
         home.publish("ääää")
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Refusal) as caught:
             home.publish("ääää.")
 
     assert (caught.value.status, caught.value.message) == (413, "payload is larger than 8 bytes.")
@@ -228,7 +229,7 @@ def test_concurrent_repeats_are_stored_once(home: Home) -> None:
 def test_a_request_id_with_another_body_is_a_conflict(home: Home, other: dict[str, str]) -> None:
     """Silently answering with the first event would lose the second."""
     home.publish("a", request_id="r1")
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         home.publish(**({"payload": "a", "request_id": "r1"} | other))
 
     assert (caught.value.status, caught.value.message) == (
@@ -302,7 +303,7 @@ def test_the_axon_list_pages_and_counts(home: Home) -> None:
         5,
     )
     assert ([a.name for a in rest.axons], rest.has_more) == (["0", "first"], False)
-    with pytest.raises(Refused, match="starting_after: no such item"):
+    with pytest.raises(Refusal, match="starting_after: no such item"):
         home.do(store.list_axons(limit=3, starting_after="axn_nope"))
 
 
@@ -344,20 +345,20 @@ def test_a_deleted_axon_keeps_its_record_and_nothing_else(home: Home) -> None:
         home.store.head(home.axon),
         home.store.list_events(home.axon, limit=1, before=None, include_total_count=False),
     ):
-        with pytest.raises(NotFoundInStore):
+        with pytest.raises(Refusal, match="Axon not found"):
             home.do(work)
-    with pytest.raises(NotFoundInStore):
+    with pytest.raises(Refusal, match="Axon not found"):
         home.store.read_frames(home.axon, 0, 10)
-    with pytest.raises(Refused, match="but not updated"):
+    with pytest.raises(Refusal, match="but not updated"):
         home.do(home.store.update_axon(home.axon, {}))
 
 
 def test_an_unknown_axon_is_not_found(home: Home) -> None:
     """Ids come from outside: strange ones must not reach the file system."""
     for axon_id in ("axn_nope", "../registry", "a" * 10_000, "ä'\"", ""):
-        with pytest.raises(NotFoundInStore):
+        with pytest.raises(Refusal, match="Axon not found"):
             home.do(home.store.head(axon_id))
-        with pytest.raises(NotFoundInStore):
+        with pytest.raises(Refusal, match="Axon not found"):
             home.store.read_frames(axon_id, 0, 1)
 
 
@@ -413,7 +414,7 @@ async def test_closing_ends_every_thread_and_file(tmp_path: Path) -> None:
     assert {t for t in threading.enumerate() if t.name.startswith("axon-")} <= threads
     # The loop's own default executor stays until the loop ends.
     assert psutil.Process().num_fds() <= files
-    with pytest.raises(Refused, match="stopping"):
+    with pytest.raises(Refusal, match="stopping"):
         await store.publish(axon.id, **event)
 
 

@@ -23,7 +23,7 @@ from axon_notebook.local.devboxes.files import (
     write_beneath,
 )
 from axon_notebook.local.devboxes.paths import DevboxPaths
-from axon_notebook.local.http.answers import Refusal
+from axon_notebook.local.refusals import Refusal
 
 ORDINARY = 65534
 USERS = [0, ORDINARY] if os.geteuid() == 0 else [os.geteuid()]

@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from axon_notebook.local.process.launcher import find_service, stop_service
-from axon_notebook.local.storage.store import Refused
+from axon_notebook.local.refusals import Refusal
 
 from ..local.stored import Home, opened
 
@@ -45,7 +45,7 @@ def attempts(home: Home) -> list[int]:
         try:
             act()
             statuses.append(200)
-        except Refused as refused:
+        except Refusal as refused:
             statuses.append(refused.status)
     return statuses
 
@@ -120,15 +120,15 @@ def test_t19_a_last_event_without_a_time_is_damage(stored: Home) -> None:
         with_it.close()
     stored.reopen()
 
-    with pytest.raises(Refused, match="damaged") as refused:
+    with pytest.raises(Refusal, match="damaged") as refused:
         stored.publish("after")
     assert refused.value.status == 500
 
 
-def outcome(home: Home, sql: str) -> Refused | None:
+def outcome(home: Home, sql: str) -> Refusal | None:
     try:
         home.query(sql)
-    except Refused as refused:
+    except Refusal as refused:
         return refused
     return None
 

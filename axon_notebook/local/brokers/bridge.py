@@ -23,8 +23,8 @@ from typing import Any, Final
 import msgspec
 
 from ...models import AxonEvent
+from ..refusals import Refusal
 from ..storage.commit import Draft
-from ..storage.limits import Refused
 from ..wakeup import Bell
 from .agent_process import LINGER, AgentPlan, AgentProcess, exit_text
 from .client_paths import map_paths
@@ -188,7 +188,7 @@ class Bridge:
             drafts.append(devbox_state(self.devbox_id, state, why))
         try:
             await self._publish(drafts)
-        except Refused as error:
+        except Refusal as error:
             logger.info("the end of the agent in %s was not published: %s", self.devbox_id, error)
         self._note(awake=False)
 
@@ -415,7 +415,7 @@ class Bridge:
         for _ in range(ATTEMPTS):
             try:
                 return await self._store(drafts)
-            except Refused as refused:
+            except Refusal as refused:
                 if refused.status != 503:
                     raise
             await asyncio.sleep(0.25)

@@ -21,9 +21,8 @@ from ...models import AxonEvent
 from ...wire.sse import EventDecoder
 from ..devboxes.devbox_records import DevboxRecord
 from ..devboxes.devboxes import Devboxes
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from ..storage.commit import Draft
-from ..storage.limits import NotFoundInStore, Refused
 from ..storage.store import Store
 from .agent_process import AgentPlan, find_binary
 from .bridge import Bridge
@@ -111,7 +110,9 @@ class Brokers:
                     )
         try:
             heads = [await self._store.head(mount.axon_id) for mount in wanted]
-        except NotFoundInStore:
+        except Refusal as refusal:
+            if refusal.status != 404:
+                raise
             raise Refusal(400, "mounts: the axon_id of a broker_mount is unknown.") from None
         self._starts[record.id] = heads
 
@@ -152,7 +153,7 @@ class Brokers:
         """Connect a devbox that outlived the last service; its agent is not running."""
         try:
             await bridge.settle("the service ended during the turn", partial(self._ended, axon_id))
-        except Refused:
+        except Refusal:
             return  # the axon was deleted: nobody can talk to this agent
         self._bridges.setdefault(axon_id, {})[bridge.devbox_id] = bridge
         bridge.open()

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from .acp_dialect import AcpDialect
 from .claude_dialect import ClaudeDialect
 from .codex_dialect import CodexDialect

@@ -7,36 +7,35 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
-from ..http.answers import Receive, Refusal, Scope, Send, send_json
-from ..http.bodies import read
+from ..http.answers import OCTETS, Answer
+from ..http.requests import Request
+from ..refusals import Refusal
 from .devboxes import Devboxes
 from .files import read_beneath, said_by, write_beneath
 from .paths import DevboxPaths
 from .uploads import received_upload
 
-__all__ = ["DownloadEndpoint", "FileRoutes", "UploadEndpoint"]
+__all__ = ["FileRoutes"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class WriteFile(msgspec.Struct, forbid_unknown_fields=True):
+class WriteFile(msgspec.Struct):
     """Body of ``POST …/write_file_contents``."""
 
     file_path: str
     contents: str
 
 
-class ReadFile(msgspec.Struct, forbid_unknown_fields=True):
+class ReadFile(msgspec.Struct):
     """Body of ``POST …/read_file_contents``."""
 
     file_path: str
 
 
-class DownloadFile(msgspec.Struct, forbid_unknown_fields=True):
+class DownloadFile(msgspec.Struct):
     """Body of ``POST …/download_file``."""
 
     path: str
@@ -50,11 +49,33 @@ class FileRoutes:
 
     async def write(self, request: Request) -> Any:
         """Create or replace a file and the directories it is in."""
-        wanted = await read(request, WriteFile)
+        wanted = await request.read(WriteFile)
         devbox_id = request.path_params["devbox_id"]
         paths = self.paths(devbox_id)
         await _carried_out(write_beneath, paths, wanted.file_path, [wanted.contents.encode()])
         return {"devbox_id": devbox_id, "exit_status": 0, "stdout": "", "stderr": ""}
+
+    async def upload(self, request: Request) -> Answer:
+        """Store an uploaded file; its body is read piece by piece."""
+        paths = self.paths(request.path_params["devbox_id"])
+        async with received_upload(request, paths.directory.parent) as upload:
+            await _carried_out(write_beneath, paths, upload.path, upload.pieces())
+        return Answer(b"{}")
+
+    async def read_text(self, request: Request) -> Answer:
+        """Answer a file as text."""
+        wanted = await request.read(ReadFile)
+        content = await self._content(request, wanted.file_path)
+        return Answer(content.decode("utf-8", "replace").encode(), b"text/plain; charset=utf-8")
+
+    async def download(self, request: Request) -> Answer:
+        """Answer a file as it is."""
+        wanted = await request.read(DownloadFile)
+        return Answer(await self._content(request, wanted.path), OCTETS)
+
+    async def _content(self, request: Request, name: str) -> bytes:
+        paths = self.paths(request.path_params["devbox_id"])
+        return await _carried_out(read_beneath, paths, name)
 
     def paths(self, devbox_id: str) -> DevboxPaths:
         """Return the paths of a devbox that has files.
@@ -67,46 +88,6 @@ class FileRoutes:
             raise Refusal(400, "The devbox is not running; its status is shutdown.")
         self.devboxes.used(devbox_id)
         return self.devboxes.paths(record)
-
-
-class UploadEndpoint:
-    """An ASGI application that stores an uploaded file; reads its body itself."""
-
-    #: Tells the service to leave body and media type to this endpoint.
-    reads_body = True
-
-    def __init__(self, files: FileRoutes) -> None:
-        self._files = files
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        paths = self._files.paths(scope["path_params"]["devbox_id"])
-        async with received_upload(scope, receive, paths.directory.parent) as upload:
-            await _carried_out(write_beneath, paths, upload.path, upload.pieces())
-        await send_json(send, b"{}")
-
-
-class DownloadEndpoint:
-    """An ASGI application that answers with the bytes of a file."""
-
-    def __init__(self, files: FileRoutes, *, text: bool) -> None:
-        self._files = files
-        self._text = text
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        request = Request(scope, receive)
-        if self._text:
-            name = (await read(request, ReadFile)).file_path
-        else:
-            name = (await read(request, DownloadFile)).path
-        paths = self._files.paths(request.path_params["devbox_id"])
-        content = await _carried_out(read_beneath, paths, name)
-        if self._text:
-            content = content.decode("utf-8", "replace").encode()
-        kind = "text/plain; charset=utf-8" if self._text else "application/octet-stream"
-        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-        await Response(content, headers=headers, media_type=kind)(scope, receive, send)
 
 
 async def _carried_out(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:

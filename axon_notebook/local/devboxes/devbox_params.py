@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from .devbox_records import DevboxRecord
 from .execution_ids import now_ms
 from .lifecycle import lifecycle_of
@@ -24,7 +24,7 @@ ELSEWHERE: Final = ("code_mounts", "entrypoint", "gateways", "mcp", "tunnel")
 WITHOUT_EFFECT: Final = ("blueprint_id", "blueprint_name", "snapshot_id")
 
 
-class CreateDevbox(msgspec.Struct, forbid_unknown_fields=True):
+class CreateDevbox(msgspec.Struct):
     """The body of ``POST /v1/devboxes``."""
 
     name: str | None = None

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from ..wakeup import Bell
 from .devbox_params import (
     CreateDevbox,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ...models import ExecutionInfo, OutputFrame
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from ..wakeup import Bell
 from .devbox_records import DevboxRecords, ExecutionRecord
 from .execution_ids import new_execution_id, now_ms

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from .beneath import opened_beneath
 from .paths import DevboxPaths
 

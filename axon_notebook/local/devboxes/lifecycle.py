@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 
 __all__ = ["AfterIdle", "IdleWatch", "Lifecycle", "lifecycle_of"]
 

@@ -13,7 +13,7 @@ from collections import deque
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 
 __all__ = ["SCRIPT", "ShellQueues", "state_file"]
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 
 __all__ = ["DevboxPaths", "RUNLOOP_HOME", "Location"]
 

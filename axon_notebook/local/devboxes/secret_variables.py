@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 
 __all__ = ["PREFIX", "check_secrets", "secret_variables"]
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
-from ..http.answers import Refusal
+from ..refusals import Refusal
 from .devbox_params import broker_mounts, launch_commands
 from .devbox_records import DevboxRecord, ExecutionRecord
 from .lifecycle import lifecycle_of

@@ -15,8 +15,9 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ..http.answers import Receive, Refusal, Scope
-from ..http.requests import Disconnected, header
+from ..http.answers import Receive
+from ..http.requests import Disconnected, Request
+from ..refusals import Refusal
 
 __all__ = ["UPLOAD_LIMIT", "Upload", "received_upload"]
 
@@ -44,7 +45,7 @@ class Upload:
 
 @asynccontextmanager
 async def received_upload(
-    scope: Scope, receive: Receive, folder: Path, *, limit: int = UPLOAD_LIMIT
+    request: Request, folder: Path, *, limit: int = UPLOAD_LIMIT
 ) -> AsyncIterator[Upload]:
     """Receive an upload into a temporary file in *folder*; gone at the end.
 
@@ -52,9 +53,9 @@ async def received_upload(
         Refusal: 413 beyond *limit* bytes, 415 or 400 if it is not such a form.
         Disconnected: The client left in the middle.
     """
-    boundary = _boundary(header(scope, b"content-type") or b"")
+    boundary = _boundary(request.header(b"content-type") or b"")
     with tempfile.TemporaryFile(dir=folder) as file:
-        await _save(receive, file, limit)
+        await _save(request.receive, file, limit)
         if not file.tell():
             raise Refusal(400, "The form is empty.")
         file.flush()

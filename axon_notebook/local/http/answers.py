@@ -1,29 +1,31 @@
-"""What the service says: JSON bodies, and refusals in one shape.
+"""What the service answers: JSON bodies, and refusals in one shape.
 
-Every answer that is no success has the body ``{"code": "<status>", "message": …}``.
-A handler refuses by raising :class:`Refusal`; so may anything below it, with any
-exception that carries a ``status`` (see :func:`refusal_of`).
+Every answer that is not a success has the body ``{"code": "<status>", "message": …}``.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from ..refusals import Refusal
+
 __all__ = [
+    "BASE_HEADERS",
     "JSON",
+    "OCTETS",
+    "Answer",
+    "Headers",
     "Receive",
-    "Refusal",
     "Scope",
     "Send",
     "WHOLE",
     "error_body",
-    "send_body",
-    "refusal_of",
-    "send_json",
+    "json_answer",
+    "send_answer",
     "send_refusal",
 ]
 
@@ -39,63 +41,51 @@ BASE_HEADERS: Final = (
 )
 
 JSON: Final = b"application/json"
+OCTETS: Final = b"application/octet-stream"
 
-#: In the first message of an answer whose body follows at once; see :mod:`.protocol`.
+#: In the first message of an answer whose body follows at once; see :mod:`.http_protocol`.
 WHOLE: Final = "axon_notebook.whole"
 
-#: Seconds to keep reading a refused body, so that the sender sees the answer and no reset.
-LINGER: Final = 2.0
+#: Seconds to go on reading a refused body, so that the sender sees the answer and no reset.
+LATE_BODY_TIME: Final = 2.0
+
+_encode = msgspec.json.Encoder().encode
 
 
-class Refusal(Exception):
-    """An answer that is no success.
+class Answer(NamedTuple):
+    """A complete answer.
 
     Attributes:
-        status: The HTTP status, also the ``code`` of the body.
-        message: One sentence for the caller; no path, nothing secret.
-        headers: More headers of the answer, lower-case names.
-        close: Whether the connection ends with this answer.
+        body: Its body.
+        media_type: The body's type.
+        headers: More headers, lower-case names.
+        kept: An object that lives until the body is sent.
     """
 
-    def __init__(
-        self, status: int, message: str, *, headers: Headers = (), close: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = tuple(headers)
-        self.close = close
+    body: bytes
+    media_type: bytes = JSON
+    headers: Headers = ()
+    kept: object = None
 
 
-def refusal_of(error: Exception) -> Refusal | None:
-    """Return *error* as a refusal if it carries a status, else ``None``."""
-    if isinstance(error, Refusal):
-        return error
-    status = getattr(error, "status", None)
-    if not isinstance(status, int):
-        return None
-    named: Any = getattr(error, "headers", None) or ()
-    pairs = named.items() if hasattr(named, "items") else named
-    headers = [(_header(name).lower(), _header(value)) for name, value in pairs]
-    return Refusal(status, str(getattr(error, "message", error)), headers=headers)
+def json_answer(value: object) -> Answer:
+    """Return *value*, a struct or what JSON knows, as an answer.
+
+    It is kept until the answer is sent: to free the rows of a large result takes longer than
+    to encode them.
+    """
+    return Answer(_encode(value), kept=value)
 
 
 def error_body(status: int, message: str) -> bytes:
     """Return the body of an error answer, which is also the data of an error frame."""
-    return msgspec.json.encode({"code": str(status), "message": message})
+    return _encode({"code": str(status), "message": message})
 
 
-async def send_json(send: Send, body: bytes, *, status: int = 200, headers: Headers = ()) -> None:
-    """Send *body*, which is JSON already, as a complete answer."""
-    await send_body(send, body, JSON, status=status, headers=headers)
-
-
-async def send_body(
-    send: Send, body: bytes, media_type: bytes, *, status: int = 200, headers: Headers = ()
-) -> None:
-    """Send *body* as a complete answer."""
-    await send(_start(status, body, headers, media_type) | {WHOLE: True})
-    await send({"type": "http.response.body", "body": body})
+async def send_answer(send: Send, answer: Answer, *, status: int = 200) -> None:
+    """Send *answer*, head and body at once."""
+    await send(_start(status, answer.body, answer.headers, answer.media_type) | {WHOLE: True})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def send_refusal(receive: Receive, send: Send, refusal: Refusal) -> None:
@@ -106,12 +96,13 @@ async def send_refusal(receive: Receive, send: Send, refusal: Refusal) -> None:
     """
     body = error_body(refusal.status, refusal.message)
     if not refusal.close:
-        await send_json(send, body, status=refusal.status, headers=refusal.headers)
+        answer = Answer(body, headers=refusal.headers)
+        await send_answer(send, answer, status=refusal.status)
         return
     await send(_start(refusal.status, body, (*refusal.headers, (b"connection", b"close"))))
     await send({"type": "http.response.body", "body": body, "more_body": True})
     try:
-        async with asyncio.timeout(LINGER):
+        async with asyncio.timeout(LATE_BODY_TIME):
             while (await receive()).get("more_body", False):
                 pass
     except TimeoutError:
@@ -126,7 +117,3 @@ def _start(status: int, body: bytes, headers: Headers, media_type: bytes = JSON)
         "status": status,
         "headers": [*BASE_HEADERS, *about, *headers],
     }
-
-
-def _header(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("latin-1")

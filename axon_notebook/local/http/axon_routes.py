@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import nullcontext
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from ...models import COLUMNS_TYPE, PublishBatchResult
+from ...models import (
+    COLUMNS_TYPE,
+    AxonEventList,
+    AxonInfo,
+    AxonList,
+    PublishBatchResult,
+    SqlBatchResult,
+)
+from ..refusals import Refusal
 from ..storage.broadcast import Broadcast
 from ..storage.store import Draft, Store
-from .answers import Receive, Refusal, Scope, Send, send_body, send_json
+from .answers import Answer, Receive, json_answer
+from .json_bodies import decode_texts
 from .repeats import Repeats
-from .requests import (
-    BODY_LIMIT,
-    INT64_MAX,
-    Disconnected,
-    Query,
-    check_media_type,
-    client_left,
-    decode_object,
-    decode_texts,
-    header,
-    read_body,
-)
-from .streams import Streams
+from .requests import BODY_LIMIT, INT64_MAX, Disconnected, Query, Request, client_left
+from .routing import Route, get, post
+from .streams import EventStream
 
-__all__ = ["AxonRoutes"]
+__all__ = ["axon_routes"]
 
 T = TypeVar("T")
 
@@ -46,24 +45,23 @@ BATCH_LIMIT: Final = 10_000
 #: Bodies of more than 6 MiB that are read at once.
 LARGE: Final = 2
 
-_encode = msgspec.json.Encoder().encode
 _METADATA_KEY = re.compile(r"^metadata\[([^\[\]]+)\](\[in\])?$")
 
 
-class CreateParams(msgspec.Struct, forbid_unknown_fields=True):
+class CreateParams(msgspec.Struct):
     """Body of ``POST /v1/axons``."""
 
     name: str | None = None
     metadata: dict[str, str] | None = None
 
 
-class UpdateParams(msgspec.Struct, forbid_unknown_fields=True):
+class UpdateParams(msgspec.Struct):
     """Body of ``POST /v1/axons/{id}``; ``None`` leaves the metadata as it is."""
 
     metadata: dict[str, str] | None = None
 
 
-class PublishParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class PublishParams(msgspec.Struct, gc=False):
     """Body of ``POST /v1/axons/{id}/publish``."""
 
     source: str
@@ -72,49 +70,62 @@ class PublishParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     payload: str
 
 
-class PublishBatchParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class PublishBatchParams(msgspec.Struct, gc=False):
     """Body of ``POST /v1/axons/{id}/publish/batch``, which is this service's own."""
 
     events: list[PublishParams]
 
 
-class Statement(msgspec.Struct, forbid_unknown_fields=True):
+class Statement(msgspec.Struct):
     """Body of ``POST /v1/axons/{id}/sql/query``, and a step of a batch."""
 
     sql: str
     params: list[Any] | None = None
 
 
-class BatchParams(msgspec.Struct, forbid_unknown_fields=True):
+class BatchParams(msgspec.Struct):
     """Body of ``POST /v1/axons/{id}/sql/batch``."""
 
     statements: list[Statement]
 
 
-class AxonRoutes:
-    """Handlers by path and method; each gets the ASGI triple and the axon's id."""
+def axon_routes(store: Store, broadcast: Broadcast) -> list[Route]:
+    """Return the routes of axons.
 
-    def __init__(self, store: Store, broadcast: Broadcast, streams: Streams) -> None:
+    Args:
+        store: Where they live.
+        broadcast: Delivers what is published to subscribers.
+    """
+    axons = AxonRoutes(store, broadcast)
+    one = "/v1/axons/{axon_id}"
+    return [
+        get("/v1/axons", axons.list),
+        post("/v1/axons", axons.create),
+        get(one, axons.get),
+        post(one, axons.update),
+        Route("DELETE", one, axons.delete),
+        post(f"{one}/publish", axons.publish),
+        post(f"{one}/publish/batch", axons.publish_batch),
+        get(f"{one}/events", axons.events),
+        post(f"{one}/sql/query", axons.query),
+        post(f"{one}/sql/batch", axons.batch),
+        get(f"{one}/subscribe/sse", axons.subscribe, waits=True),
+    ]
+
+
+class AxonRoutes:
+    """Handlers; each gets the request and returns what to answer."""
+
+    def __init__(self, store: Store, broadcast: Broadcast) -> None:
         self._store = store
         self._broadcast = broadcast
-        self._streams = streams
         self._repeats = Repeats()
         self._large = asyncio.Semaphore(LARGE)
-        self.collection = {"GET": self.list, "POST": self.create}
-        self.item = {
-            "": {"GET": self.get, "POST": self.update, "DELETE": self.delete},
-            "publish": {"POST": self.publish},
-            "publish/batch": {"POST": self.publish_batch},
-            "events": {"GET": self.events},
-            "sql/query": {"POST": self.query},
-            "sql/batch": {"POST": self.batch},
-            "subscribe/sse": {"GET": self.subscribe},
-        }
 
-    async def list(self, scope: Scope, receive: Receive, send: Send, _: str) -> None:
+    async def list(self, request: Request) -> AxonList:
         """Answer a page of axons, newest first."""
-        query = Query(scope["query_string"])
-        page = await self._store.list_axons(
+        query = request.query
+        return await self._store.list_axons(
             limit=query.limit(),
             starting_after=query.text("starting_after"),
             name=query.text("name"),
@@ -123,103 +134,97 @@ class AxonRoutes:
             metadata=_metadata_filter(query),
             include_total_count=query.flag("include_total_count", default=True),
         )
-        await send_json(send, _encode(page))
 
-    async def create(self, scope: Scope, receive: Receive, send: Send, _: str) -> None:
+    async def create(self, request: Request) -> object:
         """Create an axon; the body may be empty."""
-        params = await _read(scope, receive, CreateParams)
-        info = await self._repeats.once(
-            _request_id(scope),
+        params = await request.read(CreateParams)
+        return await self._repeats.once(
+            request.repeat_id,
             params,
             lambda: self._store.create_axon(params.name, params.metadata or {}),
         )
-        await send_json(send, _encode(info))
 
-    async def get(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def get(self, request: Request) -> AxonInfo:
         """Answer what the registry knows, also of a deleted axon."""
-        await send_json(send, _encode(await self._store.get_axon(axon_id)))
+        return await self._store.get_axon(request.path_params["axon_id"])
 
-    async def update(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def update(self, request: Request) -> AxonInfo:
         """Replace the metadata, if any is given."""
-        params = await _read(scope, receive, UpdateParams)
-        info = await self._store.update_axon(axon_id, params.metadata)
-        await send_json(send, _encode(info))
+        params = await request.read(UpdateParams)
+        return await self._store.update_axon(request.path_params["axon_id"], params.metadata)
 
-    async def delete(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def delete(self, request: Request) -> Answer:
         """Delete the axon's events and end its streams; the registry keeps the axon."""
+        axon_id = request.path_params["axon_id"]
         await self._store.delete_axon(axon_id)
         self._broadcast.deleted(axon_id)
-        await send_json(send, b"{}")
+        return Answer(b"{}")
 
-    async def publish(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def publish(self, request: Request) -> Answer:
         """Store an event and answer its sequence once it is on disk."""
-        params = await self._published(scope, receive)
+        params = await self._published(request)
         result = await self._store.publish(
-            axon_id,
+            request.path_params["axon_id"],
             source=params.source,
             event_type=params.event_type,
             origin=params.origin,
             payload=params.payload,
-            request_id=_request_id(scope),
+            request_id=request.request_id,
         )
-        answer = b'{"sequence":%d,"timestamp_ms":%d}' % (result.sequence, result.timestamp_ms)
-        await send_json(send, answer)
+        return Answer(b'{"sequence":%d,"timestamp_ms":%d}' % (result.sequence, result.timestamp_ms))
 
-    async def publish_batch(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def publish_batch(self, request: Request) -> PublishBatchResult:
         """Store events in one transaction: all of them, or none."""
-        params = await _read(scope, receive, PublishBatchParams, decode_texts)
+        params = await request.read(PublishBatchParams, decode_texts)
         if not 1 <= len(params.events) <= BATCH_LIMIT:
             raise Refusal(400, f"events must have 1 to {BATCH_LIMIT} elements.")
         drafts = [Draft(e.source, e.event_type, e.origin, e.payload) for e in params.events]
-        stored = await self._store.publish_many(axon_id, drafts, request_id=_request_id(scope))
-        result = PublishBatchResult(stored[0].sequence, stored[-1].sequence, stored[0].timestamp_ms)
-        await send_json(send, _encode(result))
+        stored = await self._store.publish_many(
+            request.path_params["axon_id"], drafts, request_id=request.request_id
+        )
+        return PublishBatchResult(stored[0].sequence, stored[-1].sequence, stored[0].timestamp_ms)
 
-    async def events(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def events(self, request: Request) -> AxonEventList:
         """Answer a page of events, newest first."""
-        query = Query(scope["query_string"])
+        axon_id, query = request.path_params["axon_id"], request.query
         limit = query.limit()
         counted = query.flag("include_total_count", default=True)
         before = await self._cursor(axon_id, query.text("starting_after"))
-        page = await self._store.list_events(
+        return await self._store.list_events(
             axon_id, limit=limit, before=before, include_total_count=counted
         )
-        await send_json(send, _encode(page))
 
-    async def query(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def query(self, request: Request) -> Answer:
         """Execute one statement."""
-        params = await _read(scope, receive, Statement)
-        work = self._store.query(axon_id, params.sql, params.params or [])
-        result = await _while_connected(receive, work)
-        # Held while it is sent: to free its rows takes longer than to encode them.
-        if COLUMNS_TYPE.encode() in (header(scope, b"accept") or b""):
+        params = await request.read(Statement)
+        work = self._store.query(request.path_params["axon_id"], params.sql, params.params or [])
+        result = await _while_connected(request.receive, work)
+        if COLUMNS_TYPE.encode() in (request.header(b"accept") or b""):
             body = msgspec.msgpack.encode(result.by_columns().packed())
-            await send_body(send, body, COLUMNS_TYPE.encode())
-        else:
-            await send_json(send, _encode(result))
+            return Answer(body, COLUMNS_TYPE.encode(), kept=result)
+        return json_answer(result)
 
-    async def batch(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def batch(self, request: Request) -> SqlBatchResult:
         """Execute statements in one transaction."""
-        params = await _read(scope, receive, BatchParams)
+        params = await request.read(BatchParams)
         statements = [(step.sql, step.params or []) for step in params.statements]
-        work = self._store.batch(axon_id, statements)
-        await send_json(send, _encode(await _while_connected(receive, work)))
+        work = self._store.batch(request.path_params["axon_id"], statements)
+        return await _while_connected(request.receive, work)
 
-    async def subscribe(self, scope: Scope, receive: Receive, send: Send, axon_id: str) -> None:
+    async def subscribe(self, request: Request) -> EventStream:
         """Stream events after ``after_sequence``: first the stored ones, then live."""
-        after = Query(scope["query_string"]).integer("after_sequence", 0, 0, INT64_MAX)
+        axon_id = request.path_params["axon_id"]
+        after = request.query.integer("after_sequence", 0, 0, INT64_MAX)
         if (await self._store.get_axon(axon_id)).deleted_at_ms is not None:
             raise Refusal(404, "Axon not found.")
-        await self._streams.serve(
-            scope, receive, send, lambda stream: self._broadcast.pump(stream, axon_id, after)
-        )
+        return EventStream(lambda stream: self._broadcast.pump(stream, axon_id, after))
 
-    async def _published(self, scope: Scope, receive: Receive) -> PublishParams:
+    async def _published(self, request: Request) -> PublishParams:
         """Read what is to be published; large bodies wait for each other unread."""
-        large = not _fits(scope)
+        large = not _fits(request)
         async with self._large if large else nullcontext():
             limit = PUBLISH_LIMIT if large else BODY_LIMIT
-            params = await _read(scope, receive, PublishParams, decode_texts, limit=limit)
+            params = await request.read(PublishParams, decode_texts, limit=limit)
         if len(params.payload) > PAYLOAD_LIMIT // 4:
             _check_payload(params.payload)
         return params
@@ -235,30 +240,10 @@ class AxonRoutes:
         return int(text)
 
 
-async def _read(
-    scope: Scope,
-    receive: Receive,
-    kind: type[T],
-    decode: Callable[[bytes, type[T]], T] = decode_object,
-    *,
-    limit: int = BODY_LIMIT,
-) -> T:
-    body = await read_body(scope, receive, limit=limit)
-    if body:
-        check_media_type(scope)
-    return decode(body, kind)
-
-
-def _fits(scope: Scope) -> bool:
+def _fits(request: Request) -> bool:
     """Whether the body is declared to be of the ordinary size; a chunked one is not."""
-    declared = header(scope, b"content-length")
+    declared = request.header(b"content-length")
     return declared is not None and int(declared) <= BODY_LIMIT
-
-
-def _request_id(scope: Scope) -> str | None:
-    """Return the id under which a client would repeat this very request."""
-    given = header(scope, b"x-request-id")
-    return given.decode("latin-1") if given else None
 
 
 async def _while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

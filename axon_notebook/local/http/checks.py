@@ -12,7 +12,8 @@ import hmac
 from typing import Final
 
 from ...config import Secret
-from .answers import Refusal, Scope
+from ..refusals import Refusal
+from .answers import Scope
 
 __all__ = ["Guard"]
 

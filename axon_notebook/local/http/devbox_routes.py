@@ -8,20 +8,17 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 import msgspec
-from starlette.requests import Request
-from starlette.routing import Route
 
-from ..devboxes.devbox_files import DownloadEndpoint, FileRoutes, UploadEndpoint
+from ..devboxes.devbox_files import FileRoutes
 from ..devboxes.devbox_params import CreateDevbox
 from ..devboxes.devbox_records import DevboxRecord
 from ..devboxes.devbox_view import devbox_view
 from ..devboxes.devboxes import Devboxes
-from .answers import Refusal
-from .bodies import held, json_get, json_post, read, request_id
+from ..refusals import Refusal
 from .execution_routes import ExecutionRoutes
 from .repeats import Repeats
-from .requests import Query
-from .streams import Streams
+from .requests import Request, hold_time
+from .routing import Route, get, post
 
 __all__ = ["devbox_routes"]
 
@@ -43,14 +40,14 @@ Status = Literal[
 STATUSES: Final[tuple[str, ...]] = Status.__args__  # type: ignore[attr-defined]
 
 
-class UpdateDevbox(msgspec.Struct, forbid_unknown_fields=True):
+class UpdateDevbox(msgspec.Struct):
     """Body of ``POST /v1/devboxes/{id}``; ``None`` leaves a value as it is."""
 
     name: str | None = None
     metadata: dict[str, str] | None = None
 
 
-class WaitForDevbox(msgspec.Struct, forbid_unknown_fields=True):
+class WaitForDevbox(msgspec.Struct):
     """Body of ``POST /v1/devboxes/{id}/wait_for_status``."""
 
     statuses: list[Status]
@@ -58,55 +55,49 @@ class WaitForDevbox(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Empty(msgspec.Struct):
-    """A body that says nothing here, whatever it holds."""
+    """A body without fields."""
 
 
-def devbox_routes(devboxes: Devboxes, streams: Streams) -> list[Route]:
+def devbox_routes(devboxes: Devboxes) -> list[Route]:
     """Return the routes of devboxes and executions.
 
     Args:
         devboxes: Opened and closed by the caller.
-        streams: Where the output streams are counted, kept alive and ended.
     """
     repeats = Repeats()
     routes = DevboxRoutes(devboxes, repeats)
-    executions = ExecutionRoutes(devboxes, streams, repeats)
+    executions = ExecutionRoutes(devboxes, repeats)
     files = FileRoutes(devboxes)
     one = "/v1/devboxes/{devbox_id}"
-    return [
-        json_get("/v1/devboxes", routes.list),
-        json_post("/v1/devboxes", routes.create),
-        json_post("/v1/devboxes/create_and_await_running", routes.create_and_await_running),
-        json_get(one, routes.get),
-        json_post(one, routes.update),
-        json_post(f"{one}/shutdown", routes.shutdown),
-        json_post(f"{one}/suspend", routes.suspend),
-        json_post(f"{one}/resume", routes.resume),
-        json_post(f"{one}/keep_alive", routes.keep_alive),
-        json_post(f"{one}/wait_for_status", routes.wait_for_status),
-        json_post(f"{one}/write_file_contents", files.write),
-        Route(f"{one}/upload_file", UploadEndpoint(files), methods=["POST"]),
-        Route(f"{one}/read_file_contents", DownloadEndpoint(files, text=True), methods=["POST"]),
-        Route(f"{one}/download_file", DownloadEndpoint(files, text=False), methods=["POST"]),
-        json_get(f"{one}/logs", executions.logs),
-        json_post(f"{one}/execute", executions.execute),
-        json_post(f"{one}/execute_async", executions.execute_async),
-        json_post(f"{one}/execute_sync", executions.execute_sync),
-        json_get(f"{one}/executions/{{execution_id}}", executions.get),
-        json_post(f"{one}/executions/{{execution_id}}/wait_for_status", executions.wait_for_status),
-        json_post(f"{one}/executions/{{execution_id}}/kill", executions.kill),
-        json_post(f"{one}/executions/{{execution_id}}/send_std_in", executions.send_std_in),
-        Route(
-            f"{one}/executions/{{execution_id}}/stream_stdout_updates",
-            executions.stream("stdout"),
-            methods=["GET"],
-        ),
-        Route(
-            f"{one}/executions/{{execution_id}}/stream_stderr_updates",
-            executions.stream("stderr"),
-            methods=["GET"],
-        ),
+    execution = f"{one}/executions/{{execution_id}}"
+    routes_of_both = [
+        get("/v1/devboxes", routes.list),
+        post("/v1/devboxes", routes.create),
+        post("/v1/devboxes/create_and_await_running", routes.create_and_await_running),
+        get(one, routes.get),
+        post(one, routes.update),
+        post(f"{one}/shutdown", routes.shutdown),
+        post(f"{one}/suspend", routes.suspend),
+        post(f"{one}/resume", routes.resume),
+        post(f"{one}/keep_alive", routes.keep_alive),
+        post(f"{one}/wait_for_status", routes.wait_for_status),
+        post(f"{one}/write_file_contents", files.write),
+        post(f"{one}/upload_file", files.upload),
+        post(f"{one}/read_file_contents", files.read_text),
+        post(f"{one}/download_file", files.download),
+        get(f"{one}/logs", executions.logs),
+        post(f"{one}/execute", executions.execute),
+        post(f"{one}/execute_async", executions.execute_async),
+        post(f"{one}/execute_sync", executions.execute_sync),
+        get(f"{execution}", executions.get),
+        post(f"{execution}/wait_for_status", executions.wait_for_status),
+        post(f"{execution}/kill", executions.kill),
+        post(f"{execution}/send_std_in", executions.send_std_in),
+        get(f"{execution}/stream_stdout_updates", executions.stream("stdout")),
+        get(f"{execution}/stream_stderr_updates", executions.stream("stderr")),
     ]
+    # A process or a devbox may be waited for: none of these holds a slot of those that work.
+    return [route._replace(waits=True) for route in routes_of_both]
 
 
 class DevboxRoutes:
@@ -118,7 +109,7 @@ class DevboxRoutes:
 
     async def list(self, request: Request) -> Any:
         """Answer a page of devboxes, newest first."""
-        query = Query(request.scope["query_string"])
+        query = request.query
         status = dict(query.pairs).get("status")
         if status is not None and status not in STATUSES:
             raise Refusal(400, f"status must be one of {', '.join(STATUSES)}.")
@@ -133,9 +124,9 @@ class DevboxRoutes:
 
     async def create(self, request: Request) -> Any:
         """Create a devbox; it is running, or initializing while it launches."""
-        wanted = await read(request, CreateDevbox)
+        wanted = await request.read(CreateDevbox)
         record = await self._repeats.once(
-            request_id(request), wanted, lambda: self._devboxes.create(wanted)
+            request.repeat_id, wanted, lambda: self._devboxes.create(wanted)
         )
         return self._view(self._devboxes.find(record.id))
 
@@ -153,36 +144,36 @@ class DevboxRoutes:
 
     async def update(self, request: Request) -> Any:
         """Change name or metadata."""
-        wanted = await read(request, UpdateDevbox)
+        wanted = await request.read(UpdateDevbox)
         devbox_id = request.path_params["devbox_id"]
         return self._view(self._devboxes.update(devbox_id, wanted.name, wanted.metadata))
 
     async def shutdown(self, request: Request) -> Any:
         """End the devbox; its answer comes when its processes are gone."""
-        await read(request, Empty)
+        await request.read(Empty)
         return self._view(await self._devboxes.shutdown(request.path_params["devbox_id"]))
 
     async def suspend(self, request: Request) -> Any:
         """Begin to suspend the devbox."""
-        await read(request, Empty)
+        await request.read(Empty)
         return self._view(await self._devboxes.suspend(request.path_params["devbox_id"]))
 
     async def resume(self, request: Request) -> Any:
         """Begin to resume the devbox."""
-        await read(request, Empty)
+        await request.read(Empty)
         return self._view(await self._devboxes.resume(request.path_params["devbox_id"]))
 
     async def keep_alive(self, request: Request) -> Any:
         """Put off ``after_idle``; a local devbox has no other time limit."""
-        await read(request, Empty)
+        await request.read(Empty)
         self._devboxes.find(request.path_params["devbox_id"])
         self._devboxes.used(request.path_params["devbox_id"])
         return {}
 
     async def wait_for_status(self, request: Request) -> Any:
         """Answer the devbox once it has one of the statuses, or 408."""
-        wanted = await read(request, WaitForDevbox)
-        hold = held(wanted.timeout_seconds, LONGEST_HOLD)
+        wanted = await request.read(WaitForDevbox)
+        hold = hold_time(wanted.timeout_seconds, LONGEST_HOLD)
         if not wanted.statuses:
             raise Refusal(400, "statuses must name at least one status.")
         record = await self._devboxes.wait(

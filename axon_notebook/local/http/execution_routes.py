@@ -13,19 +13,18 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from starlette.requests import Request
 
 from ...models import ExecutionInfo, OutputFrame
 from ...wire.sse import encode_event
 from ..devboxes.devbox_records import ExecutionRecord
 from ..devboxes.devboxes import Devboxes
 from ..devboxes.executions import STREAMS, Executions, Stream
-from .answers import Receive, Refusal, Scope, Send
-from .bodies import held, read, request_id
+from ..refusals import Refusal
 from .repeats import Repeats
-from .requests import INT64_MAX, Query
-from .streams import Stream as EventStream
-from .streams import Streams
+from .requests import INT64_MAX, Request, hold_time
+from .routing import Handler
+from .streams import EventStream
+from .streams import Stream as OpenStream
 
 __all__ = ["ExecutionRoutes"]
 
@@ -47,7 +46,7 @@ _encode = msgspec.json.Encoder().encode
 _escape = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 
 
-class Execute(msgspec.Struct, forbid_unknown_fields=True):
+class Execute(msgspec.Struct):
     """Body of ``POST …/execute``."""
 
     command: str
@@ -56,7 +55,7 @@ class Execute(msgspec.Struct, forbid_unknown_fields=True):
     shell_name: str | None = None
 
 
-class ExecuteAsync(msgspec.Struct, forbid_unknown_fields=True):
+class ExecuteAsync(msgspec.Struct):
     """Body of ``POST …/execute_async`` and ``…/execute_sync``."""
 
     command: str
@@ -64,20 +63,20 @@ class ExecuteAsync(msgspec.Struct, forbid_unknown_fields=True):
     shell_name: str | None = None
 
 
-class WaitForExecution(msgspec.Struct, forbid_unknown_fields=True):
+class WaitForExecution(msgspec.Struct):
     """Body of ``POST …/wait_for_status``."""
 
     statuses: list[Literal["queued", "running", "completed"]]
     timeout_seconds: float | None = None
 
 
-class Kill(msgspec.Struct, forbid_unknown_fields=True):
+class Kill(msgspec.Struct):
     """Body of ``POST …/kill``."""
 
     kill_process_group: bool | None = None
 
 
-class SendStdIn(msgspec.Struct, forbid_unknown_fields=True):
+class SendStdIn(msgspec.Struct):
     """Body of ``POST …/send_std_in``: exactly one of the two."""
 
     text: str | None = None
@@ -87,31 +86,30 @@ class SendStdIn(msgspec.Struct, forbid_unknown_fields=True):
 class ExecutionRoutes:
     """Handlers; each gets the request and returns what to answer."""
 
-    def __init__(self, devboxes: Devboxes, streams: Streams, repeats: Repeats) -> None:
+    def __init__(self, devboxes: Devboxes, repeats: Repeats) -> None:
         self._devboxes = devboxes
         self._executions: Executions = devboxes.executions
-        self._streams = streams
         self._repeats = repeats
 
     async def execute(self, request: Request) -> ExecutionInfo:
         """Start a command under the client's id and wait a while for its end."""
-        wanted = await read(request, Execute)
+        wanted = await request.read(Execute)
         record = await self._devboxes.execute(
             request.path_params["devbox_id"],
             wanted.command,
             execution_id=_command_id(wanted.command_id),
             shell_name=wanted.shell_name,
         )
-        hold = held(wanted.optimistic_timeout, LONGEST_HOLD)
+        hold = hold_time(wanted.optimistic_timeout, LONGEST_HOLD)
         await self._executions.wait(record.devbox_id, record.id, hold=hold)
         return self._view(request, self._executions.find(record.devbox_id, record.id))
 
     async def execute_async(self, request: Request) -> ExecutionInfo:
         """Start a command."""
-        wanted = await read(request, ExecuteAsync)
+        wanted = await request.read(ExecuteAsync)
         devbox_id = request.path_params["devbox_id"]
         record = await self._repeats.once(
-            request_id(request),
+            request.repeat_id,
             wanted,
             lambda: self._devboxes.execute(
                 devbox_id,
@@ -124,12 +122,12 @@ class ExecutionRoutes:
 
     async def execute_sync(self, request: Request) -> Any:
         """Run a command and answer its whole output, or the last 16 MiB of each stream."""
-        wanted = await read(request, ExecuteAsync)
+        wanted = await request.read(ExecuteAsync)
         if wanted.attach_stdin:
             raise Refusal(400, "attach_stdin is not available for execute_sync: use execute_async.")
         devbox_id = request.path_params["devbox_id"]
         record = await self._repeats.once(
-            request_id(request),
+            request.repeat_id,
             wanted,
             lambda: self._devboxes.execute(devbox_id, wanted.command, shell_name=wanted.shell_name),
         )
@@ -154,10 +152,10 @@ class ExecutionRoutes:
 
     async def wait_for_status(self, request: Request) -> ExecutionInfo:
         """Answer the execution once it has one of the statuses, or 408."""
-        wanted = await read(request, WaitForExecution)
+        wanted = await request.read(WaitForExecution)
         if not wanted.statuses:
             raise Refusal(400, "statuses must name at least one status.")
-        hold = held(wanted.timeout_seconds, LONGEST_HOLD)
+        hold = hold_time(wanted.timeout_seconds, LONGEST_HOLD)
         record = await self._executions.wait(
             *_names(request), statuses=list(wanted.statuses), hold=hold
         )
@@ -167,7 +165,7 @@ class ExecutionRoutes:
 
     async def kill(self, request: Request) -> ExecutionInfo:
         """Terminate the command; if asked, its whole process group."""
-        wanted = await read(request, Kill)
+        wanted = await request.read(Kill)
         record = await self._executions.kill(
             *_names(request), group=bool(wanted.kill_process_group)
         )
@@ -175,12 +173,12 @@ class ExecutionRoutes:
 
     async def send_std_in(self, request: Request) -> Any:
         """Feed the command's stdin, close it, or interrupt the command."""
-        wanted = await read(request, SendStdIn)
+        wanted = await request.read(SendStdIn)
         if (not wanted.text) == (wanted.signal is None):
             raise Refusal(400, "Give either a non-empty text or a signal.")
         devbox_id, execution_id = _names(request)
         sent = await self._repeats.once(
-            request_id(request), wanted, lambda: self._send(devbox_id, execution_id, wanted)
+            request.repeat_id, wanted, lambda: self._send(devbox_id, execution_id, wanted)
         )
         return {"devbox_id": devbox_id, "execution_id": execution_id, "success": sent}
 
@@ -190,7 +188,7 @@ class ExecutionRoutes:
         Lines carry no time of their own; theirs is that of the command's end, or start.
         """
         devbox_id = request.path_params["devbox_id"]
-        query = Query(request.scope["query_string"])
+        query = request.query
         only, shell = query.text("execution_id"), query.text("shell_name")
         records = self._devboxes.logs_of(devbox_id)
         if shell is not None:
@@ -199,9 +197,25 @@ class ExecutionRoutes:
             records = [self._executions.find(devbox_id, only)]
         return {"logs": await asyncio.to_thread(self._logs_of, records)}
 
-    def stream(self, name: Stream) -> OutputEndpoint:
-        """Return the endpoint that follows one of the two streams."""
-        return OutputEndpoint(self._executions, self._streams, name)
+    def stream(self, name: Stream) -> Handler:
+        """Return the handler that follows one of the two streams.
+
+        The stream ends when the command has and all was sent.
+        """
+
+        async def follow(request: Request) -> EventStream:
+            record, query = self._find(request), request.query
+            offset = query.integer("offset", 0, 0, INT64_MAX) if query.text("offset") else 0
+
+            async def pump(stream: OpenStream) -> None:
+                chunks = self._executions.follow(record, name, offset=offset)
+                async with contextlib.aclosing(chunks):
+                    async for chunk in chunks:
+                        await stream.write(encode_chunk(chunk))
+
+            return EventStream(pump)
+
+        return follow
 
     async def _send(self, devbox_id: str, execution_id: str, wanted: SendStdIn) -> bool:
         if wanted.signal is not None:
@@ -212,7 +226,7 @@ class ExecutionRoutes:
         return self._executions.find(*_names(request))
 
     def _view(self, request: Request, record: ExecutionRecord) -> ExecutionInfo:
-        query = Query(request.scope["query_string"])
+        query = request.query
         lines = query.integer("last_n", LINES, 0, MOST_LINES)
         return self._executions.view(record, lines=lines)
 
@@ -245,30 +259,6 @@ class ExecutionRoutes:
         if record.status == "completed":
             lines.append({**about, "timestamp_ms": when, "exit_code": record.exit_status})
         return lines
-
-
-class OutputEndpoint:
-    """An ASGI application that streams one output of an execution as events."""
-
-    def __init__(self, executions: Executions, streams: Streams, name: Stream) -> None:
-        self._executions = executions
-        self._streams = streams
-        self._name = name
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the stream ends when the command has and all was sent."""
-        names = scope["path_params"]
-        record = self._executions.find(names["devbox_id"], names["execution_id"])
-        query = Query(scope["query_string"])
-        offset = query.integer("offset", 0, 0, INT64_MAX) if query.text("offset") else 0
-
-        async def pump(stream: EventStream) -> None:
-            chunks = self._executions.follow(record, self._name, offset=offset)
-            async with contextlib.aclosing(chunks):
-                async for chunk in chunks:
-                    await stream.write(encode_chunk(chunk))
-
-        await self._streams.serve(scope, receive, send, pump)
 
 
 def encode_chunk(chunk: OutputFrame) -> bytes:

@@ -10,12 +10,12 @@ from urllib.parse import unquote
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 
+from ..refusals import Refusal
 from .answers import (
     BASE_HEADERS,
     JSON,
     WHOLE,
     Receive,
-    Refusal,
     Scope,
     Send,
     error_body,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
-from .answers import Refusal
+from ..refusals import Refusal
 
 __all__ = ["Repeats"]
 

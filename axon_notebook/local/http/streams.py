@@ -14,12 +14,13 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from .answers import Receive, Refusal, Scope, Send, error_body, refusal_of
+from ..refusals import Refusal
+from .answers import Receive, Scope, Send, error_body
 from .requests import client_left
 
-__all__ = ["KEEP_ALIVE_FRAME", "Pump", "Stream", "Streams", "error_frame"]
+__all__ = ["EventStream", "KEEP_ALIVE_FRAME", "Pump", "Stream", "Streams", "error_frame"]
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +174,12 @@ class Stream:
 Pump = Callable[[Stream], Awaitable[None]]
 
 
+class EventStream(NamedTuple):
+    """What a handler returns to answer with a stream: *pump* writes its frames."""
+
+    pump: Pump
+
+
 def error_frame(status: int, message: str) -> bytes:
     """Return the frame that tells a subscriber why its stream ends."""
     return b"event: error\ndata: " + error_body(status, message) + b"\n\n"
@@ -202,8 +209,8 @@ def _last_word(work: asyncio.Future[None]) -> bytes:
     error = work.exception()
     if error is None:
         return b""
-    if isinstance(error, Exception) and (refusal := refusal_of(error)):
-        return error_frame(refusal.status, refusal.message)
+    if isinstance(error, Refusal):
+        return error_frame(error.status, error.message)
     mark = secrets.token_hex(4)
     log.error("stream failed, %s", mark, exc_info=error)
     return error_frame(500, f"Internal error {mark}.")

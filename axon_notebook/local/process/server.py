@@ -83,7 +83,7 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
             store,
             token=token,
             home=home.fingerprint,
-            routes=devbox_routes(devboxes, streams),
+            routes=devbox_routes(devboxes),
             busy=[lambda: devboxes.busy, lambda: brokers.busy],
             streams=streams,
             on_stop=lambda: server.end("asked to stop"),

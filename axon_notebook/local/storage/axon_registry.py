@@ -14,7 +14,8 @@ import apsw
 import msgspec
 
 from ...models import AxonInfo, AxonList
-from .limits import NotFoundInStore, Refused
+from ..refusals import Refusal
+from .limits import axon_not_found
 
 __all__ = ["Registry", "new_axon_id"]
 
@@ -60,10 +61,10 @@ class Registry:
             )
 
     def get(self, axon_id: str) -> AxonInfo:
-        """Return an axon, deleted or not; raise :class:`NotFoundInStore`."""
+        """Return an axon, deleted or not; 404."""
         found = self._select(f"SELECT {_COLUMNS} FROM axons WHERE id = ?", (axon_id,))
         if not found:
-            raise NotFoundInStore
+            raise axon_not_found()
         return found[0]
 
     def update(self, info: AxonInfo) -> None:
@@ -134,7 +135,7 @@ class Registry:
                 "SELECT number FROM axons WHERE id = ?", (axon_id,)
             ).fetchone()
         if found is None:
-            raise Refused(400, "starting_after: no such item.")
+            raise Refusal(400, "starting_after: no such item.")
         return int(found[0])
 
     def _count(self, where: str, params: Sequence[str]) -> int:

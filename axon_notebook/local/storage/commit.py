@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple, Self
 import apsw
 
 from ...models import EVENT_COLUMNS, ORIGINS, PublishResult
-from .limits import Limits, Refused, storage_full
+from ..refusals import Refusal
+from .limits import Limits, storage_full
 
 __all__ = ["Commit", "Draft"]
 
@@ -102,7 +103,7 @@ class Commit:
         """Place *drafts*, or find where the same request placed them before.
 
         Raises:
-            Refused: 409 if *request_id* came with other events.
+            Refusal: 409 if *request_id* came with other events.
         """
         if self._next + len(drafts) - 1 > LAST_SEQUENCE:
             raise storage_full()
@@ -150,7 +151,7 @@ class Commit:
         if not stored or stored[0][0] != place:
             stored = self._connection.execute(_STORED, (place, len(drafts))).fetchall()
         if [Draft(row[3], row[4], ORIGINS[row[2]], row[5]) for row in stored] != list(drafts):
-            raise Refused(409, "x-request-id was used with another body.")
+            raise Refusal(409, "x-request-id was used with another body.")
         return [PublishResult(row[0], row[1]) for row in stored]
 
 

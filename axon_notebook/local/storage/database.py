@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 
 import apsw
 
+from ..refusals import Refusal
 from . import functions
 from .connections import Connections, Source
-from .limits import Limits, Refused
+from .limits import Limits
 from .statements import SqlConnection
 
 __all__ = ["AxonDatabase"]
@@ -69,7 +70,7 @@ class AxonDatabase:
         connections: Keeps the idle connections of all axons.
 
     Raises:
-        Refused: If the file is gone.
+        Refusal: If the file is gone.
     """
 
     def __init__(self, path: Path, limits: Limits, connections: Connections) -> None:
@@ -186,5 +187,5 @@ def _inode(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _gone() -> Refused:
-    return Refused(500, "The axon's database is gone: it was moved or removed while in use.")
+def _gone() -> Refusal:
+    return Refusal(500, "The axon's database is gone: it was moved or removed while in use.")

@@ -1,8 +1,8 @@
 """Pages of an axon's history, read from its database.
 
 A page is bounded in characters too: one of large events is short, so that
-memory stays bounded.  Raises apsw's errors, and :class:`~.limits.Refused` where
-a row is not what was published.
+memory stays bounded.  Raises apsw's errors, and :class:`~axon_notebook.local.refusals.Refusal`
+where a row is not what was published.
 """
 
 from __future__ import annotations

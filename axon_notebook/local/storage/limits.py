@@ -1,15 +1,14 @@
-"""What the storage allows, and how it says no."""
+"""What the storage allows, and its refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
+
+from ..refusals import RETRY_SOON, Refusal
 
 __all__ = [
     "Limits",
-    "NotFoundInStore",
-    "Refused",
+    "axon_not_found",
     "stopping",
     "storage_busy",
     "storage_damaged",
@@ -59,46 +58,26 @@ class Limits(msgspec.Struct, frozen=True):
     heap_bytes: int = 1024**3
 
 
-class Refused(Exception):
-    """The storage says no; the service answers with ``status`` and ``message``.
-
-    Attributes:
-        status: The HTTP status.
-        message: One sentence for the caller, without paths.
-        headers: What the answer carries besides.
-    """
-
-    def __init__(
-        self, status: int, message: str, *, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = dict(headers or {})
+def axon_not_found() -> Refusal:
+    """Return the refusal where there is no such axon, or its events were deleted."""
+    return Refusal(404, "Axon not found.")
 
 
-class NotFoundInStore(Refused):
-    """There is no such axon, or its events were deleted."""
-
-    def __init__(self) -> None:
-        super().__init__(404, "Axon not found.")
-
-
-def storage_full() -> Refused:
+def storage_full() -> Refusal:
     """Return the refusal for a disk, or a file, that cannot grow."""
-    return Refused(507, "Storage is full.")
+    return Refusal(507, "Storage is full.")
 
 
-def storage_damaged() -> Refused:
+def storage_damaged() -> Refusal:
     """Return the refusal of a file whose content is not what was written."""
-    return Refused(500, "The axon's database is damaged or cannot be read.")
+    return Refusal(500, "The axon's database is damaged or cannot be read.")
 
 
-def storage_busy() -> Refused:
+def storage_busy() -> Refusal:
     """Return the refusal for a database that somebody else holds locked."""
-    return Refused(503, "Database is busy.", headers={"Retry-After": "1"})
+    return Refusal(503, "Database is busy.", headers=RETRY_SOON)
 
 
-def stopping() -> Refused:
+def stopping() -> Refusal:
     """Return the refusal for whoever comes while the store closes."""
-    return Refused(503, "Server is stopping.")
+    return Refusal(503, "Server is stopping.")

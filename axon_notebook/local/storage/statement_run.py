@@ -24,7 +24,8 @@ from typing import Final, Generic, TypeVar, cast
 
 import apsw
 
-from .limits import Limits, Refused
+from ..refusals import RETRY_SOON, Refusal
+from .limits import Limits
 from .statements import SqlConnection, refusal_for
 from .workers import Workers
 
@@ -67,7 +68,7 @@ class Run(Generic[T]):
         self._answer: asyncio.Future[T] = self._loop.create_future()
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
-        self._stopped: Refused | None = None
+        self._stopped: Refusal | None = None
         self._began = self._ended = self._stuck = False
         self._timer = self._loop.call_later(limits.sql_wait_seconds, self._wait_ended)
 
@@ -76,7 +77,7 @@ class Run(Generic[T]):
         try:
             return await self._answer
         except asyncio.CancelledError:
-            self.stop(Refused(499, "Nobody waits for this SQL any more."))
+            self.stop(Refusal(499, "Nobody waits for this SQL any more."))
             raise
 
     # On the thread ---------------------------------------------------------------
@@ -132,12 +133,12 @@ class Run(Generic[T]):
         with self._lock:
             began = self._began
         if not began:
-            self.stop(Refused(503, "SQL is busy.", headers={"Retry-After": "1"}))
+            self.stop(Refusal(503, "SQL is busy.", headers=RETRY_SOON))
 
     def _expire(self) -> None:
         self.stop(_too_slow(self._limits))
 
-    def stop(self, why: Refused) -> None:
+    def stop(self, why: Refusal) -> None:
         """Interrupt the statement, or keep it from starting; *why* is its answer."""
         with self._lock:
             self._stopped = self._stopped or why
@@ -174,5 +175,5 @@ class Run(Generic[T]):
             self._answer.set_result(cast(T, result))
 
 
-def _too_slow(limits: Limits) -> Refused:
-    return Refused(400, f"SQL took longer than {limits.sql_seconds * 1000:.0f} ms.")
+def _too_slow(limits: Limits) -> Refusal:
+    return Refusal(400, f"SQL took longer than {limits.sql_seconds * 1000:.0f} ms.")

@@ -28,8 +28,9 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from ...models import SqlColumn, SqlMeta, SqlResult
+from ..refusals import Refusal
 from .authorizer import Authorizer
-from .limits import Limits, Refused, storage_busy, storage_damaged, storage_full
+from .limits import Limits, storage_busy, storage_damaged, storage_full
 
 __all__ = ["NeedsWriter", "SqlConnection", "Statement", "checked", "refusal_for"]
 
@@ -59,17 +60,17 @@ class Statement(NamedTuple):
 
 
 def checked(sql: str, params: Sequence[Any] | None, limits: Limits) -> Statement:
-    """Return the statement, or raise :class:`Refused` (400) with what is wrong."""
+    """Return the statement, or raise :class:`Refusal` (400) with what is wrong."""
     try:
         size = len(sql.encode())
     except UnicodeEncodeError:
-        raise Refused(400, "SQL has an unpaired surrogate.") from None
+        raise Refusal(400, "SQL has an unpaired surrogate.") from None
     if size > limits.sql_text_bytes:
-        raise Refused(400, f"SQL is longer than {limits.sql_text_bytes} bytes: it has {size}.")
+        raise Refusal(400, f"SQL is longer than {limits.sql_text_bytes} bytes: it has {size}.")
     if "\0" in sql:
-        raise Refused(400, "SQL has a NUL character: bind it as a parameter.")
+        raise Refusal(400, "SQL has a NUL character: bind it as a parameter.")
     if _NOTHING.fullmatch(sql):
-        raise Refused(400, "SQL is empty.")
+        raise Refusal(400, "SQL is empty.")
     return Statement(sql, tuple(_bindable(i, value) for i, value in enumerate(params or (), 1)))
 
 
@@ -93,7 +94,7 @@ class SqlConnection:
         connection.authorizer = self._rules
 
     def run(self, statement: Statement) -> SqlResult:
-        """Run *statement*; raise :class:`NeedsWriter`, :class:`Refused` or SQLite's error."""
+        """Run *statement*; raise :class:`NeedsWriter`, :class:`Refusal` or SQLite's error."""
         started = time.perf_counter()
         try:
             table = self._table(statement, ())
@@ -150,7 +151,7 @@ class SqlConnection:
     def _check_names(self) -> None:
         # The authorizer hears the old name of a table that is renamed, not the new one.
         if self._rules.altering and self._own(_STRANGERS):
-            raise Refused(400, "names with rl_ are the service's own: choose another.")
+            raise Refusal(400, "names with rl_ are the service's own: choose another.")
 
     def _own(self, sql: str, *params: Value) -> Any:
         """Run a statement of the service; return the first value."""
@@ -173,7 +174,7 @@ class SqlConnection:
     def _table_of_bytes(self, statement: Statement) -> _Table:
         """Read texts as bytes and decode them here: apsw decodes strictly."""
         if self._writes:
-            raise Refused(400, "a text is not UTF-8: use hex() of it instead.")
+            raise Refusal(400, "a text is not UTF-8: use hex() of it instead.")
         names = [f"c{i}" for i in range(len(self._columns))]
         values = ", ".join(
             f"typeof({n}), CASE typeof({n}) WHEN 'text' THEN CAST({n} AS BLOB) ELSE {n} END"
@@ -198,7 +199,7 @@ class SqlConnection:
         if _NOTHING.fullmatch(text):
             return True
         if not _NOTHING.fullmatch(self._left.decode()):
-            raise Refused(400, "SQL has more than one statement: send them as a batch.")
+            raise Refusal(400, "SQL has more than one statement: send them as a batch.")
         if not self._writes and not cursor.is_readonly:
             raise NeedsWriter
         self._text = text
@@ -251,7 +252,7 @@ class _Table:
         for row in rows:
             room -= self._weigh([row])
             if room < 0 and not self.rows:
-                raise Refused(
+                raise Refusal(
                     400, f"a row is larger than {limits.sql_result_bytes} bytes: select less of it."
                 )
             if room < 0 or len(self.rows) == limits.sql_rows:
@@ -306,33 +307,33 @@ def _uniform_weight(column: Sequence[Any]) -> int | None:
         return None
 
 
-def refusal_for(error: Exception, reason: str | None = None) -> Refused:
+def refusal_for(error: Exception, reason: str | None = None) -> Refusal:
     """Return what to answer for an *error* out of SQLite or its binding.
 
     Args:
         error: An error of apsw, or of Python while values were bound.
         reason: What the authorizer said, if it did.
     """
-    if isinstance(error, Refused):
+    if isinstance(error, Refusal):
         return error
     if isinstance(error, apsw.FullError):
         return storage_full()
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return storage_busy()
     if _extended(error) == apsw.SQLITE_CORRUPT_VTAB:
-        return Refused(400, "the index of a virtual table does not match its content: rebuild it.")
+        return Refusal(400, "the index of a virtual table does not match its content: rebuild it.")
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.CantOpenError)):
         return storage_damaged()
     if isinstance(error, apsw.NoMemError):
-        return Refused(400, "SQL needs more memory than it may use.")
+        return Refusal(400, "SQL needs more memory than it may use.")
     if isinstance(error, apsw.BindingsError):
-        return Refused(400, _binding_message(str(error)))
+        return Refusal(400, _binding_message(str(error)))
     if isinstance(error, UnicodeError):
-        return Refused(400, "a text is not UTF-8: use hex() of it instead.")
+        return Refusal(400, "a text is not UTF-8: use hex() of it instead.")
     if isinstance(error, apsw.Error):
         # Older releases of apsw put the class in front.
         message = str(error).removeprefix(f"{type(error).__name__}: ")
-        return Refused(400, reason or _short(message))
+        return Refusal(400, reason or _short(message))
     raise error
 
 
@@ -345,18 +346,18 @@ def _bindable(place: int, value: Any) -> Value:
         return value if value is None else int(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise Refused(400, f"parameter {place} is no 64-bit integer: send it as text.")
+            raise Refusal(400, f"parameter {place} is no 64-bit integer: send it as text.")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Refused(400, f"parameter {place} is {value}: send a finite number or null.")
+            raise Refusal(400, f"parameter {place} is {value}: send a finite number or null.")
         return value
     if isinstance(value, str):
         if not _encodable(value):
-            raise Refused(400, f"parameter {place} has an unpaired surrogate.")
+            raise Refusal(400, f"parameter {place} has an unpaired surrogate.")
         return value
     kind = "an array" if isinstance(value, (list, tuple)) else "an object"
-    raise Refused(400, f"parameter {place} is {kind}: send null, a number, text or a boolean.")
+    raise Refusal(400, f"parameter {place} is {kind}: send null, a number, text or a boolean.")
 
 
 def _encodable(text: str) -> bool:

@@ -41,18 +41,19 @@ from ...models import (
     SqlStepError,
 )
 from ..http.sse_frames import join_frames
+from ..refusals import Refusal
 from .axon_registry import Registry, new_axon_id
 from .commit import LAST_SEQUENCE, Draft
 from .connections import Connections
 from .database import AxonDatabase
 from .history import events_after, events_before, head_of
-from .limits import Limits, NotFoundInStore, Refused, stopping
+from .limits import Limits, axon_not_found, stopping
 from .statement_run import Run
 from .statements import NeedsWriter, SqlConnection, Statement, checked, refusal_for
 from .workers import Workers
 from .writer import Lane
 
-__all__ = ["Draft", "Limits", "NotFoundInStore", "Refused", "Store"]
+__all__ = ["Draft", "Limits", "Store"]
 
 T = TypeVar("T")
 
@@ -112,7 +113,7 @@ class Store:
         return info
 
     async def get_axon(self, axon_id: str) -> AxonInfo:
-        """Return an axon, deleted or not; raise :class:`NotFoundInStore`."""
+        """Return an axon, deleted or not; 404."""
         known = self._known.get(axon_id)
         if known is None:
             known = await self._on_disk(lambda: self._registry.get(axon_id))
@@ -147,7 +148,7 @@ class Store:
         """Replace the metadata, or leave it if ``None``; 409 for a deleted axon."""
         info = await self.get_axon(axon_id)
         if info.deleted_at_ms is not None:
-            raise Refused(409, "Axon is deleted: it can be read, but not updated.")
+            raise Refusal(409, "Axon is deleted: it can be read, but not updated.")
         if metadata is None:
             return info
         return await self._record(msgspec.structs.replace(info, metadata=dict(metadata)))
@@ -250,7 +251,7 @@ class Store:
         """Run one statement; being cancelled interrupts it.
 
         Raises:
-            Refused: 400 with SQLite's message, 503 while others take all turns.
+            Refusal: 400 with SQLite's message, 503 while others take all turns.
         """
         await self._live(axon_id)
         statement = checked(sql, params, self.limits)
@@ -264,7 +265,7 @@ class Store:
     ) -> SqlBatchResult:
         """Run statements in one transaction: all of them are kept, or nothing."""
         if len(statements) > self.limits.sql_statements:
-            raise Refused(400, f"a batch takes at most {self.limits.sql_statements} statements.")
+            raise Refusal(400, f"a batch takes at most {self.limits.sql_statements} statements.")
         lane = await self._lane(axon_id)
 
         def work(run: Run[SqlBatchResult]) -> SqlBatchResult:
@@ -329,17 +330,17 @@ class Store:
         most = self.limits.payload_bytes
         # A character has four bytes at most: counting them is rarely needed.
         if len(payload) > most // 4 and len(payload.encode()) > most:
-            raise Refused(413, f"payload is larger than {most} bytes.")
+            raise Refusal(413, f"payload is larger than {most} bytes.")
 
     def _path(self, axon_id: str) -> Path:
         return self._axons / f"{axon_id}.db"
 
     async def _live(self, axon_id: str) -> None:
-        """Raise :class:`NotFoundInStore` unless the axon is there and not deleted."""
+        """Refuse with 404 unless the axon is there and not deleted."""
         if self._closed:
             raise stopping()
         if (await self.get_axon(axon_id)).deleted_at_ms is not None:
-            raise NotFoundInStore
+            raise axon_not_found()
 
     async def _lane(self, axon_id: str) -> Lane:
         await self._live(axon_id)
@@ -361,7 +362,7 @@ class Store:
             database = self._databases.get(axon_id)
             if database is None:
                 if self._registry.get(axon_id).deleted_at_ms is not None:
-                    raise NotFoundInStore
+                    raise axon_not_found()
                 database = AxonDatabase(self._path(axon_id), self.limits, self._connections)
                 self._databases[axon_id] = database
             return database
@@ -403,7 +404,7 @@ def _batch(
             for text, params in statements:
                 with run.using(sql):
                     steps.append(SqlStep(success=sql.run(checked(text, params, limits))))
-    except Refused as refused:
+    except Refusal as refused:
         if refused.status >= 500:
             raise
         steps.append(SqlStep(error=SqlStepError(refused.message)))

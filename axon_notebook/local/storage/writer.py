@@ -17,9 +17,10 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from ...models import AxonEvent, PublishResult
+from ..refusals import Refusal
 from .commit import Commit, Draft
 from .database import AxonDatabase
-from .limits import Limits, Refused, storage_busy, storage_damaged
+from .limits import Limits, storage_busy, storage_damaged
 from .statement_run import Run
 from .statements import refusal_for
 from .workers import Workers
@@ -208,11 +209,11 @@ class Lane:
 def _added(commit: Commit, publish: Publish) -> Outcome:
     try:
         return commit.add(publish.drafts, publish.request_id)
-    except Refused as refused:
+    except Refusal as refused:
         return refused
 
 
 def _refused(error: Exception) -> Exception:
     if isinstance(error, (MemoryError, apsw.NoMemError)):
         return storage_busy()  # a query has taken all there is, and is about to fail
-    return refusal_for(error) if isinstance(error, (apsw.Error, Refused)) else error
+    return refusal_for(error) if isinstance(error, (apsw.Error, Refusal)) else error
