@@ -54,7 +54,14 @@ def spans(entries: Iterable[Entry], axon_id: str, *, content: bool = False) -> l
     session = next((e for e in listed if isinstance(e, Session)), Session(id=0, kind="session"))
     turns = {e.turn_id: e for e in listed if isinstance(e, Turn) and e.ended_ms is not None}
     calls = {e.call_id: e for e in listed if isinstance(e, Tool)}
-    found = [_turn(turn, session, axon_id, content) for turn in turns.values()]
+    answers: dict[str, str] = {}
+    for entry in listed:
+        if isinstance(entry, Message) and entry.role == "agent" and not entry.parent_id:
+            answers[entry.turn_id] = entry.text  # the last one
+    found = [
+        _turn(turn, session, axon_id, answers.get(turn.turn_id, "") if content else None)
+        for turn in turns.values()
+    ]
     for entry in listed:
         turn = turns.get(entry.turn_id)
         if turn is None:
@@ -66,7 +73,7 @@ def spans(entries: Iterable[Entry], axon_id: str, *, content: bool = False) -> l
     return found
 
 
-def _turn(turn: Turn, session: Session, axon_id: str, content: bool) -> Span:
+def _turn(turn: Turn, session: Session, axon_id: str, answer: str | None) -> Span:
     usage = turn.usage
     attributes = {
         **_session(session, axon_id),
@@ -81,7 +88,8 @@ def _turn(turn: Turn, session: Session, axon_id: str, content: bool) -> Span:
         "axon.first_sequence": turn.first_sequence,
         "axon.turn.cost": turn.cost,
         "axon.turn.currency": turn.currency or None,
-        "gen_ai.input.messages": turn.text if content else None,
+        "gen_ai.input.messages": None if answer is None else _messages("user", turn.text),
+        "gen_ai.output.messages": None if answer is None else _messages("assistant", answer),
     }
     return Span(
         trace_id=_id(16, axon_id, turn.turn_id),
@@ -96,12 +104,13 @@ def _turn(turn: Turn, session: Session, axon_id: str, content: bool) -> Span:
 
 
 def _tool(tool: Tool, turn: Turn, calls: Mapping[str, Tool], axon_id: str, content: bool) -> Span:
-    name = tool.name or tool.title or tool.tool_kind
+    name = tool.name or tool.tool_kind or "tool"
     attributes = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": name,
         "gen_ai.tool.call.id": tool.call_id,
         "axon.tool.kind": tool.tool_kind or None,
+        "axon.tool.title": (tool.title or None) if content else None,
         "axon.tool.status": tool.status,
         "axon.first_sequence": tool.first_sequence,
         "gen_ai.tool.call.arguments": _json(tool.input) if content else None,
@@ -112,7 +121,7 @@ def _tool(tool: Tool, turn: Turn, calls: Mapping[str, Tool], axon_id: str, conte
         trace_id=_id(16, axon_id, turn.turn_id),
         span_id=_call_id(tool, axon_id),
         parent_id=_parent(tool, turn, calls, axon_id),
-        name=f"execute_tool {name}".strip(),
+        name=f"execute_tool {name}",
         started_ms=tool.started_ms,
         ended_ms=tool.ended_ms if tool.ended_ms is not None else turn.ended_ms or tool.started_ms,
         attributes=_present(attributes),
@@ -133,7 +142,7 @@ def _chat(
         "gen_ai.operation.name": "chat",
         "axon.message.role": message.role,
         "axon.first_sequence": message.first_sequence,
-        "gen_ai.output.messages": message.text if content else None,
+        "gen_ai.output.messages": _messages("assistant", message.text) if content else None,
     }
     return Span(
         trace_id=_id(16, axon_id, turn.turn_id),
@@ -170,6 +179,11 @@ def _call_id(tool: Tool, axon_id: str) -> bytes:
 
 def _id(length: int, *names: str) -> bytes:
     return hashlib.sha256("\0".join(names).encode()).digest()[:length]
+
+
+def _messages(role: str, text: str) -> str:
+    """Return one message in the conventions' JSON schema."""
+    return _json([{"role": role, "parts": [{"type": "text", "content": text}]}])
 
 
 def _json(value: Any) -> str:
