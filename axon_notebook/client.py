@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from .agent_start import StartedAgent
+
 __all__ = ["Client", "connect"]
 
 #: More axons than anybody has; a set without a limit has all that match.
@@ -218,6 +220,52 @@ class Client(Closing):
         if info.status != "running":
             devbox.wait(timeout)
         return devbox
+
+    def start_agent(
+        self,
+        binary: str,
+        *,
+        protocol: str = "acp",
+        axon: Axon | str | None = None,
+        files: Mapping[str, str] | None = None,
+        args: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        launch_commands: Sequence[str] = (),
+        secrets: Mapping[str, str] | None = None,
+        blueprint: str | None = None,
+        keep: bool = False,
+        timeout: float | None = None,
+        **session: Any,
+    ) -> StartedAgent:
+        """Start an agent in a devbox of its own; return a session that owns the devbox.
+
+        Closing the session shuts the devbox down.  **On Runloop a running devbox costs
+        money**: close the session, or use it in a ``with``.
+
+        Args:
+            binary: The program; on the ``PATH`` of the devbox, or a path.
+            protocol: ``acp``, ``claude``, ``codex`` or ``pi``, with or without ``_json``.
+            axon: The axon, or its name or id; without it a new one named like the program.
+            files: Contents by path, relative to the home directory.
+            args: Its arguments; what makes it speak its protocol is added.
+            environment: Variables of the agent and of every command.
+            launch_commands: Run first, for example to install the agent.
+            secrets: Names of Runloop's secrets by the variables that get their values.
+            blueprint: A blueprint of Runloop, by name; no effect in the embedded service.
+            keep: Leave the devbox running when the session is closed.
+            timeout: Seconds to wait for the devbox; without, as long as it takes.
+            session: Options of :class:`AgentSession`, such as ``permissions``.
+
+        Raises:
+            AgentError: It cannot be started or does not answer; its devbox is shut down.
+        """
+        from .agent_start import AgentOptions, start_agent
+
+        box = (files, environment, launch_commands, secrets, blueprint)
+        agent = AgentOptions(binary, protocol, args, *box).checked()
+        if not isinstance(axon, Axon):
+            axon = self.create_axon(agent.name) if axon is None else self.axon(axon)
+        return start_agent(agent, axon, keep=keep, timeout=timeout, session=session)
 
     def close(self) -> None:
         """Close the connections; idempotent.  The embedded service goes on running."""

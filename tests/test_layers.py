@@ -26,6 +26,7 @@ LAYERS = [
     ["agents"],
     ["local"],
     [
+        "agent_start",
         "agent_state",
         "progress",
         "fan_out",

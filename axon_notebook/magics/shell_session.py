@@ -116,6 +116,13 @@ class Session:
             self._agents[key] = AgentSession(axon, protocol, permissions=permissions)  # type: ignore[arg-type] # one of the three words
         return self._agents[key]
 
+    def keep_agent(self, agent: AgentSession) -> None:
+        """Let ``%%axon_prompt`` talk to *agent*, and close it with this session."""
+        key = (agent.axon.id, agent.protocol, "ask")
+        if (before := self._agents.get(key)) is not None:
+            before.close()
+        self._agents[key] = agent
+
     # -- which axon
 
     def axon(self, name: str | None, namespace: Mapping[str, Any], default: str = "") -> Axon:
