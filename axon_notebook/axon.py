@@ -19,7 +19,7 @@ from .models import (
 from .progress import ProgressLine
 from .publishing import event_draft, publish_in_batches, publish_one
 from .visible import visible
-from .wire.stream import EventStream
+from .wire.events import EventStream
 from .wire.subscription import Subscription
 
 if TYPE_CHECKING:

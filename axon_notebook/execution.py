@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from .errors import ExecutionError, ServerError, TransportError
 from .models import ExecutionInfo, OutputChunk
-from .wire.log_stream import LogStream, OutputSubscription
+from .wire.output import OutputStream
+from .wire.output_subscription import OutputSubscription
 
 if TYPE_CHECKING:
     from .errors import AxonError
     from .wire.api import ApiClient
-    from .wire.stream import StreamState
+    from .wire.resuming import StreamState
 
 __all__ = ["Execution"]
 
@@ -168,8 +169,8 @@ class Execution:
         name: StreamName,
         offset: int | Mapping[StreamName, int],
         on_state: Callable[[str, StreamState], None] | None,
-    ) -> LogStream:
-        return LogStream(
+    ) -> OutputStream:
+        return OutputStream(
             self._api,
             self.devbox_id,
             self.id,

@@ -29,8 +29,8 @@ from report import report
 from axon_notebook.config import Secret
 from axon_notebook.models import AxonEvent
 from axon_notebook.wire.api import ApiClient
+from axon_notebook.wire.events import EventStream
 from axon_notebook.wire.http import Endpoint
-from axon_notebook.wire.stream import EventStream
 from axon_notebook.wire.subscription import Subscription
 
 AXON = "axn_benchmark"
@@ -110,6 +110,19 @@ def ours_events(url: str, count: int) -> Iterator[AxonEvent]:
     api.close()
 
 
+def ours_lists(url: str, count: int) -> Iterator[AxonEvent]:
+    """``for events in axon.subscribe().batches()``."""
+    api = ApiClient(lambda start, failed: Endpoint(url, Secret("key")))
+    with Subscription(EventStream(api, AXON)) as subscription:
+        seen = 0
+        for events in subscription.batches():
+            yield from events
+            seen += len(events)
+            if seen >= count:
+                break
+    api.close()
+
+
 def sdk(url: str, count: int) -> Iterator[Any]:
     from runloop_api_client import Runloop
 
@@ -144,6 +157,7 @@ READERS: dict[str, Callable[[str, int], Iterator[Any]]] = {
     "limit: split + msgspec": limit,
     "ours: EventStream": ours_batches,
     "ours: for event in axon.subscribe()": ours_events,
+    "ours: subscription.batches()": ours_lists,
     "httpx-sse + msgspec": sse_msgspec,
     "httpx-sse + json": sse_json,
     "official SDK 3.0.0": sdk,
@@ -194,7 +208,7 @@ def main() -> int:
         print(f"  {name:<38} {value:>10,.0f} events/s   ours is {ours / value:5.2f} times that")
     peers = {name: value for name, value in rates.items() if ":" not in name}
     limit = rates["limit: split + msgspec"]
-    for name in ("EventStream", "for event in axon.subscribe()"):
+    for name in ("EventStream", "for event in axon.subscribe()", "subscription.batches()"):
         mine = rates[f"ours: {name}"]
         report(f"HTTP to events, {name}", "events/s", mine, peers, better="higher", limit=limit)
     return 0

@@ -58,9 +58,7 @@ LOCAL_IMPORTS = ("errors", "models", "config", "version", "wire.sse", "local")
 WAITING = {
     "wire.retry",
     "wire.wake",
-    "wire.stream",
-    "wire.subscription",
-    "wire.log_stream",  # two streams merged in the order of arrival need two readers
+    "wire.reader",  # one thread per stream; also lets events gather for half a millisecond
     "fan_out",  # many axons are asked at once
     "widgets.feed",
     "magics.status",

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from ..closing import Closing
 from ..errors import AgentError
-from ..wire.stream import EventStream
+from ..wire.events import EventStream
 from ..wire.subscription import Subscription
 from .acp_client import AcpClient
 from .attachments import check_size, prompt_parts

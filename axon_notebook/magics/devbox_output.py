@@ -16,7 +16,7 @@ from .terminal_text import TerminalText
 if TYPE_CHECKING:
     from ..devbox import Devbox
     from ..execution import Execution
-    from ..wire.log_stream import OutputSubscription
+    from ..wire.output_subscription import OutputSubscription
     from .shell import AxonMagics
 
 __all__ = ["DEVBOX", "OUTPUT", "SHOWING", "LeftRunning", "class_of", "devbox_of", "show_output"]

@@ -13,7 +13,8 @@ import traitlets
 
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch
-from ..wire.stream import EventStream, StreamState
+from ..wire.events import EventStream
+from ..wire.resuming import StreamState
 from ..wire.subscription import Subscription
 from .event_store import EventStore
 from .interrupts import deferred_interrupt

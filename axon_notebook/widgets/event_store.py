@@ -16,7 +16,7 @@ import msgspec
 
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch, Unreadable
-from ..wire.stream import IDLE_SECONDS, StreamState
+from ..wire.resuming import IDLE_SECONDS, StreamState
 from .feed import Outgoing
 from .protocol import BATCH_BYTES, HEAD_EVENTS, Range
 

@@ -9,7 +9,7 @@ import traitlets
 
 from ..errors import ParameterError
 from ..filtering.event_filter import EventFilter
-from ..wire.stream import StreamState
+from ..wire.resuming import StreamState
 from .axon_widget import AxonWidget, Redact
 from .event_store import EventStore
 from .live import STATIC

@@ -15,7 +15,7 @@ import traitlets
 
 from ..errors import AxonError, ParameterError
 from ..models import ExecutionInfo, OutputChunk
-from ..wire.stream import StreamState
+from ..wire.resuming import StreamState
 from .interrupts import deferred_interrupt
 from .live import STATIC, LiveWidget
 from .output_store import OutputStore, Piece

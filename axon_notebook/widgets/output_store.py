@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from ..models import ExecutionInfo, OutputChunk
-from ..wire.stream import StreamState
+from ..wire.resuming import StreamState
 from .feed import Outgoing
 from .protocol import BATCH_BYTES, TICK_MS, Range
 

@@ -9,11 +9,16 @@ Sequences are per axon, start at 1 and have no holes.
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Final
+
 import msgspec
 
 from ..models import AxonEvent
 
 __all__ = ["Cursor", "EventBatch"]
+
+_SEQUENCE: Final = attrgetter("sequence")
 
 
 class EventBatch(msgspec.Struct):
@@ -79,7 +84,7 @@ class Cursor:
         missing or :meth:`settle` gives it up.
         """
         after = self.after_sequence
-        if not self._held and [e.sequence for e in events] == [
+        if not self._held and [*map(_SEQUENCE, events)] == [
             *range(after + 1, after + 1 + len(events))
         ]:
             self.after_sequence = after + len(events)

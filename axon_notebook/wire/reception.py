@@ -2,13 +2,14 @@
 
 :class:`Reception` takes what happened (bytes, an ended connection, the head of
 the server's history) and answers with what to deliver and how long to wait.
-:mod:`~axon_notebook.wire.stream` carries it out.
+:mod:`~axon_notebook.wire.events` carries it out.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from operator import attrgetter, itemgetter
 from typing import Final
 
 import msgspec
@@ -33,10 +34,14 @@ from .sse import EventDecoder, ServerSentEvent
 __all__ = ["Reception", "frame_error", "is_final"]
 
 HEALTHY_SECONDS: Final = 10.0  # a connection that held this long starts the back-off anew
+KEPT_CHARACTERS: Final = 256 * 1024  # more text than this is not kept for a comparison
 REMEMBERED: Final = 20  # fingerprints of the last events, to notice another history
 
-_EVENTS: Final = msgspec.json.Decoder(list[AxonEvent])
 _EVENT: Final = msgspec.json.Decoder(AxonEvent)
+_PAYLOAD: Final = attrgetter("payload")
+_AXON_ID: Final = attrgetter("axon_id")
+_FIRST_BYTE: Final = itemgetter(0)
+_OBJECT: Final = {ord("{")}
 _SEQUENCE: Final = re.compile(rb'"sequence"\s*:\s*(\d{1,19})\b')
 
 
@@ -63,6 +68,7 @@ class Reception:
         self.failure: ApiError | None = None
         self._decoder = EventDecoder()
         self._opened_at: float | None = None
+        self._latest: list[AxonEvent] = []  # come after those in _recent
         self._recent: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
     def opened(self, now: float) -> None:
@@ -134,11 +140,8 @@ class Reception:
 
     def _plain(self, raws: list[bytes]) -> list[EventBatch]:
         """The hot path: one decode for all events of a chunk."""
-        try:
-            events = _EVENTS.decode(b"[%b]" % b",".join(raws))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._each([ServerSentEvent("message", raw, "", len(raw)) for raw in raws])
-        if len(events) != len(raws):  # a text like `{…},{…}` is no event
+        events = _decoded_lines(raws)
+        if events is None:
             return self._each([ServerSentEvent("message", raw, "", len(raw)) for raw in raws])
         return self._take(events, raws)
 
@@ -160,7 +163,7 @@ class Reception:
 
     def _take(self, events: list[AxonEvent], raws: list[bytes]) -> list[EventBatch]:
         axon_id = self.axon_id
-        if {e.axon_id for e in events} != {axon_id}:
+        if [*map(_AXON_ID, events)].count(axon_id) != len(events):
             own = [(e, r) for e, r in zip(events, raws, strict=True) if e.axon_id == axon_id]
             self.foreign += len(events) - len(own)
             events, raws = [e for e, _ in own], [r for _, r in own]
@@ -180,11 +183,22 @@ class Reception:
     def _remember(self, batches: list[EventBatch]) -> list[EventBatch]:
         if batches:
             self.backoff.succeeded()
-            for event in batches[-1].events[-REMEMBERED:]:
-                self._recent.append((event.sequence, _fingerprint(event)))
+            latest = batches[-1].events[-REMEMBERED:]
+            # In a fast stream most are soon forgotten, so a fingerprint is made when it is needed.
+            if len(latest) < REMEMBERED:
+                self._fingerprint_latest()
+            self._latest = latest
+            if sum(map(len, map(_PAYLOAD, latest))) > KEPT_CHARACTERS:
+                self._fingerprint_latest()
         return batches
 
+    def _fingerprint_latest(self) -> None:
+        """Keep no more than fingerprints of the newest events."""
+        self._recent.extend((event.sequence, _fingerprint(event)) for event in self._latest)
+        self._latest = []
+
     def _compare(self, event: AxonEvent) -> None:
+        self._fingerprint_latest()
         for sequence, known in self._recent:
             if sequence == event.sequence and known != _fingerprint(event):
                 raise StreamTruncated(
@@ -197,6 +211,18 @@ class Reception:
 
 def _fingerprint(event: AxonEvent) -> int:
     return hash((event.timestamp_ms, event.origin, event.event_type, event.payload))
+
+
+def _decoded_lines(raws: list[bytes]) -> list[AxonEvent] | None:
+    """Return the event of each text; ``None`` if one is not exactly one event."""
+    try:
+        events = _EVENT.decode_lines(b"\n".join(raws))
+        # A line may be empty or hold several objects; if each begins with one and the numbers
+        # agree, each is one.
+        each_is_one = len(events) == len(raws) and {*map(_FIRST_BYTE, raws)} == _OBJECT
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
+        return None
+    return events if each_is_one else None
 
 
 def _decoded(frame: ServerSentEvent) -> AxonEvent | Unreadable | None:

@@ -12,8 +12,9 @@ from axon_notebook.models import AxonEvent
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
 from axon_notebook.wire.cursor import EventBatch
+from axon_notebook.wire.events import EventStream
 from axon_notebook.wire.http import Endpoint
-from axon_notebook.wire.stream import EventStream, StreamState
+from axon_notebook.wire.resuming import StreamState
 
 from .scripted_server import AXON, events_up_to, frames
 

@@ -23,7 +23,7 @@ import trustme
 import axon_notebook as an
 from axon_notebook.errors import ConnectionFailed, StreamFailed, StreamTruncated
 from axon_notebook.local.process.launcher import ServiceAddress
-from axon_notebook.wire.stream import EventStream
+from axon_notebook.wire.events import EventStream
 
 from .faultproxy import CutAt, FaultProxy, HalfOpenAt, ResetAt
 from .rate_server import RateServer
@@ -49,7 +49,7 @@ def test_f26_an_axon_made_anew_under_the_same_id_is_another_history(count: int) 
 
         # Away for longer than a minute: one event is asked for again, to compare.
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("axon_notebook.wire.stream.STALE_SECONDS", -1.0)
+            patch.setattr("axon_notebook.wire.events.STALE_SECONDS", -1.0)
             reading = Reading(client, 11, on_state=make_anew)
 
     assert type(reading.error) is StreamTruncated

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from axon_notebook.models import ExecutionInfo, OutputChunk
 from axon_notebook.widgets.output_store import PARTS, OutputStore
 from axon_notebook.widgets.protocol import BATCH_BYTES
-from axon_notebook.wire.stream import StreamState
+from axon_notebook.wire.resuming import StreamState
 
 from .log_page import LogPage
 

@@ -15,8 +15,8 @@ from axon_notebook.errors import StreamTruncated
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.cursor import EventBatch
 from axon_notebook.wire.http import Endpoint
+from axon_notebook.wire.resuming import StreamState
 from axon_notebook.wire.sse import encode_comment, encode_event
-from axon_notebook.wire.stream import StreamState
 
 from ..faults.faultproxy import DropEvent, DuplicateEvent, FaultProxy, SwapEvents
 from ..faults.reading import KEY, Reading, whole_stream

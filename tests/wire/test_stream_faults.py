@@ -22,7 +22,8 @@ import trustme
 from axon_notebook.errors import ConnectionFailed, ProtocolError, StreamFailed
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.cursor import EventBatch
-from axon_notebook.wire.stream import EventStream, StreamState
+from axon_notebook.wire.events import EventStream
+from axon_notebook.wire.resuming import StreamState
 
 from ..faults.faultproxy import (
     Buffer,

@@ -25,9 +25,10 @@ from axon_notebook.errors import (
 )
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
+from axon_notebook.wire.events import EventStream
 from axon_notebook.wire.http import Endpoint
+from axon_notebook.wire.resuming import StreamState
 from axon_notebook.wire.sse import encode_event
-from axon_notebook.wire.stream import EventStream, StreamState
 
 from ..faults.reading import KEY, Reading, at_once
 from ..faults.scripted_server import (

@@ -12,7 +12,7 @@ import pytest
 
 from axon_notebook.wire import subscription as subscription_module
 from axon_notebook.wire.api import ApiClient
-from axon_notebook.wire.stream import EventStream
+from axon_notebook.wire.events import EventStream
 from axon_notebook.wire.subscription import Subscription
 
 from ..faults.reading import at_once, client_of, whole_stream
@@ -28,7 +28,7 @@ def test_f18_a_reader_nobody_listens_to_stops_reading_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The server is held back by TCP; memory does not grow, and no event is dropped."""
-    monkeypatch.setattr(subscription_module, "QUEUE_EVENTS", 500)
+    monkeypatch.setattr(subscription_module, "QUEUE_BYTES", 500_000)
     with (
         ScriptedServer(events_up_to(20_000)) as server,
         closing(client_of(server.base_url)) as client,
@@ -77,6 +77,19 @@ def test_f32_interrupts_at_any_point_lose_and_repeat_nothing() -> None:
     assert steps.count(2) <= interrupts
 
 
+def test_batches_are_lists_of_events_each_once(server: ScriptedServer, client: ApiClient) -> None:
+    """For those who put them into a table, and for what was begun one by one."""
+    server.streams(Answer(steps=[whole_stream(), HOLD]))
+    with follow(client) as events:
+        seen = [next(events).sequence for _ in range(3)]
+        for batch in events.batches():
+            seen += [event.sequence for event in batch]
+            if seen[-1] == 10:
+                break
+
+    assert seen == list(range(1, 11))
+
+
 class Pressed(BaseException):
     """What the stop button raises."""
 
@@ -107,7 +120,7 @@ def test_closing_ends_the_thread_also_while_the_queue_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A reader that waits for room must hear that nobody wants it any more."""
-    monkeypatch.setattr(subscription_module, "QUEUE_EVENTS", 100)
+    monkeypatch.setattr(subscription_module, "QUEUE_BYTES", 100_000)
     with (
         ScriptedServer(events_up_to(5000)) as server,
         closing(client_of(server.base_url)) as client,

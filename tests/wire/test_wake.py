@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from axon_notebook.wire.api import ApiClient
-from axon_notebook.wire.stream import EventStream
+from axon_notebook.wire.events import EventStream
 from axon_notebook.wire.subscription import Subscription
 from axon_notebook.wire.wake import WakeWatch
 

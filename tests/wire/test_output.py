@@ -19,8 +19,9 @@ from axon_notebook.models import OutputChunk
 from axon_notebook.wire.api import ApiClient
 from axon_notebook.wire.backoff import Backoff
 from axon_notebook.wire.http import Endpoint
-from axon_notebook.wire.log_stream import LogStream, OutputSubscription
-from axon_notebook.wire.stream import StreamState
+from axon_notebook.wire.output import OutputStream
+from axon_notebook.wire.output_subscription import OutputSubscription
+from axon_notebook.wire.resuming import StreamState
 
 from ..faults.log_server import Cut, ErrorFrame, Hang, LogServer, Refuse
 from ..waiting import wait_until
@@ -42,17 +43,17 @@ def client_of(server: LogServer) -> Iterator[ApiClient]:
         yield client
 
 
-def log_stream(client: ApiClient, stream: str = "stdout", **options: Any) -> LogStream:
+def log_stream(client: ApiClient, stream: str = "stdout", **options: Any) -> OutputStream:
     options.setdefault("backoff", Backoff(base=0, cap=0, floor=0))
-    return LogStream(client, "dbx_1", "e1", stream, **options)
+    return OutputStream(client, "dbx_1", "e1", stream, **options)
 
 
-def read(server: LogServer, **options: Any) -> tuple[str, LogStream]:
+def read(server: LogServer, **options: Any) -> tuple[str, OutputStream]:
     with client_of(server) as client:
         return read_with(client, **options)
 
 
-def read_with(client: ApiClient, **options: Any) -> tuple[str, LogStream]:
+def read_with(client: ApiClient, **options: Any) -> tuple[str, OutputStream]:
     stream = log_stream(client, **options)
     return "".join(chunk.text for chunk in stream), stream
 
@@ -309,15 +310,15 @@ def test_nonsense_in_a_chunk_is_a_protocol_error() -> None:
 
 def test_a_slow_reader_holds_the_server_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million lines nobody takes must not fill the kernel's memory."""
-    monkeypatch.setattr("axon_notebook.wire.log_stream.QUEUE_BYTES", 10_000)
+    monkeypatch.setattr("axon_notebook.wire.output_subscription.QUEUE_CHARACTERS", 10_000)
     log = os.urandom(30_000).hex().encode() * 8
     with (
         LogServer({"stdout": log}, sizes=(4000,)) as server,
         client_of(server) as client,
         subscription(client) as chunks,
     ):
-        wait_until(lambda: chunks._readers.queued > 10_000)
-        held = chunks._readers.queued
+        wait_until(lambda: chunks._reader.waiting > 10_000)
+        held = chunks._reader.waiting
         got = list(chunks)
 
     assert held < 20_000
@@ -330,7 +331,7 @@ def test_a_forgotten_subscription_warns_and_ends_its_threads() -> None:
         server.script("stdout", Hang(), Hang())
         server.script("stderr", Hang(), Hang())
         chunks = subscription(client)
-        threads = chunks._threads
+        threads = chunks._reader.threads
         next(chunks)
 
         with warnings.catch_warnings(record=True) as caught:

@@ -9,14 +9,10 @@ Every event of the server is delivered once, in order, or declared missing.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, Literal
 
-import msgspec
-
-from ..closing import Closing
 from ..errors import (
     ApiError,
     AxonError,
@@ -32,44 +28,20 @@ from ..models import EVENTS_SELECT, AxonEvent, AxonEventList
 from .api import ApiClient
 from .backoff import Backoff
 from .cursor import EventBatch
-from .http import ByteStream, Endpoint, Interrupt
+from .http import ByteStream, Endpoint
 from .reception import Reception
-from .wake import watching
+from .resuming import IDLE_SECONDS, ResumingStream, StreamState
 
-__all__ = ["EventStream", "StreamState"]
+__all__ = ["EventStream"]
 
-IDLE_SECONDS: Final = 45.0  # three keep-alives of the embedded service
 POLL_SECONDS: Final = 10.0  # the same, behind a proxy that holds streams back
 STALE_SECONDS: Final = 60.0  # away for longer: compare the last event on return
 HELD_BACK: Final = "; a proxy seems to hold the stream back, events come every few seconds"
 FILL_PAGE: Final = 5000  # events per request that fills a gap
 
 
-class StreamState(msgspec.Struct, frozen=True):
-    """How a stream stands.
-
-    Attributes:
-        name: ``connecting``, ``replaying``, ``live``, ``reconnecting``,
-            ``ended`` (closed by its owner) or ``failed``.
-        reason: Why it reconnects or failed, one line.
-        retry_in: Seconds until the next attempt, while reconnecting.
-        head: Highest sequence of the server when the connection was made.
-        failures: Failed attempts in a row.
-    """
-
-    name: str
-    reason: str = ""
-    retry_in: float | None = None
-    head: int | None = None
-    failures: int = 0
-
-
-class EventStream(Closing):
-    """Iterate :class:`~axon_notebook.wire.cursor.EventBatch`; blocks; no thread of its own.
-
-    One thread iterates; :meth:`close`, :meth:`reconnect` may be called from any
-    thread.  The iteration ends after :meth:`close` and raises the typed error
-    that stopped the stream.
+class EventStream(ResumingStream[EventBatch]):
+    """Iterate :class:`~axon_notebook.wire.cursor.EventBatch`: an axon's events, each once.
 
     Args:
         client: Borrowed; not closed.
@@ -79,7 +51,7 @@ class EventStream(Closing):
         backoff: The waits between connections.
         max_failures: Raise :class:`~axon_notebook.errors.StreamFailed` after so
             many failed attempts in a row; ``None`` goes on for ever.
-        idle: Seconds of silence after which the connection is given up.
+        idle: Seconds of silence after which a connection is given up.
         on_state: Called in the iterating thread at every change of state.
     """
 
@@ -94,69 +66,30 @@ class EventStream(Closing):
         idle: float = IDLE_SECONDS,
         on_state: Callable[[StreamState], None] | None = None,
     ) -> None:
+        backoff = backoff or Backoff()
+        super().__init__(backoff=backoff, idle=idle, on_state=on_state)
         self._client = client
         self.axon_id = axon_id
         self._from_head = after_sequence == "head"
         start = after_sequence if isinstance(after_sequence, int) else 0
         self.reception = Reception(axon_id, after_sequence=start, backoff=backoff)
         self._max_failures = max_failures
-        self._idle = idle
-        self._on_state = on_state
-        self.state = StreamState("connecting")
-        self.connections = 0
-        self._closed = threading.Event()
-        self._wake = threading.Event()  # ends a wait between connections
-        self._interrupt = Interrupt()
         self._last_contact = time.monotonic()
-        self._heard_at: float | None = None  # last sign of life of the open connection
         self._mute = False  # not one byte came over the last connection
         self._held_back = 0  # connections in a row that brought nothing of what there was
         self._suspect = False  # the server may be another one than before
         self._endpoint: Endpoint | None = None
 
-    def __iter__(self) -> Iterator[EventBatch]:
-        with watching(self.reconnect):
-            while not self._closed.is_set():
-                error: AxonError | None = None
-                try:
-                    yield from self._connection()
-                except AxonError as caught:
-                    if self._closed.is_set():
-                        break  # the socket was shut down by close()
-                    error = caught
-                if not self._closed.is_set():
-                    self._pause(error)
-        self._change(StreamState("ended", head=self.state.head))
-
     @property
-    def closed(self) -> bool:
-        """Whether :meth:`close` was called."""
-        return self._closed.is_set()
+    def name(self) -> str:
+        """What is read, for the name of the thread that reads it."""
+        return f"axon-reader {self.axon_id}"
 
-    @property
-    def silent_seconds(self) -> float:
-        """Seconds since the open connection brought its last byte; 0 without one.  Any thread."""
-        heard_at = self._heard_at
-        return 0.0 if heard_at is None else time.monotonic() - heard_at
-
-    def close(self) -> None:
-        """End the iteration, from any thread; a blocked reader wakes at once."""
-        self._closed.set()
-        self._wake.set()
-        self._interrupt.fire()
-
-    def reconnect(self) -> None:
-        """Drop the connection, or the wait for the next one, and connect now; any thread."""
-        self._wake.set()
-        self._interrupt.fire()
-
-    def _connection(self) -> Iterator[EventBatch]:
-        """One connection, from the request to its end."""
+    def _connection(self) -> Generator[EventBatch, None, bool]:
         if self.connections == 0:
             self._change(StreamState("connecting"))
-        self._interrupt = Interrupt()
-        if self._closed.is_set():
-            return
+        if not self._fresh_interrupt():
+            return True
         head = self._check_history()
         before, self._endpoint = self._endpoint, self._client.endpoint
         self._suspect = self._suspect or before not in (None, self._endpoint)
@@ -166,7 +99,7 @@ class EventStream(Closing):
         # One event of overlap shows whether the server still has the history that was read.
         if after > 0 and (self._suspect or time.monotonic() - self._last_contact > STALE_SECONDS):
             after -= 1
-        self._mute, self._heard_at = True, time.monotonic()
+        self._mute, self._last_byte_at = True, time.monotonic()
         idle = min(self._idle, POLL_SECONDS) if self._held_back > 1 else self._idle
         try:
             with self._client.subscribe(
@@ -177,7 +110,8 @@ class EventStream(Closing):
                 finally:
                     self._last_contact = time.monotonic()
         finally:
-            self._heard_at = None
+            self._last_byte_at = None
+        return False
 
     def _read(self, stream: ByteStream, head: int | None) -> Iterator[EventBatch]:
         self.connections += 1
@@ -185,7 +119,7 @@ class EventStream(Closing):
         self.reception.opened(time.monotonic())
         self._caught_up(head)
         for chunk in stream:
-            self._heard_at = time.monotonic()
+            self._last_byte_at = time.monotonic()
             self._mute, self._held_back = False, 0
             yield from self.reception.received(chunk)
             while (gap := self.reception.cursor.gap) is not None:
@@ -272,37 +206,20 @@ class EventStream(Closing):
     def _list(self, **query: Any) -> AxonEventList:
         return self._client.list_events(self.axon_id, interrupt=self._interrupt, **query)
 
-    def _pause(self, error: AxonError | None) -> None:
-        """Wait for the next attempt, or raise what cannot be helped by one."""
-        reason = _reason(error) + (HELD_BACK if self._held_back else "")
+    def _after(self, error: AxonError | None) -> float:
         self._mute = self._mute and isinstance(error, ReadTimedOut)
         self._suspect = isinstance(error, ConnectionFailed) and not error.sent
-        try:
-            seconds = self.reception.ended(error, time.monotonic())
-        except AxonError:
-            self._change(StreamState("failed", reason, head=self.state.head))
-            raise
-        failures = self.reception.backoff.failures
+        reason = self._reason(error)
+        seconds = self.reception.ended(error, time.monotonic())
+        failures = self._backoff.failures
         if self._max_failures is not None and failures > self._max_failures:
-            self._change(StreamState("failed", reason, head=self.state.head, failures=failures))
             raise StreamFailed(
                 f"{failures} attempts in a row failed, the last one: {reason}; "
                 "raise max_failures, or subscribe again later"
             ) from error
-        self._change(StreamState("reconnecting", reason, seconds, self.state.head, failures))
-        self._wake.wait(seconds)
-        if not self._closed.is_set():
-            self._wake.clear()
+        return seconds
 
-    def _change(self, state: StreamState) -> None:
-        self.state = state
-        if self._on_state is not None:
-            self._on_state(state)
-
-
-def _reason(error: AxonError | None) -> str:
-    if error is None:
-        return "the server closed the stream"
-    if isinstance(error, ApiError) and error.status == 408:
-        return "the server ended an idle stream"
-    return str(error)
+    def _reason(self, error: AxonError | None) -> str:
+        idle = isinstance(error, ApiError) and error.status == 408
+        reason = "the server ended an idle stream" if idle else super()._reason(error)
+        return reason + (HELD_BACK if self._held_back else "")
