@@ -25,6 +25,7 @@ from .wire.subscription import Subscription
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .agents.axon_trace import AxonTrace
     from .wire.api import ApiClient
 
 __all__ = ["Axon"]
@@ -223,6 +224,92 @@ class Axon:
         wanted = {"event_type": event_type, "source": source, "origin": origin}
         found = self._read(limit, after_sequence, {k: v for k, v in wanted.items() if v})
         return events_frame(found)
+
+    def trace(self, *, as_of: int | None = None, protocol: str | None = None) -> AxonTrace:
+        """Read the history as the trace of an agent's runs.
+
+        Args:
+            as_of: Read events up to this sequence only.
+            protocol: Of the agent: ``acp``, ``claude``, ``codex``, ``pi``; found by the events
+                if it is not given.
+
+        Returns:
+            Turns, messages, tool calls, questions and notices as frames; its ``refresh()``
+            reads what is new.
+        """
+        from .agents.axon_trace import trace_of_axon
+
+        title = self.name or self.id
+        return trace_of_axon(self.api, self.id, protocol=protocol, as_of=as_of, title=title)
+
+    def annotate(
+        self,
+        target: int | str,
+        label: str | None = None,
+        note: str | None = None,
+        score: float | None = None,
+        *,
+        name: str = "annotation",
+        source: str = "notebook",
+    ) -> PublishResult:
+        """Publish a judgement on an event or a tool call; it stays with the run.
+
+        On Runloop the event may wake a suspended devbox.  See ``trace().annotations``.
+
+        Args:
+            target: A sequence, or the ``call_id`` of a tool call.
+            label: Such as ``"correct"``.
+            note: Why.
+            score: A number.
+            name: What is judged, such as ``"quality"``.
+            source: Who judges.
+
+        Raises:
+            ParameterError: The target is not valid, or there is neither label, note nor score.
+        """
+        from .agents.annotations import EVENT_TYPE, annotation_payload
+
+        payload = annotation_payload(target, label, note=note, score=score, name=name)
+        return self.publish(EVENT_TYPE, payload, source=source)
+
+    def retract_annotation(self, sequence: int, *, source: str = "notebook") -> PublishResult:
+        """Publish that the annotation at *sequence* does not hold any more."""
+        return self.publish("annotation", {"retracts": sequence}, source=source)
+
+    def wait_for(
+        self,
+        event_filter: str,
+        *,
+        after_sequence: int | None = None,
+        timeout: float | None = None,
+    ) -> AxonEvent:
+        """Wait for an event; the stop button works.
+
+        Args:
+            event_filter: In the language of the viewer's filter, such as
+                ``"type:turn.completed"``.
+            after_sequence: The first event after this one that fits; without it, the next
+                that comes.
+            timeout: Seconds to wait at most.
+
+        Raises:
+            WaitTimedOut: No such event has come in time; the text has the last event.
+        """
+        from .event_wait import wait_for
+
+        return wait_for(self, event_filter, after_sequence, timeout)
+
+    async def wait_for_async(
+        self,
+        event_filter: str,
+        *,
+        after_sequence: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in wait_for
+    ) -> AxonEvent:
+        """Wait for an event, as :meth:`wait_for`, without blocking the event loop."""
+        from .event_wait import wait_for_async
+
+        return await wait_for_async(self, event_filter, after_sequence, timeout)
 
     def subscribe(
         self, after_sequence: int | Literal["head"] = 0, *, max_failures: int | None = None

@@ -68,6 +68,7 @@ __all__ = [
     "TurnFailed",
     "TurnTimedOut",
     "error_for_status",
+    "WaitTimedOut",
 ]
 
 #: Characters of a line that a cell's error shows; names and messages of others have no bound.
@@ -199,6 +200,10 @@ class SqlError(AxonError):
 
 class ParameterError(AxonError):
     """A name in a statement is unknown, or its value cannot be bound."""
+
+
+class WaitTimedOut(AxonError):
+    """No event has passed the filter in time."""
 
 
 class PublishError(AxonError):

@@ -34,6 +34,7 @@ LAYERS = [
         "comparison",
         "exports",
         "publishing",
+        "event_wait",
         "axon",
         "dataset_files",
         "dataset_tables",

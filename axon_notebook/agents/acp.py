@@ -15,49 +15,22 @@ from typing import Any, Final
 
 from ..models import AxonEvent
 from . import acp_content as content
+from .acp_methods import (
+    AGENT_REQUESTS,
+    COMPLETIONS,
+    ELICITATIONS,
+    PERMISSION,
+    PROMPT,
+    REQUESTS,
+    SESSIONS,
+    unwrapped,
+)
 from .builder import Builder
 from .model import Question, Tool
 from .parts import Setting, Text, Usage
 from .untrusted import Fields, array, integer, number, obj, string, text
 
-__all__ = ["AGENT_REQUESTS", "ELICITATIONS", "PERMISSION", "REQUESTS", "AcpCodec", "unwrapped"]
-
-PERMISSION: Final = "session/request_permission"
-ELICITATIONS: Final = ("elicitation/create", "session/elicitation")
-COMPLETIONS: Final = ("elicitation/complete", "session/elicitation/complete")
-PROMPT: Final = "session/prompt"
-
-#: Requests of clients that have an answer under the same event type.
-REQUESTS: Final = frozenset(
-    {
-        "initialize",
-        "authenticate",
-        "logout",
-        "auth/status",
-        *(f"session/{name}" for name in ("new", "load", "list", "resume", "fork", "close")),
-        *(f"session/{name}" for name in ("delete", "archive", "unarchive", "status")),
-        *(f"session/{name}" for name in ("set_mode", "set_model", "set_config_option")),
-        "session/set_title",
-        *(f"providers/{name}" for name in ("list", "set", "disable")),
-    }
-)
-#: Answers that tell which session there is.
-SESSIONS: Final = frozenset(f"session/{name}" for name in ("new", "load", "resume", "fork"))
-#: Requests of agents that are questions to a person.
-AGENT_REQUESTS: Final = frozenset({PERMISSION, *ELICITATIONS})
-
-
-def unwrapped(kind: str, fields: Fields) -> tuple[str, Fields, Any, bool]:
-    """Return method, params or result, the envelope's id, and whether it is an error."""
-    if "jsonrpc" not in fields:
-        failed = isinstance(fields.get("code"), int) and isinstance(fields.get("message"), str)
-        return kind, fields, None, failed
-    method, number_ = text(fields.get("method")) or kind, fields.get("id")
-    if "method" in fields:
-        return method, obj(fields.get("params")), number_, False
-    if isinstance(fields.get("error"), dict):
-        return method, obj(fields["error"]), number_, True
-    return method, obj(fields.get("result")), number_, False
+__all__ = ["AcpCodec"]
 
 
 class AcpCodec:
@@ -142,6 +115,10 @@ class AcpCodec:
 
     def from_agent(self, event: AxonEvent, fields: Fields) -> None:
         """Read what the agent has sent."""
+        if event.event_type == "session/update" and "jsonrpc" not in fields:
+            # Nearly all events of an agent come here.
+            self._update(obj(fields.get("update")), text(fields.get("sessionId")))
+            return
         kind, params, _, failed = unwrapped(event.event_type, fields)
         if kind == "session/update":
             self._update(obj(params.get("update")), text(params.get("sessionId")))
@@ -361,6 +338,8 @@ class AcpCodec:
         return string(obj(obj(update.get("_meta")).get("claudeCode")).get(name))
 
     def _parent(self, update: Fields) -> str:
+        if "_meta" not in update:
+            return ""
         return self._claude_meta(update, "parentToolUseId") or ""
 
     def _keyed_plan(self, update: Fields, session: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..models import AxonEvent
 from ..version import __version__
-from .acp import AGENT_REQUESTS, COMPLETIONS, PERMISSION, PROMPT, REQUESTS, unwrapped
+from .acp_methods import AGENT_REQUESTS, COMPLETIONS, PERMISSION, PROMPT, REQUESTS, unwrapped
 from .client_protocol import AgentAnswer, Message
 from .model import Question
 from .parts import Audio, Image, Link, Part, Resource, Setting, Text

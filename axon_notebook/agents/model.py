@@ -43,6 +43,7 @@ __all__ = [
     "Turn",
     "apply",
     "fold",
+    "grow",
 ]
 
 #: Statuses of a tool call that has not ended.
@@ -343,16 +344,22 @@ def apply(entries: list[Entry], revision: Revision) -> Entry:
             raise ValueError(
                 f"revision {revision.revision} of entry {revision.entry} after {entry.revision}"
             )
-    _touch(entry, revision)
     if state is None:
-        entry.pieces.append(revision.append or "")
+        grow(entry, revision, revision.append or "")
     else:
+        _touch(entry, revision)
         for name, value in state.items():
             if name == "text":
                 entry.pieces = [value]
             else:
                 setattr(entry, name, value)
     return entry
+
+
+def grow(entry: Entry, revision: Revision, text: str) -> None:
+    """Append *text* to *entry*, as *revision* says: what most revisions do."""
+    entry.pieces.append(text)
+    _touch(entry, revision)
 
 
 def fold(revisions: Iterable[Revision], as_of: int | None = None) -> list[Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .model import Entry, Revision, apply
+from .model import Entry, Revision, apply, grow
 
 __all__ = ["Recorder"]
 
@@ -36,10 +36,9 @@ class Recorder:
         """Append *text* to the entry's text."""
         if not text:
             return
-        number, sequence = entry.revision + 1, self.sequence
-        revision = Revision(entry.id, number, sequence, self.at_ms, text)
+        revision = Revision(entry.id, entry.revision + 1, self.sequence, self.at_ms, text)
         self.revisions.append(revision)
-        apply(self.entries, revision)
+        grow(entry, revision, text)
 
     def change(self, entry: Entry, **state: Any) -> None:
         """Set fields; those that have the value already are left out."""

@@ -17,6 +17,8 @@ from .untrusted import Fields, fields_of
 
 __all__ = ["Codec", "Trace", "fold"]
 
+#: Frequent types that only one protocol has.
+CERTAIN: Final = frozenset({"session/update", "stream_event", "assistant", "message_update"})
 #: Ranges of missing sequences that are remembered, so that late events are told from repeated ones.
 HOLES_KEPT: Final = 1000
 
@@ -59,6 +61,7 @@ class Trace:
         self._builder = Builder()
         self._codecs: dict[str, Codec] = {}
         self._protocol = name
+        self._by_type: dict[str, str] = {}
         self._holes: list[tuple[int, int]] = []
         self.position = 0
 
@@ -115,7 +118,7 @@ class Trace:
             return
         if event.origin == "EXTERNAL_EVENT":
             return
-        name = self._fixed or protocol_of(event) or self._protocol
+        name = self._fixed or self._speaks(event) or self._protocol
         if name is None:
             return
         codec = self._codecs.get(name)
@@ -126,6 +129,16 @@ class Trace:
             codec.from_agent(event, fields_of(event.payload))
         else:
             codec.from_client(event, fields_of(event.payload))
+
+    def _speaks(self, event: AxonEvent) -> str | None:
+        """Return the protocol of the event, from memory where its type says it."""
+        kind = event.event_type
+        if (known := self._by_type.get(kind)) is not None:
+            return known
+        found = protocol_of(event)
+        if found is not None and kind in CERTAIN:
+            self._by_type[kind] = found
+        return found
 
     def _was_missing(self, sequence: int) -> bool:
         for place, (first, last) in enumerate(self._holes):

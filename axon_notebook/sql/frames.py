@@ -11,7 +11,7 @@ The only file that imports pandas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
@@ -32,6 +32,7 @@ __all__ = [
     "publish_frame",
     "result_frame",
     "rows_frame",
+    "typed_frame",
     "set_frame",
     "set_result_frame",
 ]
@@ -187,6 +188,30 @@ def rows_frame(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pd.DataFr
     """Return *rows* of Python values as a DataFrame with exact columns."""
     columns = [Column(n, "", [row[place] for row in rows]) for place, n in enumerate(names)]
     return columns_frame(columns, len(rows))
+
+
+def typed_frame(types: Mapping[str, str], columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+    """Return *columns* with the dtypes that their types ask for.
+
+    ``time`` (milliseconds) becomes UTC datetimes, ``real`` float64, ``integer`` Int64, ``text``
+    texts, ``json`` Python objects; ``None`` becomes the missing value of each.
+    """
+    made = {name: _typed(types[name], values) for name, values in columns.items()}
+    length = len(next(iter(columns.values()), []))
+    return pd.DataFrame(made, index=pd.RangeIndex(length), copy=False)
+
+
+def _typed(kind: str, values: list[Any]) -> Any:
+    match kind:
+        case "time":
+            return _from_milliseconds(values)
+        case "real":
+            return np.array([np.nan if v is None else v for v in values], np.float64)
+        case "integer":
+            return _masked(values, np.int64, pd.arrays.IntegerArray)
+        case "text":
+            return _text(values)
+    return _objects(values)
 
 
 def columns_frame(columns: Sequence[Column], length: int) -> pd.DataFrame:

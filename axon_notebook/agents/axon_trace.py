@@ -1,0 +1,257 @@
+"""The trace of one axon as frames: what an agent did, how long it took, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ..models import EVENTS_SELECT, AxonEvent
+from .annotations import Annotation, read_annotation
+from .model import Revision, Turn
+from .trace import Trace
+from .trace_card import card_html, card_text
+from .trace_tables import TABLES, columns_of_rows, table_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..wire.api import ApiClient
+
+__all__ = ["AxonTrace", "TraceUsage", "trace_of_axon", "trace_of_events"]
+
+EVENTS_PER_PAGE: Final = 5000
+
+
+class TraceUsage(msgspec.Struct, frozen=True):
+    """Totals over all turns; ``None`` is unknown.
+
+    Attributes:
+        turns: How many turns there are.
+        seconds: Time in turns, of those that have ended.
+        input_tokens: Without cache; the others likewise, where agents tell.
+        cost: By currency.
+        unknown_cost: Turns whose cost is unknown; ``unknown_tokens`` likewise.
+    """
+
+    turns: int
+    seconds: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    thought_tokens: int | None
+    cost: dict[str, float]
+    unknown_cost: int
+    unknown_tokens: int
+
+
+class AxonTrace(Trace):
+    """A trace that reads its events itself, with frames; made by :meth:`Axon.trace`.
+
+    Frames are made when they are asked for, and kept until the trace changes.
+
+    Args:
+        source: Returns the events after a sequence, oldest first; ``None`` if there are none to
+            come.
+        protocol: Of the agent; found by the events if it is not given.
+        as_of: Read events up to this sequence only.
+        title: Of what it is the trace.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[int], Iterable[AxonEvent]] | None = None,
+        protocol: str | None = None,
+        *,
+        as_of: int | None = None,
+        title: str = "",
+    ) -> None:
+        super().__init__(protocol)
+        self.title = title
+        self.as_of = as_of
+        self._source = source
+        self._frames: dict[str, pd.DataFrame] = {}
+        self._annotations: dict[int, tuple[AxonEvent, Annotation]] = {}
+        self._retracted: set[int] = set()
+
+    def __repr__(self) -> str:
+        return card_text(self.title, self.entries)
+
+    def _repr_html_(self) -> str:
+        return card_html(self.title, self.entries)
+
+    def refresh(self) -> int:
+        """Read what is new; return how many events that were."""
+        if self._source is None:
+            return 0
+        count = 0
+        for event in self._source(self.position):
+            if self.as_of is not None and event.sequence > self.as_of:
+                break
+            self.feed(event)
+            count += 1
+        return count
+
+    def feed(self, event: AxonEvent) -> list[Revision]:
+        """Read *event*; return what it changes."""
+        if self._frames:
+            self._frames = {}
+        if event.event_type == "annotation" and event.sequence > self.position:
+            self._annotate(event)
+        return super().feed(event)
+
+    def _annotate(self, event: AxonEvent) -> None:
+        found = read_annotation(event)
+        if found is None:
+            return
+        if found.retracts is not None:
+            self._retracted.add(found.retracts)
+        else:
+            self._annotations[event.sequence] = (event, found)
+
+    # -- frames
+
+    @property
+    def turns(self) -> pd.DataFrame:
+        """One row per turn that has begun."""
+        return self.frame("turns")
+
+    @property
+    def tool_calls(self) -> pd.DataFrame:
+        """One row per tool call; those of subagents have a ``parent_id``."""
+        return self.frame("tool_calls")
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """One row per message of the agent, thought, or message of a user within a turn."""
+        return self.frame("messages")
+
+    @property
+    def questions(self) -> pd.DataFrame:
+        """One row per question of the agent."""
+        return self.frame("questions")
+
+    @property
+    def notices(self) -> pd.DataFrame:
+        """One row per piece of news of agent, broker and devbox."""
+        return self.frame("notices")
+
+    @property
+    def annotations(self) -> pd.DataFrame:
+        """One row per annotation that was not retracted."""
+        return self.frame("annotations")
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """Return one of the tables as a DataFrame; see :data:`.trace_tables.TABLES`."""
+        from ..sql.frames import typed_frame
+
+        found = self._frames.get(table)
+        if found is None:
+            found = typed_frame(TABLES[table], self.columns(table))
+            self._frames[table] = found
+        return found.copy(deep=False)
+
+    def columns(self, table: str) -> dict[str, list[object]]:
+        """Return one of the tables by columns; times are milliseconds, ``None`` is unknown."""
+        if table != "annotations":
+            return table_columns(self.entries, table)
+        kept = [pair for number, pair in self._annotations.items() if number not in self._retracted]
+        return columns_of_rows(
+            table,
+            [
+                (
+                    made.target_sequence,
+                    made.call_id,
+                    made.name,
+                    made.label,
+                    made.score,
+                    made.explanation,
+                    event.source,
+                    event.timestamp_ms,
+                    event.sequence,
+                )
+                for event, made in kept
+            ],
+        )
+
+    @property
+    def usage(self) -> TraceUsage:
+        """Tokens by kind, cost by currency and time, over all turns."""
+        turns = [e for e in self.entries if isinstance(e, Turn) and e.status != "queued"]
+        costs: dict[str, float] = {}
+        for turn in turns:
+            if turn.cost is not None:
+                costs[turn.currency] = costs.get(turn.currency, 0.0) + turn.cost
+
+        def total(name: str) -> int | None:
+            known = [n for turn in turns if (n := getattr(turn.usage, name)) is not None]
+            return sum(known) if known else None
+
+        spans = [
+            (turn.ended_ms - (turn.running_ms or turn.started_ms)) / 1000
+            for turn in turns
+            if turn.ended_ms is not None
+        ]
+        return TraceUsage(
+            turns=len(turns),
+            seconds=sum(spans),
+            input_tokens=total("input"),
+            output_tokens=total("output"),
+            cache_read_tokens=total("cache_read"),
+            cache_write_tokens=total("cache_write"),
+            thought_tokens=total("thought"),
+            cost={currency: round(cost, 10) for currency, cost in costs.items()},
+            unknown_cost=sum(turn.cost is None for turn in turns),
+            unknown_tokens=sum(turn.usage.input is None for turn in turns),
+        )
+
+
+def trace_of_axon(
+    api: ApiClient,
+    axon_id: str,
+    *,
+    protocol: str | None = None,
+    as_of: int | None = None,
+    title: str = "",
+) -> AxonTrace:
+    """Return the trace of an axon's history."""
+    trace = AxonTrace(
+        lambda after: _history(api, axon_id, after, as_of),
+        protocol,
+        as_of=as_of,
+        title=title or axon_id,
+    )
+    trace.refresh()
+    return trace
+
+
+def trace_of_events(
+    events: Iterable[AxonEvent],
+    *,
+    protocol: str | None = None,
+    as_of: int | None = None,
+    title: str = "",
+) -> AxonTrace:
+    """Return the trace of *events*, which are those of one axon, in their order."""
+    trace = AxonTrace(None, protocol, as_of=as_of, title=title)
+    for event in events:
+        if as_of is None or event.sequence <= as_of:
+            trace.feed(event)
+    return trace
+
+
+def _history(api: ApiClient, axon_id: str, after: int, as_of: int | None) -> Iterator[AxonEvent]:
+    """Yield the events after a sequence, page by page."""
+    last = 2**63 - 1 if as_of is None else as_of
+    query = f"{EVENTS_SELECT} WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
+    while True:
+        result = api.query(axon_id, query, [after, last, EVENTS_PER_PAGE]).by_rows()
+        for row in result.rows:
+            event = AxonEvent.from_row(axon_id, row)
+            after = event.sequence
+            yield event
+        full = len(result.rows) == EVENTS_PER_PAGE
+        if not result.rows or not (full or result.meta.rows_read_limit_reached):
+            return
