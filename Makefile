@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 STAMP := $(VENV)/.dev
+SDK := tests/conformance/node_modules/.installed
 
 .PHONY: demo test steady docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
 
@@ -28,13 +29,13 @@ PYTEST = $(BIN)/pytest -n 2 --dist loadgroup --durations=20
 demo: $(DEMO)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
 
-test: $(STAMP) style types js-check js-test widgets  ## everything CI runs
+test: $(STAMP) $(SDK) style types js-check js-test widgets  ## everything CI runs
 	$(PYTEST)
 
 # What spins ends with the shell that started it, also after Ctrl-C.
 SPIN = import os; shell = os.getppid()\nwhile os.getppid() == shell: pass
 
-steady: $(STAMP) widgets  ## the tests TIMES=5 times, BUSY=2 of them while four processes spin
+steady: $(STAMP) $(SDK) widgets  ## the tests TIMES=5 times, BUSY=2 of them while four processes spin
 	for turn in $$(seq $(or $(TIMES),5)); do spinning=; \
 	  if [ $$turn -le $(or $(BUSY),2) ]; then for n in 1 2 3 4; do \
 	    $(BIN)/python -c "$$(printf '$(SPIN)')" & spinning="$$spinning $$!"; done; fi; \
@@ -76,6 +77,11 @@ types: $(STAMP)
 # Node from PATH, or the one that the dev extra installs.
 js/node_modules/.installed: $(STAMP) js/package-lock.json
 	$(BIN)/python hatch_build.py npm ci --ignore-scripts
+	touch $@
+
+# Runloop's TypeScript SDK, at the version of the lock file.
+$(SDK): $(STAMP) tests/conformance/package-lock.json
+	$(BIN)/python hatch_build.py npm ci --ignore-scripts --prefix ../tests/conformance
 	touch $@
 
 js-check: js/node_modules/.installed  ## tsc and biome
