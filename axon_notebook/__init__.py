@@ -33,9 +33,11 @@ _HOMES = {
     "EventViewer": "widgets.event_viewer",
     "Execution": "execution",
     "ExecutionLog": "widgets.execution_log",
+    "Recording": "recording",
     "Subscription": "wire.subscription",
     "connect": "client",
     "open_dataset": "dataset",
+    "open_recording": "recording",
 }
 
 __all__ = [
@@ -51,10 +53,12 @@ __all__ = [
     "EventViewer",
     "Execution",
     "ExecutionLog",
+    "Recording",
     "Subscription",
     "connect",
     "load_ipython_extension",
     "open_dataset",
+    "open_recording",
     "unload_ipython_extension",
 ]
 
@@ -68,6 +72,7 @@ if TYPE_CHECKING:
     from .errors import AxonError
     from .execution import Execution
     from .models import AxonEvent
+    from .recording import Recording, open_recording
     from .widgets.agent_chat import AgentChat
     from .widgets.event_viewer import EventViewer
     from .widgets.execution_log import ExecutionLog

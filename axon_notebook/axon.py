@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import AxonError, ParameterError, PublishError, SqlError
@@ -20,12 +22,14 @@ from .progress import ProgressLine
 from .publishing import event_draft, publish_in_batches, publish_one
 from .visible import visible
 from .wire.events import EventStream
+from .wire.resuming import StreamState
 from .wire.subscription import Subscription
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .agents.axon_trace import AxonTrace
+    from .recording_file import Redact
     from .wire.api import ApiClient
 
 __all__ = ["Axon"]
@@ -321,10 +325,51 @@ class Axon:
             max_failures: Give up after so many failed attempts in a row;
                 without it the subscription reconnects for ever.
         """
-        stream = EventStream(
-            self.api, self.id, after_sequence=after_sequence, max_failures=max_failures
+        return Subscription(self.stream(after_sequence, max_failures=max_failures))
+
+    def stream(
+        self,
+        after_sequence: int | Literal["head"] = 0,
+        *,
+        max_failures: int | None = None,
+        on_state: Callable[[StreamState], None] | None = None,
+    ) -> EventStream:
+        """Return the stream of the events, for who drives it in a thread of their own."""
+        return EventStream(
+            self.api,
+            self.id,
+            after_sequence=after_sequence,
+            max_failures=max_failures,
+            on_state=on_state,
         )
-        return Subscription(stream)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        redact: Redact | None = None,
+        tables: bool = False,
+    ) -> int:
+        """Write the events up to now into a file, a recording.
+
+        Args:
+            path: Where to; ``.gz`` and ``.zst`` compress it.  A file that is there is
+                replaced once the new one is complete.
+            redact: Called with every event; returns what to save instead, or ``None`` to
+                leave it out.
+            tables: Save the axon's own tables, indexes, views and triggers as well.
+
+        Returns:
+            How many events were saved.
+
+        Raises:
+            RecordingError: *redact* failed, or the file cannot be written.
+        """
+        from .recording_saving import save_recording
+
+        return save_recording(
+            self.api, self.id, Path(path).expanduser(), redact=redact, tables=tables
+        )
 
     # -- the registry
 

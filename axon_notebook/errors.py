@@ -16,6 +16,7 @@
     │   └── ServerError          408 and 5xx; trying again may help
     ├── SqlError                 SQLite refused a statement
     ├── ParameterError           a value cannot be bound, or a name is unknown
+    ├── RecordingError           a recording cannot be read or written; names the line
     ├── PublishError             publish_many stopped; says where, keeps what was published
     ├── ProtocolError            the peer broke the protocol
     │   └── NotAnEventStream     a 200 answer that is no ``text/event-stream``
@@ -59,6 +60,7 @@ __all__ = [
     "PublishError",
     "RateLimited",
     "ReadTimedOut",
+    "RecordingError",
     "ServerError",
     "ServiceError",
     "SqlError",
@@ -204,6 +206,24 @@ class ParameterError(AxonError):
 
 class WaitTimedOut(AxonError):
     """No event has passed the filter in time."""
+
+
+class RecordingError(AxonError):
+    """A recording cannot be read or written.
+
+    Attributes:
+        path: The file.
+        line: The line, counted from 1; ``None`` if it is not about one.
+        events: How many events before it can be read.
+    """
+
+    def __init__(
+        self, message: str, *, path: str = "", line: int | None = None, events: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+        self.events = events
 
 
 class PublishError(AxonError):

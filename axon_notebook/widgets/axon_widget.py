@@ -13,7 +13,6 @@ import traitlets
 
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch
-from ..wire.events import EventStream
 from ..wire.resuming import StreamState
 from ..wire.subscription import Subscription
 from .event_store import EventStore
@@ -62,9 +61,7 @@ class AxonWidget(LiveWidget):
         """Begin to read the axon into *store*, and to pump it to the pages."""
         self._store = store
         self._notify = self.start_feed(store, f"axon-feed {axon.id}").notify
-        stream = EventStream(
-            axon.api, axon.id, after_sequence=after_sequence, on_state=self.state_changed
-        )
+        stream = axon.stream(after_sequence, on_state=self.state_changed)
         store.silent_seconds = lambda: stream.silent_seconds
         self._subscription = Subscription(stream, sink=self._sink, on_end=self._ended)
 
