@@ -65,7 +65,7 @@ class Recording(Axon):
         return f"<Recording {visible(self.name or '')} ({len(self):,} events{notes})>"
 
     def __len__(self) -> int:
-        return int(self.execute("SELECT count(*) FROM rl_axon_events").rows[0][0])
+        return self._recorded.count
 
     def __bool__(self) -> bool:
         return True

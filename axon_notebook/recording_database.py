@@ -45,7 +45,7 @@ MOST_LOOKS: Final = 200
 #: Rows of the file that are held before they are stored.
 PAGE: Final = 1000
 
-_SPAN: Final = "SELECT min(timestamp_ms), max(sequence) FROM rl_axon_events"
+_SPAN: Final = "SELECT min(timestamp_ms), max(sequence), count(*) FROM rl_axon_events"
 
 
 class RecordedApi:
@@ -53,6 +53,10 @@ class RecordedApi:
 
     Args:
         reader: The recording; read here to its end.
+
+    Attributes:
+        axon_id: The id of the axon that was saved, or ``"recording"``.
+        count: How many events there are.
     """
 
     accepts_batches = False
@@ -73,9 +77,10 @@ class RecordedApi:
         self._connection.pragma("query_only", True)
         self._looks = None
         self._sql = SqlConnection(self._connection, self._limits, writes=False)
-        first, self._head = self.query(self.axon_id, _SPAN).by_rows().rows[0]
+        found = self.query(self.axon_id, _SPAN).by_rows().rows[0]
+        first, self._head, self.count = (int(value or 0) for value in found)
         name = header.name or reader.path.name
-        self._info = AxonInfo(self.axon_id, first or 0, name, dict(header.metadata))
+        self._info = AxonInfo(self.axon_id, first, name, dict(header.metadata))
 
     def close(self) -> None:
         """Free the memory; idempotent."""
@@ -139,12 +144,10 @@ class RecordedApi:
         sql = f"{EVENTS_SELECT} WHERE sequence < ? ORDER BY sequence DESC LIMIT ?"
         rows = self.query(axon_id, sql, [before, limit + 1]).by_rows().rows
         events = [AxonEvent.from_row(axon_id, row) for row in rows[:limit]]
-        total = self._head or 0
-        return AxonEventList(
-            events, has_more=len(rows) > limit, total_count=total if count else None
-        )
+        total = self._head if count else None
+        return AxonEventList(events, has_more=len(rows) > limit, total_count=total)
 
-    def publish(self, axon_id: str, draft: object) -> Any:
+    def publish(self, axon_id: str, draft: object = None) -> Any:
         """Refuse."""
         raise ParameterError(READ_ONLY)
 

@@ -119,12 +119,10 @@ def test_redact_changes_and_leaves_out(axon: an.Axon, tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     assert axon.save(path, redact=redact) == 28
     before = path.read_bytes()
-    with (
-        an.open_recording(path) as recording,
-        recording.subscribe() as events,
-        pytest.warns(MissingEventsWarning),
-    ):
-        assert {event.payload for event in events} == {'"-"'}
+    with an.open_recording(path) as recording, recording.subscribe() as events:
+        with pytest.warns(MissingEventsWarning):
+            kept = list(events)
+        assert {event.payload for event in kept} == {'"-"'}
         assert events.missing == [(1, 1), (5, 6)]
 
     def broken(event: an.AxonEvent) -> an.AxonEvent:
@@ -296,10 +294,10 @@ def test_reading_holds_one_event_at_a_time(tmp_path: Path) -> None:
 
     path = tmp_path / "x.jsonl.gz"
     with gzip.open(path, "wb") as file:
-        for n in range(1, 100_001):
+        for n in range(1, 20_001):
             file.write(
                 b'{"sequence":%d,"timestamp_ms":1,"origin":"USER_EVENT","source":"s",'
-                b'"event_type":"t","payload":"%s"}\n' % (n, b"x" * 400)
+                b'"event_type":"t","payload":"%s"}\n' % (n, b"x" * 2000)
             )
     tracemalloc.start()
     try:
@@ -308,8 +306,8 @@ def test_reading_holds_one_event_at_a_time(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
 
-    assert count == 100_000
-    assert peak < 4 * 1024**2
+    assert count == 20_000
+    assert peak < 2 * 1024**2
 
 
 def test_zstd_that_is_not_installed_is_named(
