@@ -14,6 +14,7 @@ README = (REPOSITORY / "README.md").read_text("utf-8")
 def test_every_example_of_the_readme_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first thing that people try must not be the first thing that fails."""
     monkeypatch.setenv("AXON_NOTEBOOK_HOME", str(home))
+    monkeypatch.chdir(home.parent)  # some of them write files
     examples = cells(README)
 
     with shell_at(home, {}) as shell:
