@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self, cast
 
@@ -99,17 +99,16 @@ class Recording(Axon):
 class RecordedStream(EventStream):
     """The events of a recording as a stream that ends."""
 
-    def __iter__(self) -> Iterator[EventBatch]:
+    def _connection(self) -> Generator[EventBatch, None, bool]:
+        """Read the recording; there is nothing to wait for after it."""
         head = self._check_history() or 0
         cursor = self.reception.cursor
         self._change(StreamState("replaying", head=head))
+        sql = f"{EVENTS_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?"
         while cursor.after_sequence < head and not self.closed:
-            sql = f"{EVENTS_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?"
             found = self._client.query(self.axon_id, sql, [cursor.after_sequence, PAGE])
             events = [AxonEvent.from_row(self.axon_id, row) for row in found.by_rows().rows]
-            if not events:
-                break
             yield from self.reception.accept(events)
             # A sequence that is not there was left out when the recording was saved.
             yield from self.reception.settle(events[-1].sequence)
-        self._change(StreamState("ended", head=head))
+        return True

@@ -14,7 +14,8 @@ from typing import Any, Final
 import apsw
 
 from .errors import ParameterError, RecordingError, SqlError
-from .local.storage.limits import Limits, Refused
+from .local.refusals import Refusal
+from .local.storage.limits import Limits
 from .local.storage.statements import NeedsWriter, SqlConnection, checked, refusal_for
 from .models import (
     EVENT_COLUMNS,
@@ -109,7 +110,7 @@ class RecordedApi:
                 return self._sql.run(statement)
         except NeedsWriter:
             raise SqlError(READ_ONLY, sql=sql) from None
-        except (Refused, apsw.Error, UnicodeError) as error:
+        except (Refusal, apsw.Error, UnicodeError) as error:
             reason = refusal_for(error, self._sql.reason).message
             raise SqlError(reason.removesuffix("."), sql=sql) from None
 
@@ -189,9 +190,9 @@ class RecordedApi:
         maker = SqlConnection(self._connection, self._limits, writes=True)
         try:
             if not _CREATE.match(sql):
-                raise Refused(400, "not the definition of a table, index, view or trigger")
+                raise Refusal(400, "not the definition of a table, index, view or trigger")
             maker.run(checked(sql, (), self._limits))
-        except (Refused, apsw.Error) as error:
+        except (Refusal, apsw.Error) as error:
             raise _unusable(reader, refusal_for(error, maker.reason).message) from None
         finally:
             self._connection.authorizer = None
