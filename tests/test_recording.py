@@ -339,3 +339,19 @@ def test_a_viewer_shows_a_recording(axon: an.Axon, tmp_path: Path) -> None:
             assert len(viewer.frame()) == 31
         finally:
             viewer.close()
+
+
+def test_the_trace_of_a_recording_is_the_axons(client: an.Client, tmp_path: Path) -> None:
+    """Turns, calls and messages are read from the events alone."""
+    with an.open_recording(DATA / "agent_run.jsonl.gz") as shipped:
+        axon = client.create_axon("traced")
+        axon.publish_many(
+            shipped.events(1000)[["event_type", "payload", "source"]].to_dict("records"),
+            origin="AGENT_EVENT",
+        )
+        axon.save(tmp_path / "run.jsonl")
+        with an.open_recording(tmp_path / "run.jsonl") as recording:
+            ours, its = axon.trace(), recording.trace()
+            for table in ("turns", "tool_calls", "messages", "questions", "notices"):
+                assert getattr(ours, table).equals(getattr(its, table)), table
+        assert len(shipped.trace().turns) > 0
