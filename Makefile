@@ -49,7 +49,7 @@ faults: $(STAMP) widgets  ## the long versions of the fault, leak and crash test
 	$(BIN)/pytest --long -m long
 	$(BIN)/pytest -n 2 --hypothesis-profile=long -m "hypothesis and not long"
 
-bench: $(STAMP)  ## each benchmark beside its peers, one table
+bench: $(STAMP)  ## each benchmark compared with its peers, one table
 	$(BIN)/python benchmarks/run.py
 
 docs: $(STAMP)  ## the site, into site/; needs no network

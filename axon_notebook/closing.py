@@ -1,4 +1,4 @@
-"""What owns something and ends: as a context manager, it closes itself."""
+"""A base class for owners of resources: a context manager that closes them."""
 
 from __future__ import annotations
 

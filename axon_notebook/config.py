@@ -1,4 +1,4 @@
-"""Where to connect, and the key that must not leak.
+"""Settings: where to connect, with which key; the key is kept out of every output.
 
 The environment is read here and nowhere else: ``RUNLOOP_API_KEY`` and
 ``RUNLOOP_BASE_URL`` as in Runloop's own SDKs, ``AXON_NOTEBOOK_HOME`` for the
@@ -95,7 +95,7 @@ class Settings(msgspec.Struct, frozen=True):
         environment holds.
 
         Raises:
-            ConfigError: If the URL is no http(s) URL, is ``http://`` to another
+            ConfigError: If the URL is not a valid http(s) URL, is ``http://`` to another
                 machine, or is given without a key.
         """
         env = os.environ if environ is None else environ
@@ -149,7 +149,9 @@ def checked_url(url: str) -> str:
     """Return *url* without a trailing slash, or raise :class:`ConfigError`."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"base URL {url!r} is no http(s) URL: use one like {RUNLOOP_URL}")
+        raise ConfigError(
+            f"base URL {url!r} is not a valid http(s) URL: expected one like {RUNLOOP_URL}"
+        )
     if parts.username or parts.password:
         raise ConfigError(
             "the base URL carries a user or password: pass the key as api_key instead"

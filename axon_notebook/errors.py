@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree.
+"""All exceptions of this package, as one tree.
 
 ::
 
@@ -19,7 +19,7 @@
     ├── RecordingError           a recording cannot be read or written; names the line
     ├── PublishError             publish_many stopped; says where, keeps what was published
     ├── ProtocolError            the peer broke the protocol
-    │   └── NotAnEventStream     a 200 answer that is no ``text/event-stream``
+    │   └── NotAnEventStream     a 200 answer that is not ``text/event-stream``
     ├── StreamTruncated          the server's history is shorter than what was read
     ├── StreamFailed             a stream gave up; chained to the last reason
     ├── ClosedError              used after ``close()``
@@ -102,8 +102,8 @@ class AxonError(Exception):
             lines = "".join(traceback.format_exception(self)).splitlines()
         else:
             self.shown = True
-            whole = [f"{type(self).__name__}: {self}", *self.detail]
-            lines = [x if len(x) <= LINE else f"{x[:LINE]}… (%tb shows all)" for x in whole]
+            lines = [f"{type(self).__name__}: {self}", *self.detail]
+            lines = [x if len(x) <= LINE else f"{x[:LINE]}… (%tb shows all)" for x in lines]
         # Servers and statements are quoted in them; a terminal would obey what it is told.
         return [visible(line, keep="\n\t") for line in lines]
 
@@ -168,13 +168,13 @@ class Conflict(ApiError):
 
 
 class RateLimited(ApiError):
-    """429; ``retry_after`` is the server's wish in seconds, if it named one."""
+    """429; ``retry_after`` is what the server asks for, in seconds, if it does."""
 
     retry_after: float | None = None
 
 
 class ServerError(ApiError):
-    """408 or 5xx: the server's trouble, trying again may help."""
+    """408 or 5xx: the server failed; trying again may help."""
 
     retry_after: float | None = None
 
@@ -245,7 +245,7 @@ class ProtocolError(AxonError):
 
 
 class NotAnEventStream(ProtocolError):
-    """A 200 answer that is no event stream: a login page, a proxy's page."""
+    """A 200 answer that is not an event stream: a login page, a proxy's page."""
 
 
 class StreamTruncated(AxonError):

@@ -1,4 +1,4 @@
-"""The words of the API: one frozen struct per schema of the OpenAPI documents.
+"""The structs of the API: one frozen struct per schema of the OpenAPI documents.
 
 Field names are the wire's.  Times are milliseconds since the Unix epoch (UTC),
 durations milliseconds, offsets bytes, as the API has them.  Parsing is
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 # Decoded as tuples, because the garbage collector lets go of tuples of plain values: 10,000
-# lists made it look through the whole process, 40 ms long, at every tenth result.
+# lists made it scan all objects of the process, for 40 ms, at every tenth result.
 if TYPE_CHECKING:
     Row = Any  # indexed by place everywhere but in by_columns()
 else:
@@ -92,7 +92,7 @@ class AxonEvent(msgspec.Struct, frozen=True, gc=False):
     """One event of an axon (``AxonEventView``).
 
     ``sequence`` is per axon, starts at 1 and has no holes; decoding refuses what
-    is no positive signed 64-bit number.  ``payload`` is the text that was
+    is not a positive signed 64-bit number.  ``payload`` is the text that was
     published, usually JSON; :meth:`json` decodes it.
     """
 

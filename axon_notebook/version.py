@@ -1,4 +1,4 @@
-"""The version, where every floor can read it."""
+"""The version of the package; imports nothing, so that every layer can import it."""
 
 from __future__ import annotations
 

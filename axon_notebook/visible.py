@@ -1,4 +1,4 @@
-"""Texts of strangers, fit to be printed: what hides, reorders or commands is made visible.
+"""Makes untrusted text fit to be printed: hidden, reordering and control characters are shown.
 
 Names of axons, messages of servers and payloads are written by others.  A terminal
 obeys control characters in them (title, clipboard, cursor), and everybody misreads
@@ -18,7 +18,7 @@ _SIGNS: Final = {"\n": "⏎", "\t": " "}
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Return *text* with a sign for each character that is no text; *keep* passes (``"\n"``)."""
+    r"""Return *text* with a sign for each unprintable character; *keep* passes (``"\n"``)."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(char if char in keep else _sign(char) for char in text)

@@ -3,7 +3,7 @@
     python benchmarks/ingest.py            # 100,000 events of 535 bytes
 
 A server in a process of its own sends the same bytes to every reader.  *Ours*
-is the whole thing, resume, duplicates and gaps included.  The *limit* is a bare
+resumes, drops duplicates and fills gaps.  The *limit* is a bare
 ``bytes.split`` and one msgspec decode per event, which survives nothing.
 """
 
@@ -198,7 +198,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    warnings.simplefilter("ignore", DeprecationWarning)  # forking beside no threads is fine here
+    warnings.simplefilter("ignore", DeprecationWarning)  # no other thread runs when this forks
     rates = measure(args.events, args.rounds)
     ours = rates["ours: EventStream"]
     print(

@@ -101,13 +101,13 @@ def ratio(row: Row, theirs: float | None) -> str:
 
 def bound(row: Row) -> str:
     """Say what bounds our figure, measured or aimed at."""
-    said = [] if row.limit is None else [figure(row.limit, row.unit)]
+    notes = [] if row.limit is None else [figure(row.limit, row.unit)]
     if row.goal is not None and row.ours is not None:
         sign = "≤" if row.better == "lower" else "≥"
         reached = row.ours <= row.goal if row.better == "lower" else row.ours >= row.goal
         word = "reached" if reached else "MISSED"
-        said.append(f"goal {sign} {figure(row.goal, row.unit)}, {word}")
-    return "; ".join(said)
+        notes.append(f"goal {sign} {figure(row.goal, row.unit)}, {word}")
+    return "; ".join(notes)
 
 
 def lines(rows: Iterable[Row]) -> list[tuple[str, ...]]:

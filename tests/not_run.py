@@ -54,14 +54,14 @@ def pytest_deselected(items: Iterable[pytest.Item]) -> None:
 def chosen(config: pytest.Config) -> str:
     """What on the command line leaves tests out."""
     options = config.option
-    said = [
+    given = [
         f"-k {options.keyword!r}" if options.keyword else "",
         f"-m {options.markexpr!r}" if options.markexpr else "",
         "--deselect" if options.deselect else "",
         "--last-failed" if getattr(options, "lf", False) else "",
         "--stepwise" if getattr(options, "stepwise", False) else "",
     ]
-    return "not chosen by " + (" ".join(filter(None, said)) or "a plugin")
+    return "not chosen by " + (" ".join(filter(None, given)) or "a plugin")
 
 
 def left_out(config: pytest.Config) -> dict[str, set[str]]:

@@ -50,8 +50,8 @@ def test_a_home_asks_for_the_embedded_service_whatever_the_environment_holds(
     ("url", "words"),
     [
         ("http://api.example", "use https"),
-        ("ftp://api.example", "no http"),
-        ("api.example", "no http"),
+        ("ftp://api.example", "not a valid http"),
+        ("api.example", "not a valid http"),
         ("https://me:pw@api.example", "user or password"),
     ],
 )

@@ -40,7 +40,8 @@ def entries_of(events: Sequence[AxonEvent], protocol: str) -> list[Entry]:
 def chat_html(title: str, status: str, entries: Sequence[Entry]) -> str:
     """Return the newest part of a conversation that fits, oldest first."""
     turns = sum(entry.kind == "turn" for entry in entries)
-    head = f"<b>{escape(shown(title))}</b> · {escape(shown(status))} · {turns:,} turns"
+    count = f"{turns:,} turn{'' if turns == 1 else 's'}"
+    head = f"<b>{escape(shown(title))}</b> · {escape(shown(status))} · {count}"
     parts: list[str] = []
     size = 0
     for entry in reversed(entries):

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["Backoff", "retry_after_seconds"]
 
-LONGEST_RETRY_AFTER = 300.0  # seconds; a larger wish of the server is cut to this
+LONGEST_RETRY_AFTER = 300.0  # seconds; a larger value from the server is cut to this
 
 
 class Backoff:
@@ -42,7 +42,7 @@ class Backoff:
     def failed(self, *, retry_after: float | None = None, at_once: bool = False) -> float:
         """Count a failure; return the seconds to wait before the next attempt.
 
-        *retry_after* is the server's own wish in seconds and is obeyed (plus up
+        *retry_after* is what the server asks for, in seconds, and is obeyed (plus up
         to a tenth, so that clients spread).  With *at_once* the first failure
         in a row waits nothing.
         """

@@ -41,7 +41,7 @@ class EventBatch(msgspec.Struct):
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """An event that is no valid JSON event, or is larger than the limit.
+    """An event that is not valid JSON, or is larger than the limit.
 
     ``sequence`` is given where it could be made out; ``text`` are the first
     200 characters of what arrived, ``size`` its bytes.

@@ -5,7 +5,7 @@ does not say whether that is the position of the chunk's first byte or the one
 after its last; a :class:`LogCursor` finds out.  Over any number of connections
 it gives each byte once, in order, or says how many are missing.
 
-Text is not bytes: where the server replaced bytes that are no UTF-8, a chunk
+Text is not bytes: where the server replaced bytes that are not UTF-8, a chunk
 does not tell how long it was, and only one of its ends is known.  Where that is
 the start, the next connection begins there again, and the text that is known
 already is recognised by its characters.
@@ -161,7 +161,7 @@ class LogCursor:
             text, self._half, loose = text[:-1], text[-1], 4
         try:
             least, most = _size_of(text)
-        except UnicodeEncodeError:  # halves of pairs are no text
+        except UnicodeEncodeError:  # half of a surrogate pair cannot be encoded
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             least, most = _size_of(text)
         return text, _Size(max(0, least - loose), most + loose)

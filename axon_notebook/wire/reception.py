@@ -123,7 +123,7 @@ class Reception:
     def ended(self, error: AxonError | None, now: float) -> float:
         """The connection ended; return the seconds to wait before the next.
 
-        *error* is ``None`` for a clean end, which is no end of the axon.
+        *error* is ``None`` for a clean end, which does not mean the end of the axon.
 
         Raises:
             AxonError: *error* itself, if trying again cannot help.

@@ -51,7 +51,7 @@ class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def data(self) -> str:
-        """The data as text, with U+FFFD for bytes that are no UTF-8."""
+        """The data as text, with U+FFFD for bytes that are not UTF-8."""
         return self.raw.decode("utf-8", "replace")
 
 
