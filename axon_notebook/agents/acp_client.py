@@ -55,6 +55,10 @@ class AcpClient:
         }
         return "initialize", ("initialize", payload)
 
+    def initialized(self) -> Message | None:
+        """Nothing follows."""
+        return None
+
     def new_session(self, directory: str) -> tuple[str, Message] | None:
         """Return the key of its answer, and the request for a session in *directory*."""
         return "session/new", ("session/new", {"cwd": directory, "mcpServers": []})
@@ -135,7 +139,8 @@ class AcpClient:
         if name not in REQUESTS:
             return None
         if not failed:
-            return AgentAnswer(name, value)
+            opened = text(value.get("sessionId")) if name == "session/new" else ""
+            return AgentAnswer(name, value, session=opened)
         message = text(value.get("message"), "no reason given")
         return AgentAnswer(name, value, message, integer(value.get("code")))
 

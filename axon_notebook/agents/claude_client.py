@@ -38,6 +38,10 @@ class ClaudeClient:
         """Return the key of its answer, and the request that comes before all others."""
         return self._control({"subtype": "initialize"})
 
+    def initialized(self) -> Message | None:
+        """Nothing follows."""
+        return None
+
     def new_session(self, directory: str) -> tuple[str, Message] | None:
         """Nothing to ask: the process is the session."""
         return None

@@ -41,12 +41,16 @@ class AxonLike(Protocol):
 
 
 class AgentAnswer(NamedTuple):
-    """The agent's answer to a client's request; ``error`` is ``None`` if it is one."""
+    """The agent's answer to a client's request.
+
+    ``error`` is ``None`` if it is no error; ``session`` names the session that it opens.
+    """
 
     key: str
     value: Fields
     error: str | None = None
     code: int | None = None
+    session: str = ""
 
 
 class ProtocolClient(Protocol):
@@ -58,6 +62,9 @@ class ProtocolClient(Protocol):
 
     def initialize(self) -> tuple[str, Message]:
         """Return the key of its answer, and the request that comes before all others."""
+
+    def initialized(self) -> Message | None:
+        """Return what follows the answer to :meth:`initialize`."""
 
     def new_session(self, directory: str) -> tuple[str, Message] | None:
         """Return key and request for a session; ``None`` if the process is the session."""

@@ -237,8 +237,8 @@ class Conversation:
             del self._asked[answer.key]
         if answer.error is not None:
             return
-        if answer.key == "session/new":
-            self.session = str(answer.value.get("sessionId", ""))
+        if answer.session:
+            self.session = answer.session
         elif answer.key == "initialize" or self.agent is None:
             self.agent = answer.value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ..closing import Closing
 from ..errors import AgentError
@@ -15,11 +15,14 @@ from .acp_client import AcpClient
 from .attachments import check_size, prompt_parts
 from .claude_client import ClaudeClient
 from .client_protocol import AgentAnswer, AxonLike, ProtocolClient
+from .codex_client import CodexClient
 from .conversation import Conversation, Listener
 from .model import Entry, Question, Revision, Session
 from .parts import Command, Setting
+from .pi_client import PiClient
+from .policies import Decision, Permissions, policy_of
 from .protocols import protocol_name
-from .replies import Reply, choose, choose_once, reply_to
+from .replies import choose, reply_to
 from .turn import GRACE, Turn, TurnResult
 from .untrusted import Fields
 
@@ -28,16 +31,14 @@ __all__ = ["AgentSession", "Turn", "TurnResult"]
 CLIENTS: Final[dict[str, Callable[[], ProtocolClient]]] = {
     "acp": AcpClient,
     "claude": ClaudeClient,
+    "codex": CodexClient,
+    "pi": PiClient,
 }
 #: The code of ACP's error "authentication required".
 AUTH_REQUIRED: Final = -32000
 
 #: Where a Runloop devbox has its home; the embedded service maps it to the devbox's own.
 HOME: Final = "/home/user"
-
-#: What a callback may answer: see :meth:`AgentSession.answer`; ``None`` leaves it open.
-Decision = Any
-Permissions = Literal["ask", "allow", "reject"] | Callable[[Question], Decision]
 
 
 class AgentSession(Closing):
@@ -56,7 +57,7 @@ class AgentSession(Closing):
 
     Args:
         axon: Borrowed.
-        protocol: ``"acp"`` or ``"claude"``, as in the devbox's mount.
+        protocol: ``"acp"``, ``"claude"``, ``"codex"`` or ``"pi"``, as in the devbox's mount.
         permissions: What to answer when the agent asks for permission in a turn of this
             session.  ``"allow"`` and ``"reject"`` answer at once, for this one call; forms,
             choices and plans are left to you.  A function is called with every question in the
@@ -99,7 +100,9 @@ class AgentSession(Closing):
         self._id = ""
         self._login = ""  # why the agent wants one; empty if it does not
         self._generation = -1  # of the agent that knows the session
-        self._conversation = Conversation(axon, CLIENTS[name](), name, policy=_policy(permissions))
+        self._conversation = Conversation(
+            axon, CLIENTS[name](), name, policy=policy_of(permissions)
+        )
         if on_change is not None:
             self._conversation.listeners.append(lambda _, entries: on_change(entries))
         head = self._head()
@@ -380,9 +383,10 @@ class AgentSession(Closing):
                 " a broker_mount"
             )
         if conversation.agent is None:
-            self._value(
-                "initialize", conversation.ask(*conversation.client.initialize(), self._timeout)
-            )
+            first = conversation.client.initialize()
+            self._value("initialize", conversation.ask(*first, self._timeout))
+            if (following := conversation.client.initialized()) is not None:
+                conversation.publish(following)
         if self._generation == conversation.generation:
             return
         generation = conversation.generation
@@ -394,7 +398,8 @@ class AgentSession(Closing):
             if answer.code == AUTH_REQUIRED and self.info.auth_methods:
                 self._login = answer.error or "authentication required"
                 return
-            self._id = str(self._value(wanted[1][0], answer).get("sessionId", ""))
+            self._value(wanted[1][0], answer)
+            self._id = answer.session
         self._login, self._generation = "", generation
 
     def _refuse_without_login(self) -> None:
@@ -428,22 +433,3 @@ def _decide(
     decision = decide(question)
     if decision is not None:
         conversation.answer(question, reply_to(question, decision))
-
-
-def _policy(permissions: Permissions) -> Callable[[Question], Reply | None]:
-    """Return the replies that need no person."""
-    if permissions in ("allow", "reject"):
-        kind = str(permissions)
-
-        def reply(question: Question) -> Reply | None:
-            if question.question_kind != "permission":
-                return None
-            option = choose_once(question, kind)
-            return Reply("choose", option) if option is not None else None
-
-        return reply
-    if permissions != "ask" and not callable(permissions):
-        raise AgentError(
-            f"permissions {permissions!r} is not one of 'ask', 'allow', 'reject', or a function"
-        )
-    return lambda question: None

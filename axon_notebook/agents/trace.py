@@ -11,7 +11,9 @@ from .acp import AcpCodec
 from .broker_news import read_system_event
 from .builder import Builder
 from .claude import ClaudeCodec
+from .codex import CodexCodec
 from .model import Entry, Question, Revision, Session, Turn, fold
+from .pi import PiCodec
 from .protocols import NAMES, protocol_name, protocol_of
 from .untrusted import Fields, fields_of
 
@@ -33,7 +35,12 @@ class Codec(Protocol):
         """Read what a client has published."""
 
 
-CODECS: Final[dict[str, Callable[[Builder], Codec]]] = {"acp": AcpCodec, "claude": ClaudeCodec}
+CODECS: Final[dict[str, Callable[[Builder], Codec]]] = {
+    "acp": AcpCodec,
+    "claude": ClaudeCodec,
+    "codex": CodexCodec,
+    "pi": PiCodec,
+}
 
 
 class Trace:

@@ -289,7 +289,7 @@ def test_without_an_agent_the_session_says_so(client: an.Client) -> None:
 
 def test_a_wrong_word_is_refused_before_anything_is_asked(axon: Axon) -> None:
     """With the words that are right."""
-    with pytest.raises(AgentError, match="'json' is not one of acp, claude"):
+    with pytest.raises(AgentError, match="'json' is not one of acp, claude, codex, pi"):
         AgentSession(axon, "json")
     with pytest.raises(AgentError, match="'yes' is not one of 'ask', 'allow'"):
         AgentSession(axon, permissions="yes")  # type: ignore[arg-type]
