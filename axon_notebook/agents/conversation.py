@@ -183,10 +183,18 @@ class Conversation:
             for message in outbox:
                 self.publish(message)
             if revisions:
-                for listener in list(self.listeners):
-                    listener(revisions, changed)
+                self.tell(revisions, changed)
         except Exception as error:  # noqa: BLE001 - shown to whoever waits next
             self.fail(error)
+
+    def stream_changed(self, state: object) -> None:
+        """Call the listeners without revisions: the stream has another state."""
+        self.tell([], [])
+
+    def tell(self, revisions: list[Revision], entries: list[Entry]) -> None:
+        """Call the listeners."""
+        for listener in list(self.listeners):
+            listener(revisions, entries)
 
     def fail(self, error: Exception | None) -> None:
         """Note what stopped the stream, or broke in this thread."""

@@ -104,12 +104,14 @@ class AgentSession(Closing):
             axon, CLIENTS[name](), name, policy=policy_of(permissions)
         )
         if on_change is not None:
-            self._conversation.listeners.append(lambda _, entries: on_change(entries))
+            self._conversation.listeners.append(lambda _, e: on_change(e) if e else None)
         head = self._head()
         start = 0 if resume else head
         self._conversation.begin(start, head)
         self._subscription = Subscription(
-            EventStream(axon.api, axon.id, after_sequence=start),
+            EventStream(
+                axon.api, axon.id, after_sequence=start, on_state=self._conversation.stream_changed
+            ),
             sink=self._conversation.receive,
             on_end=self._conversation.fail,
         )
@@ -336,8 +338,7 @@ class AgentSession(Closing):
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with new revisions and their entries, in the reader thread.
 
-        Returns:
-            A function that ends it.
+        It gets none when the state of the stream has changed.  Returns what ends it.
         """
         listeners = self._conversation.listeners
         listeners.append(listener)

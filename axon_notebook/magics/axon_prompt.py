@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..errors import ParameterError
+from ..errors import AgentError, ParameterError
 from ..visible import visible
+from .asking import ask
 from .options import Option, checked_name
 from .registry import Call, Magic
 from .shell_session import label
-from .status import StatusLine
+from .status import STEP, StatusLine, Task
 
 if TYPE_CHECKING:
-    from ..agents.model import Question
+    from ..agent_state import AgentState
+    from ..agents.model import Entry
     from ..agents.session import AgentSession
     from ..agents.turn import Turn
+    from ..axon import Axon
+    from ..widgets.agent_chat import AgentChat
     from .shell import AxonMagics
 
 __all__ = ["MAGICS"]
 
-#: Events of one turn that the returned DataFrame has at most.
-MOST_EVENTS: Final = 100_000
+T = TypeVar("T")
+
+#: A page that can be heard while the cell runs is heard within this time.
+HEARD_SECONDS: Final = 3.0
+#: How often a devbox that is starting is asked for.
+POLL_SECONDS: Final = 1.0
+COLUMNS: Final = ("kind", "title", "text", "status", "seconds", "first_sequence", "last_sequence")
 
 _OPTIONS: Final = (
     Option("--axon", "-a", "text", "AXON", "another axon, for this cell only", "axon"),
@@ -36,8 +46,8 @@ _OPTIONS: Final = (
     ),
     Option("--allow", "", "flag", "", "say yes to everything the agent asks for"),
     Option("--reject", "", "flag", "", "say no to everything the agent asks for"),
-    Option("--text", "", "flag", "", "in a notebook, print plain text instead of the chat"),
-    Option("--out", "-o", "text", "NAME", "assign the turn's events to a variable", "variable"),
+    Option("--text", "", "flag", "", "in a notebook, print plain text instead of the turn's view"),
+    Option("--out", "-o", "text", "NAME", "assign the turn's trace to a variable", "variable"),
     Option("--quiet", "-q", "flag", "", "return nothing and show no status line"),
 )
 
@@ -51,14 +61,16 @@ Examples::
     %%axon_prompt --allow -o events
     edit notes.txt: replace one with two
 
-Returns a DataFrame of the turn's events.  A notebook shows the conversation, with
-buttons where the agent asks for permission; a terminal prints what it says and asks
-you.  The stop button cancels the turn, not the agent.
+Returns the trace of the turn: a DataFrame with a row per message, tool call and question.
+A notebook shows the turn, with buttons and fields where the agent asks; a terminal prints
+what it says and asks you.  The stop button cancels the turn, not the agent.
+
+An axon without an agent is an error; a devbox that is starting is waited for.
 """
 
 
 def _prompt(call: Call) -> Any:
-    """Run the magic; return the DataFrame of the turn's events."""
+    """Run the magic; return the DataFrame of the turn's entries."""
     text = call.script("prompt").strip()
     if not text:
         raise ParameterError("there is no prompt: write it below %%axon_prompt")
@@ -71,23 +83,66 @@ def _prompt(call: Call) -> Any:
 
 
 def _turn(call: Call, text: str) -> Any:
+    from ..sql.frames import rows_frame
+
     magics, given = call.magics, call.options
     axon = call.axon()
-    session = magics.session.agent(axon, given.get("protocol", "acp"), _permissions(given))
+    line = StatusLine(magics.shell, quiet="quiet" in given or not magics.feedback)
+    session = _session(call, axon, line)
+    turn = session.prompt(text)
     in_terminal = getattr(magics.shell, "kernel", None) is None
     if in_terminal or "text" in given:
-        turn = session.prompt(text)
         _print(session, turn, asks=in_terminal)
     else:
-        _show(magics, session)
-        turn = session.prompt(text)
-        _wait(turn)
-    line = StatusLine(magics.shell, quiet="quiet" in given or not magics.feedback)
-    last = max([turn.sequence, *(update.sequence for update in turn.updates)])
-    frame = axon.events(MOST_EVENTS, after_sequence=turn.sequence - 1)
-    frame = frame[frame["sequence"] <= last].reset_index(drop=True)
-    line.done(f"{_mark(turn)} · {len(frame):,} events · {label(axon)}")
-    return frame
+        _wait(turn, _show(magics, session, turn))
+    entries = turn.entries
+    line.done(f"{_mark(turn)} · {_counts(entries)} · {label(axon)}")
+    return rows_frame([_row(entry) for entry in entries if entry.kind != "session"], COLUMNS)
+
+
+# -- the agent
+
+
+def _session(call: Call, axon: Axon, line: StatusLine) -> AgentSession:
+    """Return the session; say what is waited for while its devbox starts."""
+    from ..agent_state import agent_state
+    from ..agents.protocols import NAMES
+
+    given = call.options
+    protocol, permissions = given.get("protocol", "acp"), _permissions(given)
+    if protocol not in NAMES:
+        raise AgentError(f"protocol {protocol!r} is not one of {', '.join(NAMES)}")
+    state = _watched(line, lambda: agent_state(axon), "looking for the agent")
+    while state.status == "starting":
+        _watched(line, lambda: None, _awaited(state), least=POLL_SECONDS)
+        state = _watched(line, lambda: agent_state(axon), _awaited(state))
+    if not state.exists:
+        raise AgentError(_no_agent(axon, state))
+    work = lambda: call.magics.session.agent(axon, protocol, permissions)  # noqa: E731
+    return _watched(line, work, _awaited(state))
+
+
+def _no_agent(axon: Axon, state: AgentState) -> str:
+    was = f"the agent of {label(axon)} has ended ({visible(state.reason)})"
+    what = was if state.status == "ended" else f"the axon {label(axon)} has no agent"
+    return f"{what}: start one with %axon agent BINARY, or client.start_agent(BINARY, axon=axon)"
+
+
+def _awaited(state: AgentState) -> str:
+    match state.status:
+        case "starting":
+            return f"waiting for the agent: {state.reason}"
+        case "suspended":
+            return "waiting for the agent: its devbox resumes"
+    return "waiting for the agent's answer"
+
+
+def _watched(line: StatusLine, work: Callable[[], T], text: str, *, least: float = 0.0) -> T:
+    """Run *work* in a thread while the line says what is waited for; the stop button works."""
+    task = Task(work, name="axon-agent")
+    while not task.wait(STEP) or time.monotonic() - task.started < least:
+        line.running(time.monotonic() - task.started, text)
+    return task.result()
 
 
 def _permissions(given: Mapping[str, Any]) -> str:
@@ -96,28 +151,33 @@ def _permissions(given: Mapping[str, Any]) -> str:
     return "allow" if "allow" in given else "reject" if "reject" in given else "ask"
 
 
-def _show(magics: AxonMagics, session: AgentSession) -> None:
-    """Show the conversation in this cell; the cell before keeps it as HTML."""
+# -- in a notebook
+
+
+def _show(magics: AxonMagics, session: AgentSession, turn: Turn) -> AgentChat:
+    """Show the turn in this cell; the cell before keeps its own as HTML."""
     from IPython.display import display
 
     from ..widgets.agent_chat import AgentChat
 
     if magics.session.chat is not None:
         magics.session.chat.close()
-    magics.session.chat = AgentChat(session, height=420)
-    display(magics.session.chat)
+    chat = magics.session.chat = AgentChat(session, turn=turn.sequence, height=420)
+    display(chat)
+    return chat
 
 
-def _wait(turn: Turn) -> None:
-    """Wait for the end of the turn, or for a question that only a person can answer."""
-    from ..errors import AgentError, TurnFailed
+def _wait(turn: Turn, chat: AgentChat) -> None:
+    """Wait for the end of the turn, and for answers where a page can be heard meanwhile."""
+    from ..agents.model import Question
 
-    try:
-        turn.result()
-    except TurnFailed:
-        raise
-    except AgentError:
-        return  # the chat shows the question and its buttons; a busy kernel could not hear them
+    for update in turn:
+        question = isinstance(update.entry, Question) and turn.question is update.entry
+        if question and not chat.is_heard(HEARD_SECONDS):
+            return  # this kernel hears no button while a cell runs: the turn goes on without it
+
+
+# -- in a terminal
 
 
 def _print(session: AgentSession, turn: Turn, *, asks: bool) -> None:
@@ -131,27 +191,45 @@ def _print(session: AgentSession, turn: Turn, *, asks: bool) -> None:
             sys.stdout.write(update.text)
         elif isinstance(entry, Tool) and entry.title and titles.get(entry.id) != entry.title:
             titles[entry.id] = entry.title
-            sys.stdout.write(f"\n[{visible(entry.title)}]\n")
+            inside = "  " if entry.parent_id else ""
+            sys.stdout.write(f"\n{inside}[{visible(entry.title)}]\n")
         elif isinstance(entry, Question) and turn.question is entry:
-            if not asks or entry.question_kind != "permission":
+            if not asks:
                 sys.stdout.write(f"\n[the agent asks: {visible(entry.title)}]\n")
                 break
-            _decide(session, entry)
+            sys.stdout.flush()
+            answer, confirmed = ask(entry)
+            session.answer(entry, answer, confirm_secrets=confirmed)
         sys.stdout.flush()
     sys.stdout.write("\n")
 
 
-def _decide(session: AgentSession, question: Question) -> None:
-    answer = input(f"\nAllow {visible(question.title)}? [y/N] ")
-    if answer.strip().lower() in ("y", "yes"):
-        session.allow(question)
-    else:
-        session.reject(question)
+# -- the result
+
+
+def _row(entry: Entry) -> list[Any]:
+    from ..agents.model import Message
+
+    kind = entry.role if isinstance(entry, Message) else entry.kind
+    started, ended = entry.started_ms, entry.ended_ms
+    seconds = None if ended is None else (ended - started) / 1000
+    place = [entry.first_sequence, entry.last_sequence]
+    return [kind, entry.title, entry.text, entry.status, seconds, *place]
+
+
+def _counts(entries: list[Entry]) -> str:
+    counts = [
+        f"{count:,} {noun}{'' if count == 1 else 's'}"
+        for kind, noun in (("message", "message"), ("tool", "tool call"))
+        if (count := sum(entry.kind == kind for entry in entries))
+    ]
+    return " · ".join(counts) or "no output"
 
 
 def _mark(turn: Turn) -> str:
     if (question := turn.question) is not None:
-        return f"… the agent asks: {question.title}"
+        title = visible(question.title)
+        return f"… the agent asks: {title}; answer with the buttons, the turn goes on then"
     return "✓ cancelled" if turn.cancelled else f"✓ {turn.state}"
 
 

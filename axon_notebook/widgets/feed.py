@@ -156,6 +156,11 @@ class Feed:
         with self._changed:
             self._changed.wait_for(done, timeout)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether a page has said something."""
+        return bool(self._pages)
+
     def resend(self, ranges: list[Range], stream: str = "") -> None:
         """Send these out of turn, as if a page had asked for them.  From any thread."""
         with self._changed:

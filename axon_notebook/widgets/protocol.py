@@ -6,11 +6,11 @@ Mirror of ``js/src/kernel/protocol.ts``: the same names, fields and order;
 Rules:
 
 * The kernel pushes and never waits for the page: a busy kernel answers nobody.
-* ``ev`` and ``log`` messages are numbered (``batch``), so a hole is seen; what is
-  missing is asked for with ``need`` and comes back in ``snap`` (or ``log``)
+* ``ev``, ``log`` and ``rev`` messages are numbered (``batch``), so a hole is seen; what
+  is missing is asked for with ``need`` and comes back in ``snap``, ``log`` or ``rev``
   messages, which do not advance the numbering.
-* An event's identity is its sequence, a log byte's is its offset in its stream:
-  what arrives twice is dropped by looking, not by counting.
+* An event's identity is its sequence, a log byte's is its offset in its stream, a
+  record's of a trace its number: what arrives twice is dropped by looking, not by counting.
 * Raw event texts travel in ``buffers[0]`` as one JSON array, UTF-8; log bytes as
   they are.
 * Times are milliseconds since the Unix epoch, on the kernel's clock unless said
@@ -37,6 +37,10 @@ __all__ = [
     "ByeMessage",
     "ChatStatMessage",
     "CommandMessage",
+    "RevisionsMessage",
+    "RawEventsMessage",
+    "EntriesMessage",
+    "ChatSnapshot",
     "ConnectionState",
     "EventRecord",
     "EventsMessage",
@@ -125,7 +129,8 @@ class Header(TypedDict):
 
     #: Random per feed: another value means another stream with its own sequences.
     epoch: str
-    #: ``ev`` and ``log``: number of this message, from 1 without holes. Others: the last one sent.
+    #: ``ev``, ``log``, ``rev``: number of this message, from 1 without holes.
+    #: Others: the last one sent.
     batch: int
     sent_ms: int
 
@@ -175,6 +180,32 @@ class LogMessage(Header):
     deflated: bool
 
 
+class RevisionsMessage(Header):
+    """Records ``first`` … ``first + count - 1`` of a trace's log: the next ones, or an answer."""
+
+    kind: Literal["rev"]
+    first: int
+    count: int
+    deflated: bool
+
+
+class EntriesMessage(Header):
+    """The newest entries as they are after record ``number``, for a page without the records."""
+
+    kind: Literal["entries"]
+    number: int
+    deflated: bool
+
+
+class RawEventsMessage(Header):
+    """Events that a page asked for with the command ``raw``; a JSON array."""
+
+    kind: Literal["raw"]
+    #: The command's ``id``.
+    id: str
+    deflated: bool
+
+
 class StatMessage(Header):
     """The heartbeat of an event feed; what it says replaces what the one before said."""
 
@@ -211,9 +242,17 @@ class Refusal(TypedDict):
     reason: str
 
 
-class ChatStatMessage(StatMessage):
-    """The heartbeat of an agent's chat: the same, and what failed."""
+class ChatStatMessage(Header):
+    """The heartbeat of an agent's chat."""
 
+    kind: Literal["chatstat"]
+    state: ConnectionState
+    #: Number of the newest record that was sent in a ``rev``.
+    pushed: int
+    #: Entries that the feed let go to stay within ``max_bytes``.
+    dropped: int
+    #: Nobody can write here: a recording, or an axon without a session.
+    read_only: bool
     #: The newest 20.
     refusals: list[Refusal]
 
@@ -252,7 +291,16 @@ class ByeMessage(Header):
 
 
 KernelMessage: TypeAlias = (
-    EventsMessage | SnapMessage | LogMessage | StatMessage | LogStatMessage | ByeMessage
+    EventsMessage
+    | SnapMessage
+    | LogMessage
+    | RevisionsMessage
+    | EntriesMessage
+    | RawEventsMessage
+    | StatMessage
+    | ChatStatMessage
+    | LogStatMessage
+    | ByeMessage
 )
 
 # ---- page → kernel: best effort, none is needed for the push ---------------------------------
@@ -300,9 +348,22 @@ class CommandMessage(TypedDict):
 
     kind: Literal["cmd"]
     page: str
-    name: Literal["retry", "close", "kill", "stdin", "stdin_eof", "prompt", "cancel", "permit"]
-    #: stdin: the text to write. prompt, cancel, permit: JSON with an ``id`` of the page's choice,
-    #: and ``text``, or the ``request`` that is answered and the chosen ``option``.
+    name: Literal[
+        "retry",
+        "close",
+        "kill",
+        "stdin",
+        "stdin_eof",
+        "prompt",
+        "cancel",
+        "answer",
+        "set",
+        "authenticate",
+        "raw",
+    ]
+    #: stdin: the text to write. Of a chat: JSON with an ``id`` of the page's choice; prompt:
+    #: ``text``; answer: ``question``, ``value``, and ``durable`` where a secret is sent; set:
+    #: ``setting`` and ``value``; authenticate: ``method``; raw: ``ranges`` of sequences.
     value: str
 
 
@@ -360,6 +421,18 @@ class LogPiece(TypedDict):
     offset: int
     at_ms: int
     text: str
+
+
+class ChatSnapshot(TypedDict):
+    """The same for an agent's chat."""
+
+    version: int
+    taken_ms: int
+    state: ConnectionState
+    #: Earlier entries that are not saved.
+    dropped: int
+    #: The newest entries, in order; ``js/src/trace/model.ts`` has the fields of each kind.
+    entries: list[object]
 
 
 class EventRecord(TypedDict):

@@ -123,6 +123,11 @@ class Subscription(Subscribed[_Pending]):
         return self._stream.state
 
     @property
+    def silent_seconds(self) -> float:
+        """Seconds since the open connection brought its last byte; 0 without one."""
+        return self._stream.silent_seconds
+
+    @property
     def after_sequence(self) -> int:
         """The highest sequence up to which everything was read from the server."""
         return self._stream.reception.cursor.after_sequence

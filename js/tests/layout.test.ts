@@ -20,7 +20,9 @@ const LAYERS = [
   ["events"],
   ["filter"],
   ["trace"],
-  ["viewer", "log", "chat"],
+  ["log"],
+  ["content"],
+  ["viewer", "chat"],
 ];
 const level = (name: string) => LAYERS.findIndex((layer) => layer.includes(dirname(name)));
 

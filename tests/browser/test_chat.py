@@ -63,7 +63,7 @@ def test_a_whole_conversation_is_held_in_the_page(open_notebook, app, theme, siz
     chat.ends(first)
 
     expect(first.locator(".ask-answer")).to_have_text("Allow")
-    expect(first.locator(".prose")).to_have_text("I have written notes.txt.")
+    expect(first.locator(".message .prose")).to_have_text("I have written notes.txt.")
     assert first.locator(".line.added").all_inner_texts() == ["+one\n", "+two\n", "+three\n"]
 
     second = chat.send("edit notes.txt: gone")
@@ -83,14 +83,14 @@ def test_a_whole_conversation_is_held_in_the_page(open_notebook, app, theme, siz
     notebook.screenshot(f"chat-{request.node.callspec.id}")
 
     fourth = chat.send("talk 200")
-    expect(fourth.locator(".prose")).to_contain_text("3")
+    expect(fourth.locator(".message .prose")).to_contain_text("3")
     chat.stop.click()
-    chat.ends(fourth)
+    chat.ends(fourth, "cancelled")
 
     expect(fourth.locator(".turn-state")).to_have_text("cancelled")
     expect(chat.stop).to_be_hidden()
 
-    fourth.locator("button.raw").click()
+    fourth.locator(".foot button.raw").click()
     entry = fourth.locator(".raw-event", has_text="session/prompt").first
     entry.locator("summary").click()
 
@@ -110,7 +110,7 @@ def test_the_conversation_goes_on_while_a_cell_runs_and_after_a_reload(open_note
     notebook.run_cell(2, wait=False)
     turn = chat.turns.first
 
-    expect(turn.locator(".prose")).to_contain_text("5")
+    expect(turn.locator(".message .prose")).to_contain_text("5")
     assert notebook.output(2).count() == 0, "the cell still runs"
 
     notebook.wait_idle()
@@ -120,7 +120,7 @@ def test_the_conversation_goes_on_while_a_cell_runs_and_after_a_reload(open_note
     chat.says("live")
 
     expect(chat.turns).to_have_count(1)
-    expect(chat.turns.first.locator(".prose")).to_contain_text("12")
+    expect(chat.turns.first.locator(".message .prose")).to_contain_text("12")
     again = chat.send("files")
     chat.ends(again)
 
@@ -129,7 +129,7 @@ def test_an_agent_that_dies_is_said_to_be_gone(open_notebook):
     """Nobody should wait for an answer that cannot come."""
     notebook, chat = opened(open_notebook)
     turn = chat.send("talk 300")
-    expect(turn.locator(".prose")).to_contain_text("2")
+    expect(turn.locator(".message .prose")).to_contain_text("2")
     notebook.execute("box.shutdown()")
     chat.ends(turn, "failed")
     chat.says("agent gone")
@@ -146,22 +146,23 @@ def test_an_agent_that_dies_is_said_to_be_gone(open_notebook):
 
 # What the chat is made of.
 MADE_OF = re.compile(
-    r"(div|span|b|i|style|button|details|summary|pre|ol|li|p|article|form|textarea|code|strong)"
+    r"(div|span|b|i|style|button|details|summary|pre|ol|ul|li|p|article|form|textarea|code|strong"
+    r"|em|del|hr|br|blockquote|table|tr|th|td|small|select|option|input|label|fieldset|legend|svg"
+    r"|path)"
     r"( (class|style|type|title|role|tabindex|hidden|dir|placeholder|disabled|open|rows|spellcheck"
-    r"|aria-[a-z]+|data-[a-z-]+))?"
+    r"|start|value|name|step|autocomplete|viewBox|d|fill|stroke[a-z-]*|width|height|aria-[a-z]+|data-[a-z-]+))?"
+    r"|a( (href|title|target|rel|data-lm-suppress-shortcuts))?|img( (src|alt|class))?"
 )
 ALL_TURNS = """root => {
   for (let i = 0; i < 4; i++) root.querySelector('.log > .earlier').click();
 }"""
 OPEN_ALL = """root => {
-  for (const raw of [...root.querySelectorAll('button.raw')].slice(-20)) raw.click();
+  for (const raw of [...root.querySelectorAll('.foot button.raw')].slice(-20)) raw.click();
   for (const details of root.querySelectorAll('details')) details.open = true;
 }"""
-SILENT = """
-class Silent:
-    axon, protocol, id, questions, turns = axon, "acp", "", (), ()
-chat = an.AgentChat(Silent)
-chat"""
+ADDRESSES = """root => [...root.querySelectorAll('[href], [src]')]
+  .map(e => e.getAttribute('href') ?? e.getAttribute('src'))"""
+READ_ONLY = "chat = an.AgentChat(axon)\nchat"
 
 
 def test_no_text_of_a_conversation_becomes_anything_else(open_notebook):
@@ -170,7 +171,7 @@ def test_no_text_of_a_conversation_becomes_anything_else(open_notebook):
     for text in HOSTILE[::3]:
         events += hostile_conversation(text, len(events))
     with ScriptedServer(events) as server:
-        notebook = open_notebook([CONNECT.format(url=server.base_url), SILENT])
+        notebook = open_notebook([CONNECT.format(url=server.base_url), READ_ONLY])
         watch = Watch(notebook.page)
         notebook.run_all()
         chat = Chat(notebook)
@@ -179,9 +180,13 @@ def test_no_text_of_a_conversation_becomes_anything_else(open_notebook):
         chat.root.evaluate(ALL_TURNS)
         expect(chat.turns).to_have_count(len(HOSTILE[::3]))
         chat.root.evaluate(OPEN_ALL)
-        expect(chat.turns.last.locator(".raw-body .tree").first).to_be_visible()
+        expect(chat.turns.last.locator(".raw-events > :not(.path)").first).to_be_visible()
         found = chat.root.evaluate(EVERYTHING)
+        addresses = chat.root.evaluate(ADDRESSES)
         notebook.screenshot("chat-hostile")
 
-    assert [name for name in found if not MADE_OF.fullmatch(name)] == []
+    made = [name for name in found if not name.startswith("BAD href=https:")]  # not loaded
+    assert [name for name in made if not MADE_OF.fullmatch(name)] == []
+    allowed = ("http://", "https://", "mailto:", "data:image/png;base64,")
+    assert [address for address in addresses if not address.startswith(allowed)] == []
     assert watch.is_calm()

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 import axon_notebook as an
+from axon_notebook.agent_state import agent_state
+from axon_notebook.agents.model import Question
+from axon_notebook.agents.parts import Choice, Field, Option
 from axon_notebook.errors import AgentError, ParameterError
 from axon_notebook.local.process.launcher import ServiceAddress
+from axon_notebook.magics.asking import ask
 
+from ..waiting import wait_until
 from .conftest import Run
 
 
@@ -31,21 +36,22 @@ def agent(run: Run, service: ServiceAddress) -> Iterator[Run]:
         box.shutdown()
 
 
-def test_the_turn_is_printed_and_its_events_returned(
+def test_the_turn_is_printed_and_its_trace_returned(
     agent: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From the prompt to the end of the turn, and nothing of what was before."""
-    agent("%axon_publish before a=1")
+    """A row per message and tool call of this turn, and nothing of what was before."""
+    agent("%axon_prompt -q files")
 
-    events = agent("%%axon_prompt\ncount *.txt")
+    trace = agent("%%axon_prompt\ncount *.txt")
 
     shown = capsys.readouterr()
     assert "1 file has 3 lines" in shown.out
     assert "✓ completed" in shown.err
-    assert events["event_type"].iloc[0] == "session/prompt"
-    assert events["event_type"].iloc[-1] in ("turn.completed", "session/update", "session/prompt")
-    assert "turn.completed" in set(events["event_type"])
-    assert "before" not in set(events["event_type"])
+    assert "tool call" in shown.err
+    assert {"agent", "tool", "plan"} <= set(trace["kind"])
+    assert "1 file has 3 lines" in " ".join(trace["text"])
+    assert trace["first_sequence"].is_monotonic_increasing
+    assert len(trace) < 12
 
 
 def test_permission_is_given_by_an_option_or_asked_for(
@@ -77,6 +83,71 @@ def test_the_conversation_goes_on_from_cell_to_cell(agent: Run) -> None:
         "%axonsql --to scalar SELECT count(*) FROM events WHERE event_type = 'initialize'"
     )
     assert introductions == 2  # ours, and the agent's answer
+
+
+def test_an_axon_without_an_agent_says_how_to_start_one(run: Run) -> None:
+    """At once: nobody would ever answer."""
+    with pytest.raises(AgentError, match="has no agent: start one with %axon agent BINARY"):
+        run("%axon_prompt hello")
+
+
+def test_an_agent_that_has_ended_is_named_as_such(run: Run, service: ServiceAddress) -> None:
+    """The history has the agent's words; the agent is gone."""
+    with an.connect(service.base_url, api_key=service.token) as client:
+        axon = client.create_axon("ended")
+        mount = {"type": "broker_mount", "axon_id": axon.id, "protocol": "acp"}
+        mount["agent_binary"] = "axon-notebook-demo-agent"
+        client.create_devbox("ended", mounts=[mount]).shutdown()
+        wait_until(lambda: agent_state(axon).status == "ended")
+        run(f"%axon use {axon.id}")
+
+        with pytest.raises(AgentError, match=r"has ended .*: start one with %axon agent"):
+            run("%axon_prompt hello")
+
+
+def test_questions_are_put_to_the_person_at_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A choice by number, several, text of one's own; a secret only after a confirmation."""
+    fields = [
+        Field("a", "Colour", type="choice", choices=[Choice("r", "Red"), Choice("b", "Blue")]),
+        Field("b", "Sides", type="choices", choices=[Choice("n", "North"), Choice("s", "South")]),
+        Field("c", "Port", type="integer", default=80),
+        Field("d", "Key", secret=True),
+    ]
+    question = Question(
+        id=1, kind="question", question_kind="form", title="How?", fields=fields, secret=True
+    )
+    answers = iter(["2", "1, South", "", "y"])
+    monkeypatch.setattr("builtins.input", lambda text: next(answers))
+    monkeypatch.setattr("getpass.getpass", lambda text: "hunter2")
+
+    value, confirmed = ask(question)
+
+    assert value == {"a": "b", "b": ["n", "South"], "c": 80, "d": "hunter2"}
+    assert confirmed
+    assert "every reader of the axon" in capsys.readouterr().out
+
+    answers = iter(["1", "1", "8080", "n"])
+
+    assert ask(question) == (False, False)
+
+
+def test_a_rule_that_is_stored_says_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An "always" outlives the turn."""
+    options = [
+        Option("yes", "Allow", "allow_once"),
+        Option("always", "Always allow npm", "allow_always", "in this project"),
+        Option("no", "Reject", "reject_once"),
+    ]
+    question = Question(id=1, kind="question", title="npm test", options=options)
+    for typed, value in (("1", "always"), ("y", True), ("", False)):
+        monkeypatch.setattr("builtins.input", lambda text, typed=typed: typed)
+        assert ask(question) == (value, False)
+
+    assert "1: Always allow npm (in this project)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

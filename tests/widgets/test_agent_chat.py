@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import html.parser
 import json
+import re
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 import axon_notebook as an
 from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.models import AxonEvent
-from axon_notebook.widgets.chat_snapshot import chat_html, chat_text, entries_of
+from axon_notebook.widgets.chat_outline import Shown
+from axon_notebook.widgets.chat_snapshot import chat_html, chat_text
+from axon_notebook.widgets.trace_source import FixedTrace
+from axon_notebook.widgets.trace_store import TraceStore
 
 from ..agents.conftest import mount
 from ..waiting import wait_until
 from .comms import Comms
+from .conversations import Script, acp_conversation, claude_conversation
 from .hostile_chat import hostile_conversation
 from .hostile_texts import HOSTILE
 
@@ -43,20 +49,37 @@ def session(client: an.Client) -> Iterator[an.AgentSession]:
         yield stack.enter_context(an.AgentSession(axon))
 
 
-def press(chat: an.AgentChat, name: str, **value: str) -> None:
+def press(chat: an.AgentChat, name: str, **value: Any) -> None:
     """Do what the page does when somebody presses a button."""
-    message = {
-        "kind": "cmd",
-        "page": "p",
-        "name": name,
-        "value": json.dumps({"id": "p-1", **value}),
-    }
+    text = json.dumps({"id": "p-1", **value})
+    message = {"kind": "cmd", "page": "p", "name": name, "value": text}
     chat._take(chat, message, [])
 
 
-def types(chat: an.AgentChat, *wanted: str) -> list[str]:
-    events = chat.frame()["event_type"].astype(str).tolist()
-    return [event_type for event_type in events if event_type in wanted]
+def of(chat: an.AgentChat, kind: str) -> list[Any]:
+    return [entry for entry in chat.entries if entry.kind == kind]
+
+
+def is_over(chat: an.AgentChat) -> bool:
+    turns = of(chat, "turn")
+    return bool(turns) and turns[-1].status in ("completed", "failed", "cancelled")
+
+
+def refused(comms: Comms, chat: an.AgentChat) -> list[dict[str, str]]:
+    """What the newest heartbeat says that failed."""
+    comms.wait(lambda: any(c["refusals"] for c, _ in comms.sent(chat.model_id, "chatstat")))
+    found: list[dict[str, str]] = comms.sent(chat.model_id, "chatstat")[-1][0]["refusals"]
+    return found
+
+
+def records(comms: Comms, page: str) -> list[Any]:
+    """The records that a page has received, by their numbers."""
+    found: dict[int, Any] = {}
+    for content, buffer in comms.sent(page, "rev"):
+        body = zlib.decompress(buffer) if content["deflated"] else buffer
+        found |= dict(enumerate(json.loads(body), content["first"]))
+    assert sorted(found) == list(range(1, len(found) + 1))
+    return [found[number] for number in sorted(found)]
 
 
 # -- the page's buttons
@@ -68,13 +91,23 @@ def test_a_prompt_from_the_page_is_a_turn_of_the_session(
     """What is typed in the page and what is asked in Python is one conversation."""
     with an.AgentChat(session) as chat:
         press(chat, "prompt", text="hello there")
-        result = session.turns[-1].result(120)
-        wait_until(lambda: types(chat, "turn.completed") != [])
+        result = session.turns[-1].result(60)
+        wait_until(lambda: is_over(chat))
         page = chat.model_id  # it hears with the next tick of the pump, or with the last one
 
-    sent = {e["event_type"] for e in comms.events(page)}
+    states = [record.get("state") or {} for record in records(comms, page) if record]
     assert result.text == "hello there"
-    assert {"session/prompt", "turn.started", "session/update"} <= sent
+    assert {"turn", "message", "session"} <= {state.get("kind") for state in states}
+    assert chat.entries == session.entries
+
+
+def test_a_chat_opens_no_stream_beside_its_session(comms: Comms, session: an.AgentSession) -> None:
+    """Each stream costs the server a connection."""
+    before = {thread.name for thread in threading.enumerate()}
+    with an.AgentChat(session):
+        new = {thread.name for thread in threading.enumerate()} - before
+
+    assert [name for name in new if not name.startswith("axon-chat")] == []
 
 
 def test_a_permission_is_answered_from_the_page(comms: Comms, session: an.AgentSession) -> None:
@@ -86,7 +119,7 @@ def test_a_permission_is_answered_from_the_page(comms: Comms, session: an.AgentS
             wait_until(lambda: {q.question_id for q in session.questions} - asked != set())
             question = next(q for q in session.questions if q.question_id not in asked)
             asked.add(question.question_id)
-            press(chat, "permit", request=question.question_id, option=option)
+            press(chat, "answer", question=question.question_id, value=option)
         wait_until(lambda: session.turns[-1].state == "completed")
         result = session.turns[-1].result(120)
 
@@ -125,12 +158,46 @@ def test_a_button_that_fails_says_why_in_the_next_heartbeat(
 ) -> None:
     """A prompt that nobody got must not look sent."""
     with an.AgentChat(session) as chat:
-        press(chat, "permit", request="77", option="yes")
-        comms.wait(lambda: any(c["refusals"] for c, _ in comms.sent(chat.model_id, "stat")))
-        refusals = comms.sent(chat.model_id, "stat")[-1][0]["refusals"]
+        press(chat, "answer", question="77", value="yes")
+        found = refused(comms, chat)
 
-    assert [r["id"] for r in refusals] == ["p-1"]
-    assert "nobody waits for this answer" in refusals[0]["reason"]
+    assert [r["id"] for r in found] == ["p-1"]
+    assert "no question '77' is open" in found[0]["reason"]
+
+
+def test_the_events_behind_an_entry_are_read_when_somebody_looks(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """The kernel keeps entries; the axon keeps the events."""
+    with an.AgentChat(session) as chat:
+        press(chat, "prompt", text="show me")
+        wait_until(lambda: is_over(chat))
+        first, last = of(chat, "message")[0].ranges[:2]
+        press(chat, "raw", ranges=[[first, last]])
+        comms.wait(lambda: bool(comms.sent(chat.model_id, "raw")))
+        content, body = comms.sent(chat.model_id, "raw")[0]
+
+    events = json.loads(zlib.decompress(body) if content["deflated"] else body)
+    assert content["id"] == "p-1"
+    assert [event["sequence"] for event in events] == list(range(first, last + 1))
+    assert "show" in events[0]["payload"]
+
+
+def test_a_chat_without_a_session_shows_and_writes_nothing(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """To look at a run one needs no agent."""
+    session.prompt("look").result(60)
+    with an.AgentChat(session.axon) as chat:
+        wait_until(lambda: is_over(chat))
+        press(chat, "prompt", text="more")
+        found = refused(comms, chat)
+        stat = comms.sent(chat.model_id, "chatstat")[-1][0]
+        texts = [entry.text for entry in of(chat, "message")]
+
+    assert texts == ["look"]
+    assert stat["read_only"] is True
+    assert "read-only" in found[0]["reason"]
 
 
 @pytest.mark.parametrize("value", ["", "[]", "{", '{"id": 1}', "null"])
@@ -152,13 +219,13 @@ def test_closing_the_chat_leaves_the_session_open(comms: Comms, session: an.Agen
     before = {t.name for t in threading.enumerate()}
     chat = an.AgentChat(session)
     press(chat, "prompt", text="one")
-    session.turns[-1].result(120)
-    wait_until(lambda: "turn.completed" in types(chat, "turn.completed"))
+    session.turns[-1].result(60)
+    wait_until(lambda: is_over(chat))
     chat.close()
     chat.close()
 
-    assert session.prompt("two").result(120).text == "two"
-    wait_until(lambda: {t.name for t in threading.enumerate()} <= before)
+    assert session.prompt("two").result(60).text == "two"
+    assert {t.name for t in threading.enumerate()} <= before
     assert comms.open == set()
     assert "> one" in chat.static_text()
 
@@ -167,9 +234,9 @@ def test_a_chat_that_begins_late_shows_what_was_said(
     comms: Comms, session: an.AgentSession
 ) -> None:
     """The axon remembers; the kernel need not."""
-    session.prompt("before").result(120)
+    session.prompt("before").result(60)
     with an.AgentChat(session) as chat:
-        wait_until(lambda: types(chat, "turn.completed") != [])
+        wait_until(lambda: is_over(chat))
         text = chat.static_text()
 
     assert "> before" in text
@@ -179,15 +246,15 @@ def test_a_chat_that_begins_late_shows_what_was_said(
 # -- what is saved
 
 
-def test_the_saved_snapshot_holds_the_events(comms: Comms, session: an.AgentSession) -> None:
-    """A page without a kernel folds them itself, as a live one does."""
+def test_the_saved_snapshot_holds_the_entries(comms: Comms, session: an.AgentSession) -> None:
+    """A page without a kernel shows them as a live one does."""
     with an.AgentChat(session) as chat:
         press(chat, "prompt", text="keep me")
-        wait_until(lambda: types(chat, "turn.completed") != [])
+        wait_until(lambda: is_over(chat))
+        shown = [(entry.id, entry.kind, entry.text) for entry in chat.entries]
     saved = json.loads(zlib.decompress(chat._snapshot))
 
-    kept = {event["event_type"] for event in saved["events"]}
-    assert {"session/prompt", "session/update", "turn.completed"} <= kept
+    assert [(e["id"], e["kind"], e["text"]) for e in saved["entries"]] == shown
 
 
 def test_what_redact_hides_is_saved_nowhere(comms: Comms, session: an.AgentSession) -> None:
@@ -198,10 +265,13 @@ def test_what_redact_hides_is_saved_nowhere(comms: Comms, session: an.AgentSessi
 
     with an.AgentChat(session, redact=redact) as chat:
         press(chat, "prompt", text="my password is hunter2")
-        wait_until(lambda: types(chat, "turn.completed") != [])
+        wait_until(lambda: is_over(chat))
+        press(chat, "prompt", text="and now")
+        wait_until(lambda: len(of(chat, "turn")) == 2 and is_over(chat))
         shown = chat.static_html() + chat.static_text()
 
     assert "hunter2" not in shown
+    assert "and now" in shown
     assert b"hunter2" not in zlib.decompress(chat._snapshot)
 
 
@@ -209,10 +279,38 @@ def test_snapshot_false_saves_no_word(comms: Comms, session: an.AgentSession) ->
     """Some conversations are nobody's business."""
     with an.AgentChat(session, snapshot=False) as chat:
         press(chat, "prompt", text="hunter2")
-        wait_until(lambda: types(chat, "turn.completed") != [])
+        wait_until(lambda: is_over(chat))
 
     assert "hunter2" not in chat.static_html() + chat.static_text()
-    assert json.loads(zlib.decompress(chat._snapshot))["events"] == []
+    assert json.loads(zlib.decompress(chat._snapshot))["entries"] == []
+
+
+def shown_of(events: Sequence[AxonEvent]) -> list[Shown]:
+    trace = FixedTrace(events)
+    store = TraceStore(trace.revisions, lambda: trace.stream_state, max_bytes=10**9, read_only=True)
+    return store.entries()
+
+
+def test_the_snapshot_says_what_the_page_says() -> None:
+    """Subagents below their call, answers in the words of the buttons, figures, reasons."""
+    page = chat_html("t", "live", shown_of(claude_conversation()))
+    text = chat_text("t", "live", shown_of([*claude_conversation()]))
+    acp = chat_html("t", "live", shown_of(acp_conversation()))
+
+    assert "3 turns · 960 tokens · $0.15" in page
+    assert re.search(r"Agent Count in a · 2 steps.*?I look into the folder.*?Bash ls a", page, re.S)
+    assert "  ✓ Bash ls a" in text
+    assert "nearly reached" in page
+    assert "Which colour?: Red\nWhich sides?: North, South" in page
+    assert "The model is overloaded (529)" in page
+    assert "Environment: Development" in acp
+    assert "API key: •••" in acp
+    assert "<strong>every second</strong>" in acp
+    assert 'src="data:image/png;base64,' in acp
+    assert "svg" in acp
+    assert "data:image/svg" not in acp
+    assert "collected 3 items" in acp
+    assert "collecting" not in acp
 
 
 class Tags(html.parser.HTMLParser):
@@ -221,32 +319,40 @@ class Tags(html.parser.HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.seen: set[str] = set()
+        self.addresses: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen |= {tag, *(f"{tag} {name}" for name, _ in attrs)}
+        self.addresses |= {value or "" for name, value in attrs if name in ("href", "src")}
+
+
+#: What a snapshot is made of, beside elements without attributes.
+STYLED = {"div style", "b style", "span style", "summary style", "ol start", "img style"}
+LINKS = {"a href", "a title", "a target", "a rel", "img src", "img alt"}
+PLAIN = {"div", "b", "span", "details", "summary", "p", "ul", "ol", "li", "em", "strong", "del"}
+PLAIN |= {"code", "a", "br", "hr", "img", "blockquote", "table", "tr", "th", "td"}
 
 
 def test_no_text_of_a_conversation_becomes_markup() -> None:
     """Saved HTML of a trusted notebook runs with the rights of its reader."""
     tags = Tags()
     for text in HOSTILE:
-        entries = entries_of(hostile_conversation(text), "acp")
+        entries = shown_of(hostile_conversation(text))
         tags.feed(chat_html(text, text, entries))
         chat_text(text, text, entries)
 
-    assert tags.seen <= {"div", "div style", "b", "details", "summary", "summary style"}
+    assert tags.seen <= PLAIN | STYLED | LINKS
+    assert all(a.startswith(("https://", "http://", "mailto:")) for a in tags.addresses)
 
 
 def test_a_long_conversation_is_saved_as_its_end() -> None:
     """A notebook stays mailable however long one talked."""
-    events = [
-        AxonEvent(n, "axn_1", n, "USER_EVENT", "me", "session/prompt", json.dumps(prompt))
-        for n in range(1, 400)
-        for prompt in [{"prompt": [{"type": "text", "text": f"number {n} " + "x" * 2000}]}]
-    ]
-    page = chat_html("t", "live", entries_of(events, "acp"))
+    script = Script()
+    for number in range(1, 400):
+        script.acp_prompt(f"number {number} " + "x" * 2000)
+    page = chat_html("t", "live", shown_of(script.events))
 
-    assert len(page.encode()) < 160 * 1024
+    assert len(page.encode()) < 300 * 1024
     assert "number 399" in page
     assert "number 1 " not in page
     assert "earlier parts are not saved" in page

@@ -1,11 +1,14 @@
 // One display of the conversation. Whatever changes calls `invalidate`; one animation frame then
 // takes in the new events and draws the turns that changed.
 
-import { count, plural } from "../base/format.ts";
+import { count } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
+import content from "../content/content.css";
 import type { Status } from "../events/event-status.ts";
 import { assign, observe } from "../kernel/traits.ts";
-import { copyText, h, on, setAttribute, setText, shadow } from "../ui/dom.ts";
+import type { Entry } from "../trace/model.ts";
+import { isGroup, type OutlinePart } from "../trace/outline.ts";
+import { copyText, h, on, setText, shadow } from "../ui/dom.ts";
 import { type FollowInput, type FollowState, follow, NEAR_PX } from "../ui/follow.ts";
 import frame from "../ui/frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../ui/height.ts";
@@ -14,26 +17,27 @@ import theme from "../ui/theme.css";
 import { applyTheme, watchTheme } from "../ui/theme.ts";
 import tree from "../ui/tree.css";
 import { Announcer } from "./announcer.ts";
+import type { Around, ItemView } from "./around.ts";
 import css from "./chat.css";
+import type { Chat } from "./chat.ts";
+import { Header } from "./chat-header.ts";
 import type { Model } from "./chat-traits.ts";
 import composeCss from "./compose.css";
 import { Composer } from "./composer.ts";
-import type { Note, Part } from "./conversation.ts";
-import { type Around, type ItemView, NoteView } from "./item-views.ts";
-import type { Talk } from "./talk.ts";
+import { itemView } from "./item-views.ts";
 import toolsCss from "./tools.css";
 import { TurnView } from "./turn-view.ts";
-import { chatStatus, money } from "./words.ts";
+import { chatStatus } from "./words.ts";
 
-const SIGNS = { live: "●", busy: "◌", off: "■", warn: "◆", bad: "▲" } as const;
 const SLOW_MS = 250;
 const NARROW_PX = 480;
 const SAID_MS = 2000;
 /** More parts than this are shown when asked for. */
 const MOST_PARTS = 60;
 const MOST_HINTS = 8;
-
-type PartView = TurnView | ItemView;
+/** Above and below a turn that is shown alone. */
+const TURN_ROOM = 26;
+const LEAST_HEIGHT = 110;
 
 export class View implements Around {
   readonly root: HTMLElement;
@@ -43,24 +47,16 @@ export class View implements Around {
   readonly #empty = h("div", { class: "nothing" });
   readonly #hints = h("div", { class: "hints" });
   readonly #pill = h("button", { class: "pill", hidden: true });
-  readonly #title = h("span", { class: "axon-name" });
-  readonly #sign = h("i", { class: "sign", "aria-hidden": "true" });
-  readonly #word = h("span", { class: "word" });
-  readonly #counts = h("span", { class: "counts" });
-  readonly #follow = h("button", {
-    class: "follow",
-    title: "stay with the newest (End)",
-  });
   readonly #line = h("div", { class: "state-line", hidden: true });
   readonly #lineText = h("span");
   readonly #retry = h("button", { text: "retry now" });
-  readonly #header: HTMLElement;
+  readonly #header: Header;
   readonly #composer: Composer;
   readonly #announcer = new Announcer();
   readonly #handle: HeightHandle;
   readonly #hand: Hand;
-  readonly #views = new Map<Part, PartView>();
-  #conversation: object | null = null;
+  readonly #views = new Map<OutlinePart, ItemView>();
+  #trace: object | null = null;
   #most = MOST_PARTS;
   #state: FollowState = "following";
   #seen = 0;
@@ -70,29 +66,26 @@ export class View implements Around {
   #hintsDrawn = "";
 
   constructor(
-    readonly talk: Talk,
+    readonly chat: Chat,
     private readonly model: Model,
     host: HTMLElement,
     private readonly signal: AbortSignal,
   ) {
-    const { root, remove } = shadow(host, [theme, frame, tree, css, toolsCss, composeCss].join(""));
+    const { root, remove } = shadow(
+      host,
+      [theme, frame, tree, content, css, toolsCss, composeCss].join(""),
+    );
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });
-    this.#composer = new Composer(talk, this, signal);
+    this.#composer = new Composer(chat, this, signal);
+    this.#header = new Header(chat);
     this.#hand = new Hand(this.#log, (input) => this.#feed(input), signal);
     this.#handle = new HeightHandle(root, (height) => this.#keepHeight(height), signal);
     this.#handle.element.setAttribute("aria-label", "Height of the chat");
-    this.#follow.append(
-      h("span", { class: "icon", "aria-hidden": "true", text: "⤓" }),
-      h("span", { class: "label", text: "Follow" }),
-    );
-    const state = h("span", { class: "state" }, this.#sign, this.#word);
-    const buttons = h("span", { class: "buttons" }, this.#follow);
-    this.#header = h("div", { class: "header" }, this.#title, state, this.#counts, buttons);
     this.#line.append(this.#lineText, this.#retry);
     this.#log.append(this.#empty, this.#hints, this.#earlier, this.#parts);
     const box = h("div", { class: "log-box" }, this.#log, this.#pill);
-    root.append(this.#header, this.#line, box, this.#composer.element);
+    root.append(this.#header.element, this.#line, box, this.#composer.element);
     root.append(this.#handle.element, this.#announcer.element);
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", `Chat ${this.#name}`);
@@ -115,6 +108,14 @@ export class View implements Around {
     this.changed();
   }
 
+  view(entry: Entry): ItemView {
+    return itemView(entry, this);
+  }
+
+  showsDiffs(callId: string): boolean {
+    return this.chat.outline.call(callId)?.parts.some(({ type }) => type === "diff") ?? false;
+  }
+
   /** Something here is different: draw all of it with the next frame. */
   changed(): void {
     this.#slowAt = 0;
@@ -132,67 +133,76 @@ export class View implements Around {
   }
 
   #draw(now: number): void {
-    const { talk } = this;
-    talk.update();
-    this.#drawParts(talk.events.kernelNow || Date.now());
+    const { chat } = this;
+    chat.update();
+    this.#drawParts(chat.session.kernelNow || Date.now());
     this.#composer.draw(now);
-    const { length } = talk.conversation.parts;
+    const { length } = chat.outline.parts;
     if (length !== this.#length || now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
     this.#length = length;
+    if (chat.turn > 0) this.#fitTurn();
     if (this.#state === "following") this.#log.scrollTop = this.#log.scrollHeight;
     this.#drawPill();
   }
 
-  #drawSlow(now: number): void {
-    this.#slowAt = now;
-    const status = chatStatus(this.talk);
-    this.#drawHeader(status);
-    setText(this.#empty, status.empty);
-    this.#empty.hidden = status.empty === "";
-    this.#drawHints(status);
-    this.#announcer.update(status, this.talk);
+  /** A turn alone is as high as it needs, up to the height that was asked for. */
+  #fitTurn(): void {
+    const rest = this.root.offsetHeight - this.#log.clientHeight;
+    const wanted = this.#parts.offsetHeight + rest + TURN_ROOM;
+    const most = this.model.get("height") || USUAL_HEIGHT;
+    const height = `${Math.max(LEAST_HEIGHT, Math.min(most, wanted))}px`;
+    if (this.root.style.height !== height) this.root.style.height = height;
   }
 
-  #drawHeader(status: Status): void {
-    const { turns, agent, costUsd } = this.talk.conversation;
-    setText(this.#title, visibleLine(agent ? `${agent} · ${this.#name}` : this.#name));
-    this.#header.dataset.sign = status.sign;
-    setText(this.#sign, SIGNS[status.sign]);
-    setText(this.#word, status.word);
-    const cost = costUsd === null ? "" : ` · ${money(costUsd)}`;
-    setText(this.#counts, turns.length > 0 ? plural(turns.length, "turn") + cost : "");
-    setAttribute(this.#follow, "aria-pressed", String(this.#state === "following"));
+  #drawSlow(now: number): void {
+    this.#slowAt = now;
+    const status = chatStatus(this.chat);
+    this.#header.draw(status, this.#name, this.#state === "following");
     this.#line.hidden = status.line === "";
     this.#line.dataset.sign = status.sign;
     setText(this.#lineText, visibleLine(status.line));
     this.#retry.hidden = !status.retry;
+    setText(this.#empty, status.empty);
+    this.#empty.hidden = status.empty === "";
+    this.#drawHints(status);
+    this.#announcer.update(status, this.chat);
   }
 
-  /** What the agent says it can do, as long as nobody has said anything. */
+  /** What the agent says it can do, as long as nobody has said anything; how to log in. */
   #drawHints({ sign }: Status): void {
-    const { commands, turns } = this.talk.conversation;
-    const shown = sign === "live" && turns.length === 0 ? commands.slice(0, MOST_HINTS) : [];
-    const key = JSON.stringify(shown);
+    const { session, turns } = this.chat.outline;
+    const isFresh = sign === "live" && turns.length === 0 && this.chat.canSend;
+    const commands = isFresh ? (session?.commands ?? []).slice(0, MOST_HINTS) : [];
+    const methods = isFresh ? (session?.auth_methods ?? []).slice(0, MOST_HINTS) : [];
+    const key = JSON.stringify([commands, methods]);
     if (key === this.#hintsDrawn) return;
     this.#hintsDrawn = key;
+    const chip = (label: string, title: string, run: () => void) => {
+      const button = h("button", { class: "chip", title: visibleLine(title) });
+      button.textContent = visibleLine(label).slice(0, 40);
+      button.addEventListener("click", run);
+      return button;
+    };
     this.#hints.replaceChildren(
-      ...shown.map(({ name, what }) => {
-        const button = h("button", { class: "chip", title: visibleLine(what) });
-        button.textContent = visibleLine(name).slice(0, 40);
-        button.addEventListener("click", () => this.#composer.write(`${name} `));
-        return button;
+      ...commands.map(({ name = "", description = "" }) =>
+        chip(`/${name}`, description, () => this.#composer.write(`/${name} `)),
+      ),
+      ...methods.map((method) => {
+        const { id, name, description } = method as { [field: string]: string | undefined };
+        const run = () => this.chat.authenticate(id ?? "");
+        return chip(`Log in: ${name || id}`, description ?? "", run);
       }),
     );
   }
 
   #drawParts(now: number): void {
-    const { conversation } = this.talk;
-    if (conversation !== this.#conversation) {
-      this.#conversation = conversation;
+    const { trace } = this.chat.session;
+    if (trace !== this.#trace) {
+      this.#trace = trace;
       this.#views.clear();
       this.#parts.replaceChildren();
     }
-    const { parts } = conversation;
+    const { parts } = this.chat;
     const from = Math.max(0, parts.length - this.#most);
     this.#earlier.hidden = from === 0;
     setText(this.#earlier, `show ${count(Math.min(from, this.#most))} of ${count(from)} earlier`);
@@ -205,16 +215,16 @@ export class View implements Around {
     while (this.#parts.childElementCount > shown.length) this.#parts.lastElementChild?.remove();
   }
 
-  #viewOf(part: Part): PartView {
+  #viewOf(part: OutlinePart): ItemView {
     const known = this.#views.get(part);
     if (known) return known;
-    const view = part.kind === "turn" ? new TurnView(part, this) : new NoteView(part as Note);
+    const view = isGroup(part) ? new TurnView(part, this) : itemView(part, this);
     this.#views.set(part, view);
     return view;
   }
 
   #drawPill(): void {
-    const newest = this.talk.events.store.newest;
+    const newest = this.chat.session.trace.sequence;
     if (this.#state === "following") this.#seen = newest;
     const fresh = newest > this.#seen;
     this.#pill.hidden = !fresh;
@@ -268,13 +278,13 @@ export class View implements Around {
   }
 
   #listen(): void {
-    const { signal, talk, model } = this;
-    talk.events.watch(() => this.#invalidate(), signal);
+    const { signal, chat, model } = this;
+    chat.session.watch(() => this.#invalidate(), signal);
     on(this.#log, "scroll", () => this.#scrolled(), signal, { passive: true });
     on(this.#log, "keydown", (event) => this.#key(event), signal);
     on(this.#pill, "click", () => this.#feed({ type: "end" }), signal);
     on(
-      this.#follow,
+      this.#header.follow,
       "click",
       () => this.#feed({ type: this.#state === "following" ? "hold" : "end" }),
       signal,
@@ -289,7 +299,7 @@ export class View implements Around {
       },
       signal,
     );
-    on(this.#retry, "click", () => talk.events.retry(), signal);
+    on(this.#retry, "click", () => chat.session.retry(), signal);
     const dress = () => applyTheme(this.root, model.get("theme") ?? "auto");
     watchTheme(dress, signal);
     observe(model, "theme", dress, signal);

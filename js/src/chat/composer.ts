@@ -2,10 +2,11 @@
 
 import { visible, visibleLine } from "../base/visible.ts";
 import { h, on, setAttribute, setText } from "../ui/dom.ts";
-import type { Around } from "./item-views.ts";
-import type { Sent, Talk } from "./talk.ts";
+import type { Around } from "./around.ts";
+import type { Chat, Sent } from "./chat.ts";
+import { SlashMenu } from "./slash-menu.ts";
 
-/** What was sent and is not among the events after this time is waited for: say so. */
+/** What was sent and is not among the entries after this time is waited for: say so. */
 const PATIENCE_MS = 1500;
 const MOST_HEIGHT = 180;
 
@@ -21,17 +22,25 @@ export class Composer {
   readonly #send = h("button", { type: "submit", class: "send", title: "send (Enter)" }, "Send");
   readonly #stop = h("button", { class: "stop", title: "stop this turn" }, "Stop");
   readonly #sent = h("div", { class: "sent-list" });
+  readonly #slash = new SlashMenu((text) => this.write(text));
   readonly #trouble = h("div", { class: "trouble", role: "alert", hidden: true });
   #sentDrawn = "";
 
   constructor(
-    private readonly talk: Talk,
+    private readonly chat: Chat,
     private readonly around: Around,
     signal: AbortSignal,
   ) {
     const form = h("form", { class: "composer" }, this.box, this.#stop, this.#send);
-    this.element = h("div", { class: "lower" }, this.#trouble, this.#sent, form);
-    this.box.value = talk.draft;
+    this.element = h(
+      "div",
+      { class: "lower" },
+      this.#trouble,
+      this.#sent,
+      this.#slash.element,
+      form,
+    );
+    this.box.value = chat.draft;
     on(
       form,
       "submit",
@@ -47,7 +56,7 @@ export class Composer {
       this.#stop,
       "click",
       () => {
-        talk.stop();
+        chat.stop();
         around.changed();
       },
       signal,
@@ -55,18 +64,21 @@ export class Composer {
   }
 
   draw(now: number): void {
-    const { talk } = this;
-    const { running, gone, turns } = talk.conversation;
+    const { chat } = this;
+    const { running, session, turns } = chat.outline;
+    const isReadOnly = chat.isReadOnly && chat.session.snapshotTaken === null;
+    this.element.hidden = isReadOnly || chat.turn > 0;
     const open = this.#open;
     if (this.box.disabled === open) this.box.disabled = !open;
-    this.box.placeholder = placeholder(open, gone !== "", turns.length > 0);
+    this.box.placeholder = placeholder(open, Boolean(session?.gone), turns.length > 0);
     this.#send.disabled = !open || this.box.value.trim() === "";
-    const stopping = running !== null && talk.stopping === running.sequence;
+    const stopping = running !== null && chat.stopping === running.id;
     this.#stop.hidden = running === null;
     this.#stop.disabled = !open || stopping;
     setText(this.#stop, stopping ? "Stopping …" : "Stop");
-    this.#trouble.hidden = talk.trouble === "";
-    setText(this.#trouble, visibleLine(talk.trouble));
+    this.#trouble.hidden = chat.trouble === "";
+    setText(this.#trouble, visibleLine(chat.trouble));
+    this.#slash.draw(session?.commands ?? [], this.box.value);
     this.#drawSent(now);
   }
 
@@ -83,39 +95,43 @@ export class Composer {
     this.box.style.height = `${Math.min(MOST_HEIGHT, this.box.scrollHeight + 2)}px`;
   }
 
-  /** Somebody can hear, and somebody can answer. */
+  /** There is a kernel, and an agent. */
   get #open(): boolean {
-    return this.talk.canSend && this.talk.conversation.gone === "";
+    return this.chat.canSend && !this.chat.outline.session?.gone;
   }
 
   #typed(): void {
-    this.talk.draft = this.box.value;
+    this.chat.draft = this.box.value;
     this.fit();
     this.around.changed();
   }
 
   #key(event: KeyboardEvent): void {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (this.#slash.key(event, this.box.value)) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.around.changed();
+    } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       this.#submit();
     } else if (event.key === "ArrowUp" && this.box.value === "") {
-      const last = this.talk.conversation.turns.findLast(({ prompt }) => prompt !== null);
+      const last = this.chat.outline.turns.findLast(({ text }) => text !== "");
       if (!last) return;
       event.preventDefault();
-      this.write(last.prompt ?? "");
+      this.write(last.text);
     }
   }
 
   #submit(): void {
     const text = this.box.value.trim();
     if (text === "" || !this.#open) return;
-    this.talk.prompt(text);
+    this.chat.prompt(text);
     this.write("");
     this.around.follow();
   }
 
   #drawSent(now: number): void {
-    const { sent } = this.talk;
+    const { sent } = this.chat;
     const rows = sent.map((one) => ({ one, word: word(one, now) }));
     const key = rows.map(({ one, word }) => `${one.id} ${word}`).join("\n");
     if (key === this.#sentDrawn) return;
@@ -126,7 +142,7 @@ export class Composer {
   #sentElement(one: Sent, word: string): HTMLElement {
     const again = h("button", { class: "again", text: "edit" });
     again.addEventListener("click", () => {
-      this.talk.forget(one);
+      this.chat.forget(one);
       this.write(one.text);
     });
     const element = h("div", { class: "sent" });
@@ -149,6 +165,6 @@ function word({ error, at }: Sent, now: number): string {
 
 function placeholder(open: boolean, gone: boolean, later: boolean): string {
   if (gone) return "The agent is gone.";
-  if (!open) return "Nobody listens. Run the cell to talk.";
+  if (!open) return "Nobody listens. Run the cell to chat.";
   return later ? "Reply …" : "Ask the agent …  (Enter sends, Shift+Enter is a new line)";
 }

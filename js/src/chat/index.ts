@@ -1,17 +1,13 @@
-// The chat: what all its views share is the talk.
+// The chat: what all its views share is the conversation.
 
-import type { Snapshot } from "../kernel/protocol.ts";
+import type { ChatSnapshot } from "../kernel/protocol.ts";
 import { widget } from "../kernel/widget.ts";
+import { Chat } from "./chat.ts";
 import type { Traits } from "./chat-traits.ts";
 import { View } from "./chat-view.ts";
-import { Talk } from "./talk.ts";
 
-export default widget<Traits, Talk, Snapshot>(
-  (channel, model, signal) => {
-    const talk = new Talk(channel, model.get("protocol") ?? "acp", signal);
-    talk.events.maxChars = model.get("max_bytes") || Number.POSITIVE_INFINITY;
-    return talk;
-  },
-  ({ events }) => events,
-  (talk, model, el, signal) => void new View(talk, model, el, signal),
+export default widget<Traits, Chat, ChatSnapshot>(
+  (channel, model, signal) => new Chat(channel, signal, model.get("turn") ?? 0),
+  ({ session }) => session,
+  (chat, model, el, signal) => void new View(chat, model, el, signal),
 );

@@ -1,85 +1,109 @@
-// One view per thing of a turn: what was said and thought, plans, questions, notices.
+// One view per entry of a turn: messages, thoughts, plans, notices; tools and questions have files
+// of their own. Behind each are its events as they were published.
 
 import { visible, visibleLine } from "../base/visible.ts";
+import { blockText, MarkdownView } from "../content/markdown-view.ts";
+import { partElement } from "../content/parts-view.ts";
+import { RawEvents } from "../content/raw-events.ts";
+import type { Range } from "../kernel/protocol.ts";
+import type { Entry, Message, Notice, Plan } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
-import type { Ask, Item, Note, Plan, Said } from "./conversation.ts";
-import { ProseView } from "./prose-view.ts";
-import type { Talk } from "./talk.ts";
-import { diffElement, ToolView, textElement, value } from "./tool-view.ts";
-import { answerText, isNo, noteText } from "./words.ts";
+import type { Around, ItemView } from "./around.ts";
+import { QuestionView } from "./question-view.ts";
+import { ToolView } from "./tool-view.ts";
+import { noticeText } from "./words.ts";
 
-export interface ItemView {
-  readonly element: HTMLElement;
-  /** `now` is the kernel's time, for what still runs. */
-  draw(now: number): void;
+const MOST_STEPS = 200;
+const LINE_CHARS = 300;
+
+export function itemView(entry: Entry, around: Around): ItemView {
+  const view = plainView(entry, around);
+  const raw = new RawEvents(
+    () => rangesOf(entry),
+    around.chat.session,
+    around.copy,
+    "events of this entry",
+  );
+  view.element.classList.add("item");
+  view.element.dataset.entry = String(entry.id);
+  const element = h("div", { class: "row" }, view.element, raw.button, raw.element);
+  return { element, draw: (now) => view.draw(now) };
 }
 
-export interface Around {
-  talk: Talk;
-  copy(text: string): void;
-  changed(): void;
-  /** What was done here has consequences at the end: go there. */
-  follow(): void;
-}
-
-export function itemView(item: Item, around: Around): ItemView {
-  switch (item.kind) {
-    case "text":
-      return new TextView(item);
-    case "thought":
-    case "log":
-      return new FoldedView(item);
+function plainView(entry: Entry, around: Around): ItemView {
+  switch (entry.kind) {
     case "tool":
-      return new ToolView(item, around.copy);
+      return new ToolView(entry, around);
     case "plan":
-      return new PlanView(item);
-    case "ask":
-      return new AskView(item, around);
+      return new PlanView(entry);
+    case "question":
+      return new QuestionView(entry, around);
     case "notice":
-      return new NoteView(item);
+      return new NoticeView(entry);
+    case "message":
+      return entry.role === "thought" ? new ThoughtView(entry) : new MessageView(entry, around);
+    default:
+      return { element: h("div"), draw: () => {} };
   }
 }
 
-class TextView implements ItemView {
-  readonly #prose = new ProseView();
-  readonly element = this.#prose.element;
-
-  constructor(private readonly said: Said) {}
-
-  draw(): void {
-    this.#prose.draw(this.said.text);
-  }
+function rangesOf({ ranges }: Entry): Range[] {
+  return ranges.flatMap((first, at): Range[] => (at % 2 === 0 ? [[first, ranges[at + 1]!]] : []));
 }
 
-/** A thought, or the agent's own log: one line, all of it on a click. */
-class FoldedView implements ItemView {
-  readonly element: HTMLDetailsElement;
-  readonly #line = h("span", { class: "folded-line", dir: "auto" });
-  readonly #text = h("div", { class: "folded-text", dir: "auto" });
+class MessageView implements ItemView {
+  readonly #text = new MarkdownView();
+  readonly #parts = h("div", { class: "parts-list" });
+  readonly element: HTMLElement;
   #drawn = -1;
+  #partsDrawn: readonly unknown[] = [];
 
-  constructor(private readonly said: Said) {
-    const name = said.kind === "log" ? "log" : "thought";
-    const summary = h(
-      "summary",
-      {},
-      h("span", { class: "folded-name", text: name }),
-      this.#line,
-      h("span", { class: "fold", "aria-hidden": "true" }),
-    );
-    this.element = h("details", { class: `folded ${name}` }, summary, this.#text);
-    this.element.addEventListener("toggle", () => {
-      this.#drawn = -1;
-      this.draw();
-    });
+  constructor(
+    private readonly message: Message,
+    private readonly around: Around,
+  ) {
+    this.element = h("div", { class: "message" }, this.#text.element, this.#parts);
   }
 
   draw(): void {
-    const { said, element } = this;
-    if (this.#drawn === said.revision) return;
-    this.#drawn = said.revision;
-    setText(this.#line, visibleLine(said.text.trim().slice(0, 300)));
-    if (element.open) setText(this.#text, visible(said.text.trim()));
+    const { message, around } = this;
+    if (this.#drawn === message.changes) return;
+    this.#drawn = message.changes;
+    setAttribute(this.element, "data-role", message.role ?? "agent");
+    setAttribute(this.element, "data-state", message.status || null);
+    this.#text.draw(message.text, message.blocks);
+    if (message.parts === this.#partsDrawn) return;
+    this.#partsDrawn = message.parts;
+    this.#parts.replaceChildren(...message.parts.map((part) => partElement(part, around.copy)));
+  }
+}
+
+/** What opens on a click: one line of it is always there. */
+function folded(name: string, line: HTMLElement, body: HTMLElement): HTMLDetailsElement {
+  const fold = h("span", { class: "fold", "aria-hidden": "true" });
+  const summary = h("summary", {}, h("span", { class: "folded-name", text: name }), line, fold);
+  return h("details", { class: "folded" }, summary, body);
+}
+
+const firstLine = (text: string) => visibleLine(text.trim().slice(0, LINE_CHARS));
+
+class ThoughtView implements ItemView {
+  readonly #text = new MarkdownView();
+  readonly #line = h("span", { class: "folded-line", dir: "auto" });
+  readonly element = folded("thought", this.#line, this.#text.element);
+  #drawn = "";
+
+  constructor(private readonly message: Message) {
+    this.element.addEventListener("toggle", () => this.draw());
+  }
+
+  draw(): void {
+    const { message, element } = this;
+    const state = `${message.changes} ${element.open}`;
+    if (this.#drawn === state) return;
+    this.#drawn = state;
+    setText(this.#line, firstLine(blockText(message.blocks[0]) || message.text));
+    if (element.open) this.#text.draw(message.text, message.blocks);
   }
 }
 
@@ -89,100 +113,61 @@ const STEP_SIGNS = new Map([
 ]);
 
 class PlanView implements ItemView {
-  readonly element: HTMLDetailsElement;
   readonly #count = h("span", { class: "plan-count" });
+  readonly #name = h("span", { class: "plan-name" });
   readonly #steps = h("ol", { class: "steps" });
+  readonly element: HTMLDetailsElement;
   #drawn = -1;
 
   constructor(private readonly plan: Plan) {
-    const summary = h(
-      "summary",
-      {},
-      h("span", { class: "plan-name", text: "Plan" }),
-      this.#count,
-      h("span", { class: "fold", "aria-hidden": "true" }),
-    );
+    const fold = h("span", { class: "fold", "aria-hidden": "true" });
+    const summary = h("summary", {}, this.#name, this.#count, fold);
     this.element = h("details", { class: "plan", open: true }, summary, this.#steps);
   }
 
   draw(): void {
-    const { steps, revision } = this.plan;
-    if (this.#drawn === revision) return;
-    this.#drawn = revision;
-    const done = steps.filter(({ status }) => status === "completed").length;
-    setText(this.#count, `${done} of ${steps.length}`);
+    const { steps = [], changes, title, status } = this.plan;
+    if (this.#drawn === changes) return;
+    this.#drawn = changes;
+    setText(this.#name, visibleLine(title || "Plan"));
+    setAttribute(this.element, "data-state", status || null);
+    const done = steps.filter((step) => step.status === "completed").length;
+    setText(this.#count, status === "removed" ? "removed" : `${done} of ${steps.length}`);
     this.#steps.replaceChildren(
-      ...steps.slice(0, 200).map(({ text, status }) => {
-        const state = STEP_SIGNS.has(status) ? status : "pending";
+      ...steps.slice(0, MOST_STEPS).map(({ text = "", status: state = "pending" }) => {
+        const known = STEP_SIGNS.has(state) ? state : "pending";
         const sign = h("i", { class: "step-sign", "aria-hidden": "true" });
-        sign.textContent = STEP_SIGNS.get(status) ?? "○";
-        const word = h("span", { class: "axon-hidden", text: `${state.replace("_", " ")}: ` });
-        return h("li", { "data-state": state, dir: "auto" }, sign, word, visibleLine(text));
+        sign.textContent = STEP_SIGNS.get(state) ?? "○";
+        const word = h("span", { class: "axon-hidden", text: `${known.replace("_", " ")}: ` });
+        return h("li", { "data-state": known, dir: "auto" }, sign, word, visibleLine(text));
       }),
     );
   }
 }
 
-/** A request for permission. It stays where it was asked, with its answer. */
-class AskView implements ItemView {
-  readonly element: HTMLElement;
-  readonly #title = h("div", { class: "ask-title", dir: "auto" });
-  readonly #buttons = h("div", { class: "ask-buttons" });
-  readonly #answer = h("div", { class: "ask-answer" });
-  #drawn = "";
+export class NoticeView implements ItemView {
+  readonly element = h("div", { class: "note", dir: "auto" });
+  readonly #line = h("span", { class: "folded-line", dir: "auto" });
+  readonly #detail = h("div", { class: "folded-text", dir: "auto" });
+  #drawn = -1;
 
-  constructor(
-    private readonly ask: Ask,
-    private readonly around: Around,
-  ) {
-    setText(this.#title, `May I: ${visibleLine(ask.title)}?`);
-    for (const option of ask.options.slice(0, 12)) {
-      const tone = option.kind.startsWith("allow") ? "yes" : "no";
-      const text = visibleLine(option.name).slice(0, 80);
-      const button = h("button", { class: `option ${tone}`, text });
-      button.addEventListener("click", () => {
-        around.talk.answer(ask, option.id);
-        around.follow();
-      });
-      this.#buttons.append(button);
-    }
-    this.element = h("div", { class: "ask", role: "group", "aria-label": "Permission" });
-    this.element.append(this.#title, ...this.#about(), this.#buttons, this.#answer);
-  }
+  constructor(private readonly notice: Notice) {}
 
   draw(): void {
-    const { ask, around } = this;
-    const sending = around.talk.answering.has(ask.id);
-    const { canSend } = around.talk;
-    const state = `${ask.state} ${sending} ${canSend}`;
-    if (state === this.#drawn) return;
-    this.#drawn = state;
-    setAttribute(this.element, "data-state", ask.state);
-    setAttribute(this.element, "data-no", ask.state === "answered" ? String(isNo(ask)) : null);
-    for (const button of this.#buttons.querySelectorAll("button"))
-      button.disabled = sending || ask.state !== "open" || !canSend;
-    this.#buttons.hidden = ask.state === "answered";
-    setText(this.#answer, sending ? "answering …" : visibleLine(answerText(ask)));
+    const { notice, element } = this;
+    if (this.#drawn === notice.changes) return;
+    this.#drawn = notice.changes;
+    const { notice_kind: kind = "", level = "info", text, title, detail = "", count = 1 } = notice;
+    setAttribute(element, "data-level", level);
+    setAttribute(element, "data-kind", kind);
+    const words = noticeText(kind, title, text);
+    const times = count > 1 ? ` (${count} times)` : "";
+    if (!detail) {
+      setText(element, visibleLine(words.slice(0, 2000)) + times);
+      return;
+    }
+    setText(this.#line, visibleLine(words.slice(0, LINE_CHARS)) + times);
+    setText(this.#detail, visible(detail.slice(0, 100_000)));
+    if (!this.#line.isConnected) element.replaceChildren(folded("", this.#line, this.#detail));
   }
-
-  #about(): HTMLElement[] {
-    const { ask, around } = this;
-    if (ask.shown && ask.diffs.length > 0) return [];
-    const parts = ask.diffs.map(diffElement);
-    if (parts.length > 0) return parts;
-    if (ask.text) return [textElement(ask.text)];
-    return ask.input === undefined ? [] : [value(ask.input, around.copy)];
-  }
-}
-
-export class NoteView implements ItemView {
-  readonly element: HTMLElement;
-
-  constructor(note: Note) {
-    const bad = note.fatal || /error|failed/.test(note.type);
-    const text = visibleLine(noteText(note).slice(0, 2000));
-    this.element = h("div", { class: "note", "data-bad": String(bad), dir: "auto", text });
-  }
-
-  draw(): void {}
 }

@@ -1,16 +1,15 @@
-// A tool call: one calm line, and behind it what went in, what came out, what it changed.
+// A tool call: one calm line, and behind it what went in, what came out, what it changed. What a
+// subagent did stands under the call that started it.
 
-import type { Json } from "../base/json.ts";
-import { visible, visibleLine } from "../base/visible.ts";
+import { plural } from "../base/format.ts";
+import { visibleLine } from "../base/visible.ts";
+import { changeCounts, partElement, textElement, value } from "../content/parts-view.ts";
+import type { Tool } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
-import { jsonTree } from "../ui/tree.ts";
-import type { Tool } from "./conversation.ts";
-import { type DiffLine, diffCounts, diffLines } from "./diff.ts";
-import type { Diff } from "./updates.ts";
-import { toolTime, toolWord } from "./words.ts";
+import type { Around, ItemView } from "./around.ts";
+import { ItemList } from "./item-list.ts";
+import { isOpenTool, toolTime, toolWord } from "./words.ts";
 
-const CUT = 8000;
-const DIFF_LINES = 400;
 const SIGNS = new Map([
   ["pending", "○"],
   ["in_progress", "◌"],
@@ -19,135 +18,105 @@ const SIGNS = new Map([
   ["stopped", "■"],
 ]);
 
-export class ToolView {
+export class ToolView implements ItemView {
   readonly element: HTMLDetailsElement;
   readonly #sign = h("i", { class: "tool-sign", "aria-hidden": "true" });
   readonly #title = h("span", { class: "tool-title", dir: "auto" });
-  readonly #change = h("span", { class: "tool-change" });
+  readonly #facts = h("span", { class: "tool-change" });
   readonly #status = h("span", { class: "axon-hidden" });
   readonly #time = h("span", { class: "tool-time" });
-  readonly #body = h("div", { class: "tool-body" });
+  readonly #content = h("div", { class: "tool-content" });
+  readonly #children: ItemList;
   #drawn = -1;
-  #touched = false;
+  #filled = -1;
+  #isTouched = false;
 
   constructor(
     private readonly tool: Tool,
-    private readonly copy: (text: string) => void,
+    private readonly around: Around,
   ) {
-    const summary = h(
-      "summary",
-      {},
-      this.#sign,
-      this.#title,
-      this.#change,
-      this.#status,
-      this.#time,
-      h("span", { class: "fold", "aria-hidden": "true" }),
-    );
+    const fold = h("span", { class: "fold", "aria-hidden": "true" });
+    const summary = h("summary", {}, this.#sign, this.#title, this.#facts, this.#status);
+    summary.append(this.#time, fold);
     summary.addEventListener("click", () => {
-      this.#touched = true;
+      this.#isTouched = true;
     });
-    this.element = h("details", { class: "tool" }, summary, this.#body);
-    this.element.addEventListener("toggle", () => this.#fill());
+    this.#children = new ItemList(around, "nested");
+    const body = h("div", { class: "tool-body" }, this.#content, this.#children.element);
+    this.element = h("details", { class: "tool" }, summary, body);
+    this.element.addEventListener("toggle", () => {
+      this.#fill();
+      around.changed();
+    });
   }
 
   draw(now: number): void {
-    const { tool } = this;
+    const { tool, around, element } = this;
     setText(this.#time, toolTime(tool, now));
-    if (this.#drawn === tool.revision) return;
-    this.#drawn = tool.revision;
-    setAttribute(this.element, "data-status", known(tool.status));
-    setText(this.#sign, SIGNS.get(tool.status) ?? "○");
-    setText(this.#title, visibleLine(tool.title || tool.sort || tool.id || "a tool"));
-    setText(this.#status, toolWord(tool.status));
-    const { added, removed } = counts(tool.diffs);
-    setText(this.#change, tool.diffs.length > 0 ? `+${added} −${removed}` : "");
-    // What changes a file or went wrong is worth a look without a click.
-    const worthIt = tool.diffs.length > 0 || tool.status === "failed";
-    if (worthIt && !this.#touched) this.element.open = true;
-    this.#fill();
+    const children = around.chat.outline.childrenOf(tool.call_id ?? "");
+    if (this.#drawn !== tool.changes) {
+      this.#drawn = tool.changes;
+      setAttribute(element, "data-status", SIGNS.has(tool.status) ? tool.status : "pending");
+      setAttribute(element, "data-tool", tool.tool_kind === "agent" ? "agent" : null);
+      setText(this.#sign, SIGNS.get(tool.status) ?? "○");
+      setText(this.#title, visibleLine(tool.title || tool.name || tool.tool_kind || "a tool"));
+      setText(this.#status, toolWord(tool.status));
+      this.#fill();
+    }
+    setText(this.#facts, this.#factsText(children.length));
+    if (!this.#isTouched) element.open ||= this.#isWorthALook(children.length);
+    if (element.open) this.#children.draw(children, now);
+  }
+
+  /** What changes a file, shows a picture, went wrong or is being worked on is shown at once. */
+  #isWorthALook(children: number): boolean {
+    const { tool } = this;
+    const isShown = tool.parts.some(({ type }) => type === "diff" || type === "image");
+    return isShown || tool.status === "failed" || (children > 0 && isOpenTool(tool.status));
+  }
+
+  #factsText(children: number): string {
+    const { tool } = this;
+    const counts = changeCounts(tool.parts);
+    return [
+      counts && `+${counts.added} −${counts.removed}`,
+      children > 0 && plural(children, "step"),
+      tool.permission === "denied" && "not allowed",
+      isOpenTool(tool.status) && tool.progress && visibleLine(tool.progress.slice(0, 100)),
+      tool.exit_status ? `exit status ${tool.exit_status}` : "",
+    ]
+      .filter(Boolean)
+      .join(" · ");
   }
 
   /** Made when it is looked at. */
   #fill(): void {
-    if (!this.element.open) return;
-    const { tool, copy } = this;
-    this.#body.replaceChildren();
-    if (tool.paths && tool.paths.length > 0 && tool.diffs.length === 0)
-      this.#body.append(h("div", { class: "path", text: visibleLine(tool.paths.join(", ")) }));
-    for (const diff of tool.diffs) this.#body.append(diffElement(diff));
-    if (tool.input !== undefined && tool.diffs.length === 0)
-      this.#add("input", value(tool.input, copy));
+    const { tool, around, element } = this;
+    if (!element.open || this.#filled === tool.changes) return;
+    this.#filled = tool.changes;
+    const { locations = [], parts, error = "" } = tool;
+    const hasDiffs = parts.some(({ type }) => type === "diff");
+    const paths = locations.map(({ path, line }) => `${path}${line == null ? "" : `:${line}`}`);
+    this.#content.replaceChildren();
+    if (paths.length > 0 && !hasDiffs)
+      this.#content.append(h("div", { class: "path", text: visibleLine(paths.join(", ")) }));
+    if (tool.input != null && !hasDiffs) this.#add("input", value(tool.input, around.copy));
     if (tool.text) this.#add("output", textElement(tool.text));
-    if (tool.output !== undefined)
-      this.#add(tool.text ? "result" : "output", value(tool.output, copy));
-    if (this.#body.childElementCount === 0)
-      this.#body.append(h("div", { class: "path", text: "no input or output was told" }));
+    for (const part of parts) {
+      const shown = partElement(part, around.copy);
+      if (part.type === "diff" || part.type === "image") this.#content.append(shown);
+      else this.#add("output", shown);
+    }
+    if (parts.length === 0 && !tool.text && tool.raw_output != null)
+      this.#add("output", value(tool.raw_output, around.copy));
+    if (error) this.#add("error", textElement(error));
+    const isEmpty = this.#content.childElementCount === 0 && !isOpenTool(tool.status);
+    if (isEmpty) this.#content.append(h("div", { class: "path", text: "no input, no output" }));
   }
 
   #add(name: string, shown: HTMLElement): void {
-    this.#body.append(
+    this.#content.append(
       h("div", { class: "part" }, h("span", { class: "part-name", text: name }), shown),
     );
   }
-}
-
-/** A status that the style sheet knows. */
-function known(status: string): string {
-  return SIGNS.has(status) ? status : "pending";
-}
-
-/** A value as a tree; a text as it is. */
-export function value(json: Json, copy: (text: string) => void): HTMLElement {
-  return typeof json === "string" ? textElement(json) : jsonTree(json, { copy });
-}
-
-export function textElement(text: string): HTMLElement {
-  const pre = h("pre", { class: "code", tabindex: 0, dir: "auto" });
-  if (text.length <= CUT) {
-    pre.textContent = visible(text);
-    return pre;
-  }
-  const more = h("button", {
-    class: "more",
-    text: `show all ${text.length} characters`,
-  });
-  more.addEventListener("click", () => {
-    pre.textContent = visible(text);
-  });
-  pre.append(visible(text.slice(0, CUT)), "… ", more);
-  return pre;
-}
-
-/** The changed lines of a file, marked by sign and colour. */
-export function diffElement(diff: Diff): HTMLElement {
-  const lines = diffLines(diff.before, diff.after);
-  const body = h("pre", { class: "diff", tabindex: 0, dir: "ltr" });
-  const show = (some: readonly DiffLine[]) => {
-    body.append(...some.map(({ sign, text }) => lineElement(sign, text)));
-  };
-  show(lines.slice(0, DIFF_LINES));
-  if (lines.length > DIFF_LINES) {
-    const rest = lines.length - DIFF_LINES;
-    const more = h("button", { class: "more", text: `show ${rest} more lines` });
-    more.addEventListener("click", () => {
-      more.remove();
-      show(lines.slice(DIFF_LINES));
-    });
-    body.append(more);
-  }
-  const isNew = diff.before === null ? h("span", { class: "new-file", text: "new file" }) : null;
-  const path = h("div", { class: "path" }, visibleLine(diff.path || "a file"), isNew);
-  return h("div", { class: "change" }, path, body);
-}
-
-function lineElement(sign: DiffLine["sign"], text: string): HTMLElement {
-  const shown = text.length > 2000 ? `${text.slice(0, 2000)}…` : text;
-  const kind = { "+": "added", "-": "removed", " ": "same", "…": "skipped" }[sign];
-  return h("span", { class: `line ${kind}` }, h("b", { text: sign }), `${visible(shown)}\n`);
-}
-
-function counts(diffs: readonly Diff[]): { added: number; removed: number } {
-  const all = diffs.flatMap(({ before, after }) => diffLines(before, after));
-  return diffCounts(all);
 }

@@ -1,73 +1,88 @@
-// The chat's states in words.
+// The chat's states in words. The snapshot in a saved notebook uses the same ones:
+// axon_notebook/widgets/chat_words.py.
 
-import { count, duration } from "../base/format.ts";
+import { count, duration, plural } from "../base/format.ts";
+import type { Json } from "../base/json.ts";
 import { type Status, statusOf } from "../events/event-status.ts";
-import { type Ask, isOpen, type Note, type Tool, type Turn } from "./conversation.ts";
-import type { Talk } from "./talk.ts";
-import type { Usage } from "./updates.ts";
+import type { Question, Session, Tool, Turn, Usage } from "../trace/model.ts";
+import type { Chat } from "./chat.ts";
 
 /** Of a reason, in the state line; all of it stands in the conversation. */
 const REASON = 300;
 
 /** The header's state: of the connection first, then of the agent. */
-export function chatStatus(talk: Talk): Status {
-  const status = statusOf(talk.events.facts);
-  const { gone, turns } = talk.conversation;
-  const empty = turns.length > 0 ? "" : status.empty.replace(/events?\b/g, "words");
+export function chatStatus(chat: Chat): Status {
+  const status = statusOf(chat.session.facts);
+  const { turns, session } = chat.outline;
+  const nothing = status.empty.replace("No events yet. They appear here", "They appear here");
+  const empty = turns.length > 0 ? "" : nothing.replace(/events?\b/g, "messages");
   if (status.sign !== "live") return { ...status, empty };
-  if (gone) {
-    const line = `The agent is gone: ${gone.slice(0, REASON)}. A devbox with a broker_mount brings it back.`;
+  if (session?.gone) {
+    const line = `The agent is gone: ${session.gone.slice(0, REASON)}. A devbox with a broker_mount starts it again.`;
     return { ...status, sign: "bad", word: "agent gone", line, empty };
   }
-  return { ...status, empty: turns.length > 0 ? "" : "Nothing has been said yet." };
+  return { ...status, empty: turns.length > 0 ? "" : "No messages yet." };
 }
 
 /** How a turn stands, and whether that is bad. */
-export function turnState(turn: Turn, stopping: boolean): { word: string; bad: boolean } {
-  switch (turn.state) {
+export function turnState(
+  turn: Turn,
+  stopping: boolean,
+  asks: boolean,
+): { word: string; bad: boolean } {
+  switch (turn.status) {
     case "queued":
-      return { word: "waiting for its turn", bad: false };
+      return { word: "queued", bad: false };
     case "running":
-      return {
-        word: stopping ? "stopping" : waits(turn) ? "waiting for you" : "working",
-        bad: false,
-      };
+      return { word: stopping ? "stopping" : asks ? "waiting for you" : "working", bad: false };
     case "failed":
       return { word: "failed", bad: true };
-    case "completed":
-      return ending(turn.reason);
+    case "cancelled":
+      return { word: "cancelled", bad: false };
   }
-}
-
-function ending(reason: string): { word: string; bad: boolean } {
-  if (reason === "" || reason === "end_turn" || reason === "success")
+  const { stop_reason: reason = "" } = turn;
+  if (["", "end_turn", "success", "stop", "completed"].includes(reason))
     return { word: "", bad: false };
-  return { word: reason.replaceAll("_", " "), bad: /max|refus|error/.test(reason) };
+  return { word: reason.replaceAll("_", " "), bad: /max|refus|error|length/.test(reason) };
 }
 
-function waits(turn: Turn): boolean {
-  return turn.items.some((item) => item.kind === "ask" && item.state === "open");
-}
-
-/** `1,204 in · 388 out · $0.0125`. */
-export function usageText({ input, output, used, room, costUsd }: Usage): string {
+/** `1,204 in · 388 out · 9,000 cached · $0.0125`. */
+export function usageText(usage: Usage, cost: number | null | undefined, currency = ""): string {
+  const { input, output, cache_read: read, cache_write: write, thought } = usage;
+  const part = (value: number | null | undefined, word: string) =>
+    value == null ? "" : `${count(value)} ${word}`;
   return [
-    input === undefined ? "" : `${count(input)} in`,
-    output === undefined ? "" : `${count(output)} out`,
-    used === undefined ? "" : contextText(used, room),
-    costUsd === undefined ? "" : money(costUsd),
+    part(input, "in"),
+    part(output, "out"),
+    part(read || write ? (read ?? 0) + (write ?? 0) : null, "cached"),
+    part(thought || null, "thinking"),
+    cost == null ? "" : money(cost, currency),
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
-function contextText(used: number, room: number | undefined): string {
-  const share = room ? ` (${Math.round((100 * used) / room)} %)` : "";
-  return `context ${count(used)}${share}`;
+/** Totals for the header. */
+export function totals(turns: readonly Turn[], session: Session | null): string {
+  const tokens = turns.reduce(
+    (sum, { usage }) => sum + (usage?.input ?? 0) + (usage?.output ?? 0),
+    0,
+  );
+  const { context_used: used, context_size: size, cost, currency } = session ?? {};
+  const share = used != null && size ? ` (${Math.round((100 * used) / size)} %)` : "";
+  return [
+    turns.length > 0 ? plural(turns.length, "turn") : "",
+    tokens > 0 ? `${count(tokens)} tokens` : "",
+    used == null ? "" : `context ${count(used)}${size ? ` of ${count(size)}` : ""}${share}`,
+    cost == null ? "" : money(cost, currency),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
-export function money(dollars: number): string {
-  return `$${dollars.toFixed(dollars >= 1 ? 2 : 4)}`;
+export function money(amount: number, currency = "USD"): string {
+  const digits = amount.toFixed(amount >= 1 ? 2 : 4).replace(/(\.\d\d)0+$/, "$1");
+  return currency === "" || currency === "USD" ? `$${digits}` : `${digits} ${currency}`;
 }
 
 const TOOL_WORDS = new Map([
@@ -75,34 +90,80 @@ const TOOL_WORDS = new Map([
   ["in_progress", "running"],
   ["completed", "done"],
   ["failed", "failed"],
-  ["stopped", "did not end"],
+  ["stopped", "stopped without a result"],
 ]);
 
 export function toolWord(status: string): string {
   return TOOL_WORDS.get(status) ?? status;
 }
 
-/** How long a tool took; while it runs, nothing until it is worth telling. */
+export const isOpenTool = (status: string): boolean =>
+  status === "pending" || status === "in_progress";
+
+/** How long a tool ran; while it runs, nothing until it is worth telling. */
 export function toolTime(tool: Tool, now: number): string {
-  const end = isOpen(tool.status) ? now : tool.endedMs;
-  const ms = end - tool.startedMs;
-  return ms > 0 && (!isOpen(tool.status) || ms >= 1000) ? duration(ms) : "";
+  const isOpen = isOpenTool(tool.status);
+  const ms = (isOpen ? now : (tool.ended_ms ?? tool.started_ms)) - tool.started_ms;
+  return ms > 0 && (!isOpen || ms >= 1000) ? duration(ms) : "";
 }
 
-/** What was answered, in the words of the button. */
-export function answerText(ask: Ask): string {
-  if (ask.state === "open") return "";
-  if (ask.state === "closed") return "Not answered; the turn is over.";
-  const option = ask.options.find(({ id }) => id === ask.answer);
-  return option ? option.name : ask.answer || "Cancelled";
+/** A notice in one line; a kind without dots is only named where there is no text. */
+export function noticeText(kind: string, title: string, text: string): string {
+  const name = title && title !== kind ? title : kind.replace(/[._]/g, " ");
+  const isNamed = kind.includes(".") || (title !== "" && title !== kind) || text === "";
+  return [isNamed ? name : "", text].filter(Boolean).join(": ");
 }
 
-export function isNo(ask: Ask): boolean {
-  const option = ask.options.find(({ id }) => id === ask.answer);
-  return ask.answer === "" || option?.kind.startsWith("reject") === true;
+const ASKED: { readonly [kind: string]: string } = {
+  form: "Input requested",
+  choice: "Choice requested",
+  plan: "Plan for approval",
+  url: "Open an address",
+};
+
+export function questionTitle(question: Question): string {
+  const { question_kind: kind = "permission", title, fields } = question;
+  if (kind === "permission") return `Allow ${title || "a tool"}?`;
+  // A field says it again.
+  if (kind === "choice" && fields?.some((field) => field.title === title)) return ASKED.choice!;
+  return title || ASKED[kind] || "Question";
 }
 
-export function noteText({ type, text }: Note): string {
-  const what = type.replace(".", " ");
-  return text ? `${what}: ${text}` : what;
+/** What was answered, in the words of the button; for a closed question, why there is none. */
+export function answerText(question: Question): string {
+  const { status, answer, options = [], answered_by: by } = question;
+  if (status === "open") return "";
+  if (status === "withdrawn") return "Withdrawn: no answer is needed any more.";
+  if (status === "expired") return "Not answered: the turn is over.";
+  const option = options.find(({ id }) => id === answer);
+  const words = option?.name || spoken(question, answer);
+  return by && by !== "user" ? `${words} (by the ${by})` : words;
+}
+
+function spoken({ fields = [], secret }: Question, answer: Json | undefined): string {
+  if (answer == null || answer === "")
+    return secret ? "Answered; the value is not shown." : "Answered.";
+  if (typeof answer !== "object") return capital(String(answer));
+  const known = new Map(fields.map((field) => [field.id, field]));
+  const lines = Object.entries(answer).map(([id, value]) => {
+    const field = known.get(id);
+    const label = (one: Json) =>
+      field?.choices?.find((choice) => choice.value === one)?.label ||
+      (typeof one === "object" ? JSON.stringify(one) : String(one));
+    const text = Array.isArray(value) ? value.map(label).join(", ") : label(value);
+    return `${field?.title || id}: ${text}`;
+  });
+  const hidden = fields
+    .filter((field) => field.secret)
+    .map(({ id, title }) => `${title || id}: •••`);
+  return [...lines, ...hidden].join("\n") || "Answered.";
+}
+
+const capital = (word: string) => word.slice(0, 1).toUpperCase() + word.slice(1);
+
+/** Whether a question was answered with no. */
+export function isRefusal({ status, answer, options = [] }: Question): boolean {
+  if (status !== "answered") return false;
+  const option = options.find(({ id }) => id === answer);
+  return /^(reject|cancel)/.test(option?.kind ?? "") || /^(declined?|cancel)/.test(String(answer));
 }

@@ -1,8 +1,15 @@
 // Each state of the viewer in words: one for the header, one line where it helps.
 
 import { count, date, duration } from "../base/format.ts";
-import { SNAPSHOT_AFTER_MS } from "../kernel/kernel-facts.ts";
-import type { Facts } from "./event-session.ts";
+import { type KernelFacts, SNAPSHOT_AFTER_MS } from "../kernel/kernel-facts.ts";
+import type { ConnectionState } from "../kernel/protocol.ts";
+
+/** What the state line is made from, of events or of a trace. */
+export interface StateFacts extends KernelFacts {
+  stat: { state: ConnectionState } | null;
+  /** How many events or entries are here. */
+  size: number;
+}
 
 export interface Status {
   /** Colour and shape of the sign in the header. */
@@ -20,7 +27,7 @@ export interface Status {
 const NOTHING_YET = "No events yet.";
 
 /** The state line for these facts. Worse news go first: a dead kernel is not "live". */
-export function statusOf(facts: Facts): Status {
+export function statusOf(facts: StateFacts): Status {
   if (facts.error)
     return failed("widget failed", facts.error, "Reload the page or run the cell again.");
   if (facts.snapshot !== null && !facts.gone) return snapshot(facts.snapshot);
@@ -40,7 +47,7 @@ export function statusOf(facts: Facts): Status {
   return ofState(facts);
 }
 
-function ofState({ stat, retryIn, size }: Facts): Status {
+function ofState({ stat, retryIn, size }: StateFacts): Status {
   const state = stat?.state;
   switch (state?.name) {
     case undefined:
@@ -91,7 +98,7 @@ function snapshot(taken: number): Status {
   return { ...quiet("off", "snapshot", line), empty: "The snapshot holds no events." };
 }
 
-function unheard(facts: Facts): Status {
+function unheard(facts: StateFacts): Status {
   if (facts.age < SNAPSHOT_AFTER_MS)
     return { ...quiet("busy", "connecting", ""), empty: "Waiting for the kernel …" };
   return {
@@ -104,7 +111,7 @@ function unheard(facts: Facts): Status {
   };
 }
 
-function closed(reason: NonNullable<Facts["bye"]>): Status {
+function closed(reason: NonNullable<StateFacts["bye"]>): Status {
   if (reason === "ended") return quiet("off", "ended", "");
   if (reason === "replaced")
     return quiet("off", "closed", "A newer viewer of this cell took over.");

@@ -43,7 +43,18 @@ export interface Channel {
   listen(take: (content: unknown, buffers: readonly ArrayBufferView[]) => void): void;
 }
 
-const KINDS = new Set(["ev", "snap", "log", "stat", "logstat", "bye"]);
+/** Their batches have no holes. */
+const NUMBERED = new Set(["ev", "log", "rev"]);
+const KINDS = new Set([
+  ...NUMBERED,
+  "snap",
+  "entries",
+  "raw",
+  "stat",
+  "chatstat",
+  "logstat",
+  "bye",
+]);
 const HELLO_MS = 1000;
 const NEED_MS = 1000;
 const NEED_LIMIT_MS = 8000;
@@ -179,7 +190,7 @@ export class Conn {
   #begin(message: KernelMessage): void {
     const previous = this.epoch;
     this.epoch = message.epoch;
-    const numbered = message.kind === "ev" || message.kind === "log";
+    const numbered = NUMBERED.has(message.kind);
     this.batch = numbered ? message.batch - 1 : message.batch;
     this.bytes = this.#ackedBytes = 0;
     this.#needWait = NEED_MS;
@@ -188,7 +199,7 @@ export class Conn {
 
   #count(message: KernelMessage, wireBytes: number): void {
     this.bytes += wireBytes;
-    const numbered = message.kind === "ev" || message.kind === "log";
+    const numbered = NUMBERED.has(message.kind);
     const expected = this.batch + (numbered ? 1 : 0);
     if (message.batch > expected) this.missedBatches += message.batch - expected;
     this.batch = Math.max(this.batch, message.batch);

@@ -5,11 +5,11 @@
 //
 // Rules:
 // - The kernel pushes and never waits for the page: a busy kernel answers nobody.
-// - `ev` and `log` messages are numbered (`batch`), so a hole is seen; what is
-//   missing is asked for with `need` and comes back in `snap` (or `log`) messages,
+// - `ev`, `log` and `rev` messages are numbered (`batch`), so a hole is seen; what is
+//   missing is asked for with `need` and comes back in `snap`, `log` or `rev` messages,
 //   which do not advance the numbering.
-// - An event's identity is its sequence, a log byte's is its offset in its stream:
-//   what arrives twice is dropped by looking, not by counting.
+// - An event's identity is its sequence, a log byte's is its offset in its stream, a record's
+//   of a trace its number: what arrives twice is dropped by looking, not by counting.
 // - Raw event texts travel in `buffers[0]` as one JSON array, UTF-8; log bytes as they are.
 // - Times are milliseconds since the Unix epoch, on the kernel's clock unless said otherwise.
 
@@ -77,7 +77,7 @@ export interface Mark {
 export interface Header {
   /** Random per feed: another value means another stream with its own sequences. */
   epoch: string;
-  /** `ev` and `log`: number of this message, from 1 without holes. Others: the last one sent. */
+  /** `ev`, `log`, `rev`: number of this message, from 1 without holes. Others: the last one sent. */
   batch: number;
   sent_ms: number;
 }
@@ -123,6 +123,29 @@ export interface LogMessage extends Header {
   deflated: boolean;
 }
 
+/** Records `first` … `first + count - 1` of a trace's log: the next ones, or an answer. */
+export interface RevisionsMessage extends Header {
+  kind: "rev";
+  first: number;
+  count: number;
+  deflated: boolean;
+}
+
+/** The newest entries as they are after record `number`, for a page without the records. */
+export interface EntriesMessage extends Header {
+  kind: "entries";
+  number: number;
+  deflated: boolean;
+}
+
+/** Events that a page asked for with the command `raw`; a JSON array. */
+export interface RawEventsMessage extends Header {
+  kind: "raw";
+  /** The command's `id`. */
+  id: string;
+  deflated: boolean;
+}
+
 /** The heartbeat of an event feed; what it says replaces what the one before said. */
 export interface StatMessage extends Header {
   kind: "stat";
@@ -157,8 +180,16 @@ export interface Refusal {
   reason: string;
 }
 
-/** The heartbeat of an agent's chat: the same, and what failed. */
-export interface ChatStatMessage extends StatMessage {
+/** The heartbeat of an agent's chat. */
+export interface ChatStatMessage extends Header {
+  kind: "chatstat";
+  state: ConnectionState;
+  /** Number of the newest record that was sent in a `rev`. */
+  pushed: number;
+  /** Entries that the feed let go to stay within `max_bytes`. */
+  dropped: number;
+  /** Nobody can write here: a recording, or an axon without a session. */
+  read_only: boolean;
   /** The newest 20. */
   refusals: Refusal[];
 }
@@ -198,7 +229,11 @@ export type KernelMessage =
   | EventsMessage
   | SnapMessage
   | LogMessage
+  | RevisionsMessage
+  | EntriesMessage
+  | RawEventsMessage
   | StatMessage
+  | ChatStatMessage
   | LogStatMessage
   | ByeMessage;
 
@@ -242,10 +277,22 @@ export interface NeedMessage {
 export interface CommandMessage {
   kind: "cmd";
   page: string;
-  name: "retry" | "close" | "kill" | "stdin" | "stdin_eof" | "prompt" | "cancel" | "permit";
+  name:
+    | "retry"
+    | "close"
+    | "kill"
+    | "stdin"
+    | "stdin_eof"
+    | "prompt"
+    | "cancel"
+    | "answer"
+    | "set"
+    | "authenticate"
+    | "raw";
   /**
-   * stdin: the text to write. prompt, cancel, permit: JSON with an `id` of the page's choice, and
-   * `text`, or the `request` that is answered and the chosen `option`.
+   * stdin: the text to write. Of a chat: JSON with an `id` of the page's choice; prompt: `text`;
+   * answer: `question`, `value`, and `durable` where a secret is sent; set: `setting` and `value`;
+   * authenticate: `method`; raw: `ranges` of sequences.
    */
   value: string;
 }
@@ -299,6 +346,17 @@ export interface LogPiece {
   offset: number;
   at_ms: number;
   text: string;
+}
+
+/** The same for an agent's chat. */
+export interface ChatSnapshot {
+  version: number;
+  taken_ms: number;
+  state: ConnectionState;
+  /** Earlier entries that are not saved. */
+  dropped: number;
+  /** The newest entries, in order; trace/model.ts has the fields of each kind. */
+  entries: object[];
 }
 
 /** An event as the API sends it (`AxonEventView`). */

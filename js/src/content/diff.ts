@@ -37,6 +37,16 @@ export function diffCounts(lines: readonly DiffLine[]): { added: number; removed
   return { added: of("+"), removed: of("-") };
 }
 
+/** The lines of unified hunks. */
+export function patchLines(patch: string): DiffLine[] {
+  return linesOf(patch).flatMap((line): DiffLine[] => {
+    if (/^(---|\+\+\+) /.test(line) || line.startsWith("\\")) return [];
+    if (line.startsWith("@@")) return [{ sign: "…", text: line }];
+    const sign = line[0] === "+" || line[0] === "-" ? line[0] : " ";
+    return [{ sign, text: line.slice(1) }];
+  });
+}
+
 function linesOf(text: string): string[] {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
