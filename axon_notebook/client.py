@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -83,6 +84,8 @@ class Client(Closing):
     def axon(self, id_or_name: str) -> Axon:
         """Return the axon with this id, or the newest with exactly this name.
 
+        Where several have the name, a ``UserWarning`` says which one was taken.
+
         Raises:
             NotFound: If there is none; the message names what comes near.
         """
@@ -92,6 +95,13 @@ class Client(Closing):
         exact = [info for info in found if info.name == id_or_name and not info.deleted_at_ms]
         if not exact:
             raise self._no_such_axon(id_or_name)
+        if len(exact) > 1:
+            others = ", ".join(info.id for info in exact[1:4]) + (", …" if len(exact) > 4 else "")
+            warnings.warn(
+                f"{len(exact)} axons are named {id_or_name!r}: this is the newest, {exact[0].id}; "
+                f"the others are {others}",
+                stacklevel=2,
+            )
         return Axon(self._api, exact[0])
 
     def create_axon(
@@ -266,6 +276,20 @@ class Client(Closing):
         if not isinstance(axon, Axon):
             axon = self.create_axon(agent.name) if axon is None else self.axon(axon)
         return start_agent(agent, axon, keep=keep, timeout=timeout, session=session)
+
+    def stop_service(self) -> bool:
+        """End the embedded service of this client, as ``axon-notebook stop`` does.
+
+        The next request starts it again.  Returns whether one was running.
+
+        Raises:
+            ServiceError: If this client talks to another server.
+        """
+        if self.settings.base_url is not None:
+            raise ServiceError(f"{self.where} is not an embedded service: stop it where it runs")
+        from .local.process.launcher import stop_service
+
+        return stop_service(self.settings.home)
 
     def close(self) -> None:
         """Close the connections; idempotent.  The embedded service goes on running."""

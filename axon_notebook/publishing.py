@@ -21,6 +21,7 @@ from .errors import (
     TransportError,
 )
 from .models import MAX_PAYLOAD_BYTES, PUBLISH_ORIGINS, EventDraft, PublishResult
+from .sql.values import not_finite
 
 if TYPE_CHECKING:
     from .wire.api import ApiClient
@@ -113,9 +114,13 @@ def payload_text(payload: Any) -> str:
     if payload is None:
         return "{}"
     try:
-        return msgspec.json.encode(payload, enc_hook=_plain).decode()
+        text = msgspec.json.encode(payload, enc_hook=_plain).decode()
+        found = not_finite(payload, _plain) if "null" in text else None
     except (TypeError, ValueError, RecursionError) as error:
         raise ParameterError(f"the payload cannot be written as JSON: {error}") from error
+    if found is not None:
+        raise ParameterError(f"the payload has {found}")
+    return text
 
 
 def _check_text(text: str) -> None:

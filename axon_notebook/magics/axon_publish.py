@@ -82,7 +82,8 @@ def _run(call: Call, event_type: str) -> Any:
     magics, given = call.magics, call.options
     out = given.get("out")
     name = checked_name(out) if out else call.name
-    events = _events(call, event_type)[given.get("skip", 0) :]
+    events, missing = _events(call, event_type)
+    events = events[given.get("skip", 0) :]
     if given.get("dry_run"):
         return DryRun(events)
     status = StatusLine(magics.shell, quiet=bool(given.get("quiet")) or not magics.feedback)
@@ -98,31 +99,45 @@ def _run(call: Call, event_type: str) -> Any:
         frame = publishing.frame()
         if name is not None:
             magics.namespace[name] = frame
-    status.done(publishing.summary())
+    cells = f"{missing:,} missing {'cell' if missing == 1 else 'cells'}"
+    note = f" · {cells} published as null" if missing else ""
+    status.done(publishing.summary() + note)
     return None if given.get("quiet") or call.name else frame
 
 
-def _events(call: Call, event_type: str) -> list[Event]:
+def _events(call: Call, event_type: str) -> tuple[list[Event], int]:
+    """Return the events, and how many missing cells of a DataFrame became null."""
     source = call.options.get("source", call.magics.publish_source)
     origin = origin_of(call.options.get("origin", call.magics.publish_origin))
-    values, single = _payloads(call)
+    missing = 0
+    if code := call.options.get("from"):
+        _check_ways(call)
+        values, missing = events_from(evaluated(code, call.names, f"--from {code}"))
+        single = False
+    else:
+        values, single = _payloads(call)
     if single and event_type:
-        return [Event(event_type, values[0], source, origin)]
-    return [event_of(value, event_type, source, origin, i) for i, value in enumerate(values)]
+        return [Event(event_type, values[0], source, origin)], 0
+    events = [event_of(value, event_type, source, origin, i) for i, value in enumerate(values)]
+    return events, missing
+
+
+def _check_ways(call: Call) -> bool:
+    """Refuse two payloads; return whether the cell's body holds one."""
+    given = call.options
+    ways = [way for way in ("from", "each", "ndjson", "text", "json") if given.get(way)]
+    if len(ways) > 1:
+        raise ParameterError(f"--{ways[0]} and --{ways[1]} exclude each other")
+    filled = bool(call.body and call.body.strip())
+    if filled and (ways[:1] in (["from"], ["json"]) or call.text.strip()):
+        raise ParameterError("the line has a payload already: leave the cell's body empty")
+    return filled
 
 
 def _payloads(call: Call) -> tuple[list[Any], bool]:
     """Return the values in the cell, and whether they are one event."""
     given, body, names = call.options, call.body, call.names
-    ways = [way for way in ("from", "each", "ndjson", "text", "json") if given.get(way)]
-    if len(ways) > 1:
-        raise ParameterError(f"--{ways[0]} and --{ways[1]} exclude each other")
-    filled = body is not None and body.strip()
-    if filled and (ways[:1] in (["from"], ["json"]) or call.text.strip()):
-        raise ParameterError("the line has a payload already: leave the cell's body empty")
-    if given.get("from"):
-        code = given["from"]
-        return events_from(evaluated(code, names, f"--from {code}")), False
+    filled = _check_ways(call)
     if given.get("json"):
         return [json_value(given["json"], names)], True
     if not filled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import NotFound
 from .command_requests import request, word
 from .options import Option
 from .registry import Call, Magic
@@ -26,7 +27,17 @@ def choose(call: Call, axon: Axon) -> Axon:
 
 def _use(call: Call) -> Any:
     name = word(call, "axon")
-    return choose(call, request(call, lambda: call.magics.session.find(name, call.names)))
+    return choose(call, request(call, lambda: _found(call, name)))
+
+
+def _found(call: Call, name: str) -> Axon:
+    session = call.magics.session
+    try:
+        return session.find(name, call.names)
+    except NotFound:
+        if not call.options.get("create") or name.startswith("axn_"):
+            raise
+        return session.client.create_axon(name)
 
 
 MAGICS: Final = (
@@ -34,7 +45,7 @@ MAGICS: Final = (
         "axon use",
         "choose an axon: id, name, alias or variable",
         _use,
-        (ALIAS,),
+        (ALIAS, Option("--create", "", "flag", "", "create it if there is none of this name")),
         arguments="AXON",
         completes="axon",
     ),

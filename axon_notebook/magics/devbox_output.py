@@ -85,12 +85,33 @@ def show_output(call: Call, execution: Execution, offset: Mapping[Any, int]) -> 
 
     from ..widgets.execution_log import ExecutionLog
 
+    _show_once(shell, execution)
     display(ExecutionLog(execution, stdin="stdin" in call.options))
     if "wait" in call.options:
         try:
             execution.wait()
         except KeyboardInterrupt:
             raise LeftRunning(f"left running: {execution!r}; its log goes on") from None
+
+
+def _show_once(shell: Any, execution: Execution) -> None:
+    """Let the cell that shows the output not show ``<Execution …>`` as its value as well."""
+    formatter = shell.display_formatter.ipython_display_formatter
+    kind = type(execution)
+
+    def show(value: Any) -> None:
+        from IPython.display import display
+
+        if value is not execution:
+            display({"text/plain": repr(value)}, raw=True)
+
+    def forget(result: Any) -> None:
+        shell.events.unregister("post_run_cell", forget)
+        if formatter.type_printers.get(kind) is show:
+            formatter.pop(kind)
+
+    formatter.for_type(kind, show)
+    shell.events.register("post_run_cell", forget)
 
 
 def _print_to_the_end(magics: AxonMagics, execution: Execution, offset: Mapping[Any, int]) -> None:

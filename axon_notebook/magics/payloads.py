@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ParameterError
 from ..sql.carets import caret_lines
 from ..sql.tokens import brace_end
-from ..sql.values import Refused, elements, is_many, is_table, json_text, table
+from ..sql.values import Refused, elements, is_many, is_missing, is_table, json_text, table
 from .options import literal, meant
 
 __all__ = ["evaluated", "events_from", "json_lines", "json_value", "key_values"]
@@ -45,7 +46,7 @@ def json_value(source: str, names: Mapping[str, Any]) -> Any:
     """
     rendered = _render(source, names)
     try:
-        return json.loads(rendered.text, parse_constant=_refuse_constant)
+        return json.loads(rendered.text, parse_constant=_refuse_constant, parse_float=_finite_float)
     except json.JSONDecodeError as error:
         place = min(rendered.source_position(error.pos), len(source))
         hint = _hint(source, place)
@@ -60,6 +61,15 @@ def json_value(source: str, names: Mapping[str, Any]) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON: write null, or a text")
+
+
+def _finite_float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(
+            f'{digits} is beyond the numbers that JSON readers have: write it as a text, "{digits}"'
+        )
+    return number
 
 
 def json_lines(source: str, names: Mapping[str, Any]) -> list[Any]:
@@ -176,19 +186,29 @@ def key_values(text: str, names: Mapping[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def events_from(value: Any) -> list[Any]:
+def events_from(value: Any) -> tuple[list[Any], int]:
     """Return the rows of a DataFrame as dicts, or the members of an iterable.
 
+    Returns:
+        The events, and how many missing cells (NaN, NA, NaT) became ``None``.
+
     Raises:
-        ParameterError: If it is neither.
+        ParameterError: If it is neither, or a cell has no form in JSON.
     """
     if is_table(value):
         columns, cells = table(value)
-        return [
-            json.loads(json_text(dict(zip(columns, row, strict=True))))
-            for row in zip(*cells, strict=True)
-        ]
+        missing = sum(is_missing(cell) for column in cells for cell in column)
+        cells = [[None if is_missing(cell) else cell for cell in column] for column in cells]
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True))
+        return [_decoded(row, place) for place, row in enumerate(rows)], missing
     if isinstance(value, Mapping | str | bytes) or not isinstance(value, Iterable):
         kind = type(value).__name__
         raise ParameterError(f"--from takes a DataFrame or a list of events, not a {kind}")
-    return list(value)
+    return list(value), 0
+
+
+def _decoded(row: dict[str, Any], place: int) -> Any:
+    try:
+        return json.loads(json_text(row))
+    except Refused as refusal:
+        raise ParameterError(f"row {place} is {refusal}") from None

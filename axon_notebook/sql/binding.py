@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from ..errors import ParameterError
 from .carets import caret_lines
 from .fragments import identifier_fragment, list_fragment, table_fragment
+from .pasted import pasted_character
 from .tables import EVENTS_SQL, events_alias, may_be_alias
 from .tokens import Token, quote_identifier, significant, tokenize
 from .values import Fragment, Refused, elements, is_many, is_table, scalar, table
@@ -134,6 +135,10 @@ class _Binder:
     def _check_variables(self) -> None:
         """Refuse SQLite's own named variables, and ``?`` that have no or too many values."""
         for token in self.words:
+            if (pasted := pasted_character(token)) is not None:
+                place, name, way_out = pasted
+                where = Token("illegal", token.text[place], token.start + place)
+                raise self._error(f"{name} is not SQL: {way_out}", where)
             if token.text == "::":
                 raise self._error(":: is no operator of SQLite: write CAST(… AS …)", token)
             if token.text == ":":

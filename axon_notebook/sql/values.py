@@ -17,13 +17,23 @@ import math
 import os
 import types
 import uuid
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import is_dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-__all__ = ["Fragment", "Refused", "elements", "is_table", "json_text", "scalar", "table"]
+__all__ = [
+    "Fragment",
+    "Refused",
+    "elements",
+    "is_missing",
+    "is_table",
+    "json_text",
+    "not_finite",
+    "scalar",
+    "table",
+]
 
 JsonScalar = None | bool | int | float | str
 
@@ -172,19 +182,54 @@ def _from_numpy(value: Any) -> Any:
 def json_text(value: Any) -> str:
     """Return *value* as JSON text; numpy's, pandas' and other known values inside count too.
 
-    Bytes become base64, NaN and infinities ``null``: JSON has none of them.
+    Bytes become base64.
 
     Raises:
-        Refused: If something inside has no JSON form.
+        Refused: If something inside has no JSON form; NaN and infinities have none.
     """
     try:
-        return msgspec.json.encode(value, enc_hook=_json_known).decode()
+        text = msgspec.json.encode(value, enc_hook=_json_known).decode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Refused(f"a {type(value).__name__} that JSON cannot hold: {error}") from None
     except Refused as refusal:
         raise Refused(
             f"a {type(value).__name__} that JSON cannot hold: something in it is {refusal}"
         ) from None
+    if "null" in text and (found := not_finite(value, _json_known)):
+        raise Refused(found)
+    return text
+
+
+def not_finite(value: Any, enc_hook: Callable[[Any], Any]) -> str | None:
+    """Return what to say about the first NaN or infinity in *value*, if there is one.
+
+    msgspec writes them as ``null``, which nobody who reads the event could tell from a
+    missing value.
+
+    Args:
+        value: What was encoded as JSON.
+        enc_hook: As it was encoded.
+    """
+    found = _first_not_finite(msgspec.to_builtins(value, enc_hook=enc_hook), "")
+    if found is None:
+        return None
+    path, number = found
+    where = f" at {path.removeprefix('.')}" if path else ""
+    return (
+        f"{number}{where}, which JSON has no number for: write None, or a text such as '{number}'"
+    )
+
+
+def _first_not_finite(value: Any, path: str) -> tuple[str, float] | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else (path, float(value))
+    if isinstance(value, dict):
+        inside = [(f"{path}.{key}", item) for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        inside = [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+    else:
+        return None
+    return next(filter(None, (_first_not_finite(item, at) for at, item in inside)), None)
 
 
 def _json_known(value: Any) -> Any:
@@ -193,6 +238,13 @@ def _json_known(value: Any) -> Any:
     if is_many(value):
         return elements(value)
     return _plain(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether *value* is how a DataFrame shows a missing cell: NaN, NA or NaT."""
+    if isinstance(value, float):
+        return math.isnan(value)
+    return type(value).__name__ in _MISSING
 
 
 def is_many(value: Any) -> bool:

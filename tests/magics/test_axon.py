@@ -37,7 +37,37 @@ def test_axons_are_created_used_and_listed(run: Run) -> None:
 
     assert {a.id for a in (by_alias, by_name, by_id, by_variable)} == {by_name.id}
     assert by_name.id in listed["id"].tolist()
-    assert run("%axon info").metadata == {"team": "a"}
+    assert one_line(run("%axon info"), "metadata") == "team=a"
+
+
+def one_line(card: object, name: str) -> str:
+    """The value of a card's line."""
+    lines = dict(line.split(maxsplit=1) for line in repr(card).splitlines() if " " in line)
+    return lines[name]
+
+
+def test_info_is_a_card_of_what_there_is(run: Run) -> None:
+    """Its size and its last event are what people ask for first."""
+    run("%axon_publish big --json '{\"n\":1}'")
+    card = run("%axon info")
+
+    assert one_line(card, "events") == "1"
+    assert one_line(card, "size") == "7 bytes of payloads"
+    assert "event  #1 big, 20" in repr(card)
+    assert one_line(card, "agent") == "none"
+    assert "<th" in card._repr_html_()
+
+
+def test_run_all_twice_takes_the_same_axon(run: Run, messages: Callable[[], str]) -> None:
+    """A second axon of the same name is what nobody means; `create` says that it made one."""
+    first = run("%axon use twice --create")
+    again = run("%axon use twice --create")
+    second = run("%axon create twice")
+
+    assert first.id == again.id != second.id
+    assert f"an axon named twice already ({first.id})" in messages()
+    with pytest.warns(UserWarning, match=rf"2 axons are named 'twice'.*{second.id}.*{first.id}"):
+        run("%axon use twice")
 
 
 def test_tables_and_schema(run: Run) -> None:

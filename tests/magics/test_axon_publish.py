@@ -189,3 +189,38 @@ def test_settings_fill_in(run: Run, shell: InteractiveShell) -> None:
     run("%config AxonMagics.publish_source = 'notebook'")
 
     assert run("%axonsql --to rows SELECT source FROM events") == [("robot",), ("me",)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("%axon_publish n --json '{\"x\": 1e400}'", "1e400 is beyond the numbers"),
+        ('%%axon_publish n\n{"x": {"y": [1, ${v}]}}', "inf, which JSON has no number for"),
+        ('%%axon_publish n\n{"x": ${ {"y": [v]} }}', r"inf at y\[0\], which JSON"),
+        ("%axon_publish n x=1e400", "the payload has inf at x, which JSON"),
+        ("%axon_publish n --from frame", "row 1 is inf at b, which JSON"),
+    ],
+)
+def test_numbers_that_json_does_not_have_are_refused(run: Run, cell: str, message: str) -> None:
+    """As null they would be lost without a word."""
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, float("inf")]})
+    with pytest.raises(ParameterError, match=message):
+        run(cell, v=float("inf"), frame=frame)
+
+    assert len(run("%axon events")) == 0
+
+
+def test_missing_cells_are_null_and_counted(run: Run, messages: Callable[[], str]) -> None:
+    """A frame has them; an event says null."""
+    frame = pd.DataFrame({"a": [1.5, None], "t": pd.to_datetime(["2026-01-02", None])})
+    run("%axon_publish n --from frame", frame=frame)
+
+    assert "2 missing cells published as null" in messages()
+    assert run("%axon events")["payload"].tolist()[1] == '{"a":null,"t":null}'
+
+
+def test_a_text_is_published_as_it_is_written(run: Run) -> None:
+    """Whoever sends JSON of their own keeps its digits."""
+    run('%%axon_publish n --text\n{"x": 1e400}')
+
+    assert run("%axon events")["payload"].tolist() == ['{"x": 1e400}']

@@ -419,7 +419,8 @@ def test_an_error_points_and_suggests(run: Run) -> None:
 def test_names_are_checked_against_a_fresh_schema(run: Run) -> None:
     """A table somebody else just made is not refused."""
     run("%axonsql SELECT * FROM events")
-    run("axon = %axon use test\nother = axon\nother.execute('CREATE TABLE fresh(a)')")
+    run("axon = %axon create other\n%axonsql SELECT * FROM events")
+    run("axon.execute('CREATE TABLE fresh(a)')")
 
     assert run("%axonsql --to rows SELECT * FROM fresh") == []
 
@@ -470,7 +471,7 @@ def test_options_are_answered_with_a_suggestion(run: Run, line: str, message: st
 
 def test_another_axon_for_one_cell(run: Run) -> None:
     """By alias, by variable, by name; a wrong one is suggested."""
-    run("%axon create second --as two --no-use\nmine = %axon use test")
+    run("mine = %axon create mine")
     run("%axon create second --as two")
     run("%axonsql CREATE TABLE only_here(a)")
     run("%axon use mine")

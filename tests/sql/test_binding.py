@@ -453,3 +453,31 @@ def test_json_can_be_bound_on_purpose(database: apsw.Connection) -> None:
     [(found,)] = run(database, bind("SELECT :{json.dumps(kinds)}", {"json": json, "kinds": [1]}))
 
     assert found == "[1]"
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "carets"),
+    [
+        ("SELECT\u00a01 AS a", r"U\+00A0 \(no-break space\) is not SQL: type a space", 12),
+        (
+            "SELECT \u2018x\u2019 AS a",
+            r"U\+2018 \(left single quotation mark\).* type '",
+            13,
+        ),
+        ("SELECT a\u200b FROM t", r"U\+200B \(zero width space\) is not SQL: delete it", 14),
+        ("SELECT 1 \u2264 2", r"U\+2264 \(less-than or equal to\) is not SQL: type <=", 15),
+    ],
+)
+def test_pasted_characters_are_named_with_what_to_type(sql: str, message: str, carets: int) -> None:
+    """SQLite would speak of a column that nobody sees a difference to."""
+    with pytest.raises(ParameterError, match=message) as caught:
+        bind(sql, {})
+
+    assert caught.value.detail[1].index("^") == carets
+
+
+def test_letters_of_any_script_are_names_and_texts_hold_what_they_hold() -> None:
+    """Only what cannot be meant is refused."""
+    sql = "SELECT größe, \"a\u00a0b\", '\u2018x\u2019' FROM t -- \u00a0"
+
+    assert bind(sql, {}).sql == sql
