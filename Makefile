@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 STAMP := $(VENV)/.dev
+NEWEST ?= $(HOME)/.cache/axon-notebook/conformance
 SDK := tests/conformance/node_modules/.installed
 
-.PHONY: demo test steady docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
+.PHONY: demo test steady conformance docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
 
 # uv resolves and unpacks several times as fast as pip; where PyPI has none for this machine, pip does.
 $(BIN)/python:
@@ -48,6 +49,11 @@ steady: $(STAMP) $(SDK) widgets  ## the tests TIMES=5 times, BUSY=2 of them whil
 faults: $(STAMP) widgets  ## the long versions of the fault, leak and crash tests
 	$(BIN)/pytest --long -m long
 	$(BIN)/pytest -n 2 --hypothesis-profile=long -m "hypothesis and not long"
+
+conformance: $(STAMP) $(SDK) widgets  ## today's SDKs and agents from PyPI and npm, installed into NEWEST (2.4 GB)
+	$(BIN)/python tests/conformance/newest/install.py $(NEWEST)
+	PYTHONPATH=$(NEWEST)/python CONFORMANCE_SDK=$(NEWEST)/package.json AXON_NOTEBOOK_CONFORMANCE=$(NEWEST) \
+	  $(BIN)/pytest --long tests/conformance tests/conformance/newest/check_agents.py
 
 bench: $(STAMP)  ## each benchmark compared with its peers, one table
 	$(BIN)/python benchmarks/run.py

@@ -57,6 +57,15 @@ const scenarios = {
     return { live: await live, resumed: await read(axon, 3, 2) };
   },
 
+  async idle() {
+    const axon = await client.axons.create({ name: "ts-idle" });
+    const live = read(axon, 0, 2);
+    await publish(axon, 1);
+    await new Promise((resolve) => setTimeout(resolve, 70_000));
+    await publish(axon, 2);
+    return { live: await live };
+  },
+
   async together() {
     const axon = await client.axons.create({ name: "ts-together" });
     const streams = Array.from({ length: 20 }, () => read(axon, 0, 40));
