@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -21,8 +22,6 @@ from .wire.api import ApiClient
 from .wire.http import Endpoint, Locate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
     from .agent_start import StartedAgent
@@ -109,6 +108,24 @@ class Client(Closing):
     ) -> Axon:
         """Create an axon; names need not be unique."""
         return Axon(self._api, self._api.create_axon(name, metadata))
+
+    def import_recording(self, path: str | os.PathLike[str], name: str | None = None) -> Axon:
+        """Make a new axon of a recording; its metadata says where it comes from.
+
+        The embedded service keeps sequences, times and origins, stored in one transaction.
+        Runloop cannot: the events are published, with new sequences and times, and a warning
+        says so.
+
+        Args:
+            path: A file that ``axon.save`` wrote, or one event per line as JSON.
+            name: Of the axon; without it, the name in the recording, or that of the file.
+
+        Raises:
+            RecordingError: The file is damaged or not a recording; there is no axon then.
+        """
+        from .recording_import import import_recording
+
+        return Axon(self._api, import_recording(self._api, Path(path).expanduser(), name))
 
     def axons(
         self,

@@ -38,6 +38,7 @@ LAYERS = [
         "compressed_files",
         "recording_file",
         "recording_saving",
+        "recording_import",
         "recording_database",
         "recording",
         "axon",

@@ -355,3 +355,87 @@ def test_the_trace_of_a_recording_is_the_axons(client: an.Client, tmp_path: Path
             for table in ("turns", "tool_calls", "messages", "questions", "notices"):
                 assert getattr(ours, table).equals(getattr(its, table)), table
         assert len(shipped.trace().turns) > 0
+
+
+# -- import
+
+
+@pytest.mark.parametrize("tables", [False, True])
+def test_save_import_save_gives_equal_lines(
+    client: an.Client, axon: an.Axon, tmp_path: Path, tables: bool
+) -> None:
+    """Sequences, times and origins are kept, SYSTEM_EVENT included."""
+    axon.save(tmp_path / "one.jsonl.gz", tables=tables)
+    copy = client.import_recording(tmp_path / "one.jsonl.gz", "copy")
+    copy.save(tmp_path / "two.jsonl", tables=tables)
+
+    one, two = (list(lines_of(tmp_path / name)) for name in ("one.jsonl.gz", "two.jsonl"))
+    assert one[1:] == two[1:]
+    assert len(one) > 31
+    metadata = copy.info().metadata
+    assert copy.name == "copy"
+    assert metadata["team"] == "a"
+    assert (metadata["imported_from"], metadata["recorded_axon"]) == ("one.jsonl.gz", axon.id)
+
+
+def test_an_import_goes_on_where_the_recording_ends(client: an.Client) -> None:
+    """It is an axon like any other, with the broker's events as they were."""
+    copy = client.import_recording(DATA / "agent_run.jsonl.gz")
+    with an.open_recording(DATA / "agent_run.jsonl.gz") as recording:
+        assert copy.events(1000).equals(recording.events(1000))
+        assert "SYSTEM_EVENT" in set(copy.events(1000)["origin"])
+    assert copy.name == "agent_run"
+    assert copy.publish("more").sequence == 309
+    with copy.subscribe(after_sequence=307) as events:
+        assert [next(events).sequence for _ in range(2)] == [308, 309]
+
+
+def test_what_was_made_up_is_said_at_an_import(client: an.Client) -> None:
+    """One warning for each field."""
+    with pytest.warns(UserWarning, match="sequence of 5,799 events is made up"):
+        copy = client.import_recording(DATA / "test_run.jsonl.gz")
+
+    assert copy.events(1)["sequence"].tolist() == [5799]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([HEADER, EVENT, "{"], "line 3"),
+        ([HEADER, EVENT, {**EVENT, "sequence": 1}], "line 3"),
+        ([HEADER, {**EVENT, "payload": "x" * (4 * 1024**2 + 1)}], "Event 1 of the import"),
+        (
+            [
+                HEADER,
+                EVENT,
+                {"table": {"name": "t", "sql": "CREATE TABLE u(a)", "columns": ["a"]}},
+                {"row": [1]},
+                {"end": {"events": 1, "rows": 1}},
+            ],
+            "the tables cannot be made",
+        ),
+    ],
+)
+def test_a_damaged_recording_becomes_no_axon(
+    client: an.Client, tmp_path: Path, lines: list[Any], words: str
+) -> None:
+    """All of it is imported, or nothing."""
+    path = write(tmp_path / "damaged.jsonl", *lines)
+    with pytest.raises(an.AxonError, match=words):
+        client.import_recording(path)
+
+    assert client.axons("damaged").empty
+
+
+def test_a_server_that_cannot_import_gets_the_events_published(
+    client: an.Client, axon: an.Axon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Runloop does; the warning says what is new."""
+    axon.save(tmp_path / "run.jsonl", tables=True)
+    monkeypatch.setattr("axon_notebook.wire.api.IMPORT_PATH", "/v1/axons/import/none")
+    with pytest.warns(UserWarning, match="sequences and times are new"):
+        copy = client.import_recording(tmp_path / "run.jsonl")
+
+    columns = ["event_type", "payload", "source", "origin"]
+    assert copy.events(100)[columns].equals(axon.events(100)[columns])
+    assert copy.sql("SELECT * FROM kinds").equals(axon.sql("SELECT * FROM kinds"))

@@ -6,8 +6,8 @@ Source: Runloop OpenAPI documents (axons, executions, devboxes).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 from urllib.parse import quote
 
 from .. import errors
@@ -29,6 +29,9 @@ from ..models import (
 from .http import ByteStream, Endpoint, HttpClient, Interrupt, Locate
 
 __all__ = ["ApiClient"]
+
+IMPORT_PATH: Final = "/v1/axons/import"
+IMPORT_SECONDS: Final = 600.0  # the server stores what was sent before it answers
 
 
 class ApiClient:
@@ -111,6 +114,10 @@ class ApiClient:
                 f"the server stored {len(places)} events where {len(events)} were sent"
             )
         return [PublishResult(place, stored.timestamp_ms) for place in places]
+
+    def import_axon(self, lines: Callable[[], Iterable[bytes]]) -> AxonInfo:
+        """``POST /v1/axons/import``, which the embedded service alone has; *lines* is the body."""
+        return self._http.send("POST", IMPORT_PATH, AxonInfo, lines=lines, timeout=IMPORT_SECONDS)
 
     def list_events(
         self,

@@ -259,18 +259,22 @@ class HttpClient:
         packed: Mapping[str, type[PackedT]] = MappingProxyType({}),
         query: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | msgspec.Struct | None = None,
+        lines: Callable[[], Iterable[bytes]] | None = None,
         timeout: float | None = None,
         attempts: int = 4,
         interrupt: Interrupt | None = None,
     ) -> T | PackedT:
         """Send one request, decode its answer as *kind*.
 
-        *packed* names forms in MessagePack, by media type, that are preferred to JSON.
+        *packed* names forms in MessagePack, by media type, that are preferred to JSON;
+        *lines* makes a body that is sent piece by piece.
         With *interrupt* the request can be ended from another thread: it is sent
         once, over a connection of its own, and never starts the service.
         """
         content = None if json is None else msgspec.json.encode(json)
         headers = _headers(method, content, packed)
+        if lines is not None:
+            headers["Content-Type"] = "application/x-ndjson"
         limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
         own = interrupt is not None
         extensions = {"trace": interrupt.watch} if interrupt is not None else None
@@ -285,7 +289,7 @@ class HttpClient:
                     method,
                     endpoint.base_url + path,
                     params=_query(query or {}),
-                    content=content,
+                    content=content if lines is None else lines(),
                     headers=headers,
                     auth=_Bearer(endpoint),
                     timeout=limit,

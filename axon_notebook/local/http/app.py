@@ -26,6 +26,7 @@ from ..storage.store import Store
 from .answers import Answer, Receive, Scope, Send, json_answer, send_answer, send_refusal
 from .axon_routes import axon_routes
 from .checks import Guard
+from .import_routes import import_routes
 from .openapi import document
 from .requests import Disconnected, Request
 from .routing import Route, Router, get, post
@@ -112,7 +113,9 @@ class ServiceApp:
             post("/stop", self._stop),
             get("/openapi.json", self._openapi),
         ]
-        self._router = Router([*own, *axon_routes(store, self.broadcast), *routes])
+        self._router = Router(
+            [*own, *axon_routes(store, self.broadcast), *import_routes(store), *routes]
+        )
         self._busy = tuple(busy)
         self._on_stop = on_stop
         self._slots = Slots()

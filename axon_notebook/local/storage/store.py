@@ -21,7 +21,7 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -47,6 +47,7 @@ from .commit import LAST_SEQUENCE, Draft
 from .connections import Connections
 from .database import AxonDatabase
 from .history import events_after, events_before, head_of
+from .importing import import_events
 from .limits import Limits, axon_not_found, stopping
 from .statement_run import Run
 from .statements import NeedsWriter, SqlConnection, Statement, checked, refusal_for
@@ -71,6 +72,7 @@ class Store:
         ServiceError: If nothing can be kept there.
 
     Attributes:
+        folder: The directory.
         on_published: Called on the loop after each commit, with the axon's id
             and the new events in sequence order.
     """
@@ -78,6 +80,7 @@ class Store:
     def __init__(self, directory: Path, *, limits: Limits = Limits()) -> None:  # noqa: B008
         self.limits = limits
         self.on_published: Callable[[str, list[AxonEvent]], None] = _ignored
+        self.folder = directory
         self._axons = directory / "axons"
         apsw.hard_heap_limit(limits.heap_bytes)
         self._registry = _open_registry(directory)
@@ -107,6 +110,27 @@ class Store:
         def create() -> None:
             AxonDatabase.create(self._path(info.id))
             self._registry.add(info)
+
+        await self._on_disk(create)
+        self._known[info.id] = info
+        return info
+
+    async def import_axon(
+        self, name: str | None, metadata: Mapping[str, str], lines: Iterable[bytes]
+    ) -> AxonInfo:
+        """Make an axon with recorded events; see :func:`~.importing.import_events`."""
+        now = time.time_ns() // 1_000_000
+        info = AxonInfo(new_axon_id(now), now, name, dict(metadata))
+        path = self._path(info.id)
+
+        def create() -> None:
+            AxonDatabase.create(path)
+            try:
+                import_events(path, lines, self.limits, stopped=lambda: self._closed)
+                self._registry.add(info)
+            except BaseException:
+                AxonDatabase.remove(path)
+                raise
 
         await self._on_disk(create)
         self._known[info.id] = info
