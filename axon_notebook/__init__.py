@@ -35,6 +35,7 @@ _HOMES = {
     "ExecutionLog": "widgets.execution_log",
     "Recording": "recording",
     "Subscription": "wire.subscription",
+    "Timeline": "widgets.timeline",
     "connect": "client",
     "open_dataset": "dataset",
     "open_recording": "recording",
@@ -55,6 +56,7 @@ __all__ = [
     "ExecutionLog",
     "Recording",
     "Subscription",
+    "Timeline",
     "connect",
     "load_ipython_extension",
     "open_dataset",
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from .widgets.agent_chat import AgentChat
     from .widgets.event_viewer import EventViewer
     from .widgets.execution_log import ExecutionLog
+    from .widgets.timeline import Timeline
     from .wire.subscription import Subscription
 
 

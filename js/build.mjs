@@ -16,11 +16,17 @@ const out = join(here, "..", "axon_notebook", "static");
 // An empty module takes 3 ms to import in Chromium, one of this size 12 ms (medians of 30, busy
 // machine); a saved notebook with widget state carries it once per widget.
 const KB = 1024;
-const LIMITS = { "event-viewer": 180 * KB, "execution-log": 120 * KB, "agent-chat": 140 * KB };
+const LIMITS = {
+  "event-viewer": 180 * KB,
+  "execution-log": 120 * KB,
+  "agent-chat": 140 * KB,
+  timeline: 70 * KB,
+};
 const ENTRIES = {
   "event-viewer": "src/viewer/index.ts",
   "execution-log": "src/log/index.ts",
   "agent-chat": "src/chat/index.ts",
+  timeline: "src/trace/index.ts",
 };
 const present = Object.entries(ENTRIES).filter(([, path]) => existsSync(join(here, path)));
 

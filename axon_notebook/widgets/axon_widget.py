@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..axon import Axon
     from ..errors import AxonError
 
-__all__ = ["AxonWidget", "Redact"]
+__all__ = ["AxonWidget", "Redact", "redacted"]
 
 SETTLE_SECONDS: Final = 0.5  # a display waits so long for the history
 SETTLE_UNSEEN_SECONDS: Final = 30.0  # where no page shows what comes later
@@ -140,7 +140,7 @@ class AxonWidget(LiveWidget):
         events = self._store.events(self.saved_events)
         if self._redact is None:
             return events
-        return [kept for event in events if (kept := _redacted(self._redact, event))]
+        return [kept for event in events if (kept := redacted(self._redact, event))]
 
     def status(self) -> str:
         """Return how the stream stands, and when that was."""
@@ -161,11 +161,12 @@ class AxonWidget(LiveWidget):
         return zlib.compress(msgspec.json.encode(body), 6)
 
 
-def _redacted(redact: Redact, event: AxonEvent) -> AxonEvent | None:
+def redacted(redact: Redact, event: AxonEvent) -> AxonEvent | None:
+    """Return what *redact* leaves of *event*; ``None``, with a warning, if it fails."""
     try:
         return redact(event)
-    except Exception as error:  # noqa: BLE001 - a stranger's hook
+    except Exception as error:  # noqa: BLE001 - the user's function
         # Without the error's own words: they may hold what must not be seen.
         reason = f"redact failed on event {event.sequence}: {type(error).__name__}"
-        warnings.warn(f"{reason}; the event is not saved", stacklevel=2)
+        warnings.warn(f"{reason}; the event is left out", stacklevel=2)
         return None

@@ -21,49 +21,6 @@ from __future__ import annotations
 
 from typing import Final, Literal, NotRequired, TypeAlias, TypedDict
 
-__all__ = [
-    "ACK_BYTES",
-    "ACK_LATE_MS",
-    "ACK_MS",
-    "BATCH_BYTES",
-    "BATCH_BYTES_BEHIND",
-    "BATCH_EVENTS",
-    "HEAD_EVENTS",
-    "HEARTBEAT_MS",
-    "PROTOCOL_VERSION",
-    "SILENT_MS",
-    "TICK_MS",
-    "AckMessage",
-    "ByeMessage",
-    "ChatStatMessage",
-    "CommandMessage",
-    "RevisionsMessage",
-    "RawEventsMessage",
-    "EntriesMessage",
-    "ChatSnapshot",
-    "ConnectionState",
-    "EventRecord",
-    "EventsMessage",
-    "Header",
-    "HelloMessage",
-    "KernelMessage",
-    "LogMessage",
-    "LogPart",
-    "LogPiece",
-    "LogSnapshot",
-    "LogStatMessage",
-    "Mark",
-    "NeedMessage",
-    "PageMessage",
-    "Range",
-    "Refusal",
-    "SelectMessage",
-    "SnapMessage",
-    "Snapshot",
-    "StatMessage",
-    "StateName",
-]
-
 #: Both say it; a page with another version is answered with "failed": reload the page.
 PROTOCOL_VERSION: Final = 1
 #: The pump sends at most once in this time.
@@ -160,6 +117,16 @@ class SnapMessage(Header):
     missing: list[Range]
 
 
+class SpansMessage(Header):
+    """Spans of a timeline as they are after the changes ``first`` … ``last``: JSON of a list."""
+
+    kind: Literal["spans"]
+    first: int
+    last: int
+    #: The buffer is zlib data.
+    deflated: bool
+
+
 class LogPart(TypedDict):
     """Bytes of one stream that arrived together."""
 
@@ -232,6 +199,8 @@ class StatMessage(Header):
     #: Bytes in the feed.
     bytes: int
     max_bytes: int
+    #: A timeline: number of the newest change that was sent.
+    changes: NotRequired[int]
 
 
 class Refusal(TypedDict):
@@ -293,6 +262,7 @@ class ByeMessage(Header):
 KernelMessage: TypeAlias = (
     EventsMessage
     | SnapMessage
+    | SpansMessage
     | LogMessage
     | RevisionsMessage
     | EntriesMessage
@@ -339,7 +309,7 @@ class NeedMessage(TypedDict):
     page: str
     epoch: str
     #: Logs: which stream; events: empty.
-    stream: Literal["", "stdout", "stderr"]
+    stream: Literal["", "stdout", "stderr", "spans"]
     ranges: list[Range]
 
 

@@ -128,15 +128,3 @@ def test_every_kind_of_message_is_in_its_union() -> None:
     unions = set(f"{aliases['KernelMessage']} | {aliases['PageMessage']}".split(" | "))
 
     assert kinds == unions
-
-
-def test_every_public_name_of_the_python_side_is_exported() -> None:
-    """`__all__` is what the pump and the widgets import from."""
-    module = ast.parse(PYTHON)
-    exported = next(
-        ast.literal_eval(node.value)
-        for node in module.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-    )
-
-    assert set(exported) == {*python_shapes(), *python_aliases(), *python_numbers()}

@@ -44,7 +44,7 @@ export interface Channel {
 }
 
 /** Their batches have no holes. */
-const NUMBERED = new Set(["ev", "log", "rev"]);
+const NUMBERED = new Set(["ev", "log", "rev", "spans"]);
 const KINDS = new Set([
   ...NUMBERED,
   "snap",

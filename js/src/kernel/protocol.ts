@@ -105,6 +105,15 @@ export interface SnapMessage extends Header {
   missing: Range[];
 }
 
+/** Spans of a timeline as they are after the changes `first` … `last`: JSON of a list. */
+export interface SpansMessage extends Header {
+  kind: "spans";
+  first: number;
+  last: number;
+  /** The buffer is zlib data. */
+  deflated: boolean;
+}
+
 /** Bytes of one stream that arrived together. */
 export interface LogPart {
   stream: "stdout" | "stderr";
@@ -171,6 +180,8 @@ export interface StatMessage extends Header {
   /** Bytes in the feed. */
   bytes: number;
   max_bytes: number;
+  /** A timeline: number of the newest change that was sent. */
+  changes?: number;
 }
 
 /** A button of a page that the kernel could not carry out. */
@@ -228,6 +239,7 @@ export interface ByeMessage extends Header {
 export type KernelMessage =
   | EventsMessage
   | SnapMessage
+  | SpansMessage
   | LogMessage
   | RevisionsMessage
   | EntriesMessage
@@ -269,7 +281,7 @@ export interface NeedMessage {
   page: string;
   epoch: string;
   /** Logs: which stream; events: empty. */
-  stream: "" | "stdout" | "stderr";
+  stream: "" | "stdout" | "stderr" | "spans";
   ranges: Range[];
 }
 

@@ -1,0 +1,104 @@
+"""What a timeline keeps in the kernel: the trace of an axon, as spans.
+
+The events themselves are read once and not kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from ..agents.trace import Trace
+from ..models import AxonEvent
+from ..wire.cursor import EventBatch
+from .event_store import EventStore
+from .feed import Outgoing
+from .protocol import Range
+from .timeline_spans import Span, SpanLog
+
+__all__ = ["SpanStore"]
+
+STREAM: Final = "spans"
+AT_ONCE: Final = 2000  # spans in a message
+
+
+class SpanStore(EventStore):
+    """Reads a trace from the events that come, and sends its spans; a :class:`~.feed.Source`.
+
+    The reader thread fills it, the pump and the user's thread read it; a lock of its own guards
+    the trace, because reading a batch takes longer than the other lock should be held.
+    """
+
+    def __init__(self, redact: Callable[[AxonEvent], AxonEvent | None] | None) -> None:
+        super().__init__(start=0, max_bytes=1)
+        self._redact = redact
+        self._spans_lock = threading.Lock()  # guards the trace and the spans
+        self._trace = Trace()
+        self._spans = SpanLog()
+        self._sent = 0  # number of the newest change that went out
+
+    def append(self, batch: EventBatch) -> None:
+        """Read a batch.  In the reader thread."""
+        super().append(batch)
+        with self._spans_lock:
+            for original in batch.events:
+                event = original if self._redact is None else self._redact(original)
+                if event is None:
+                    continue
+                changed = {revision.entry for revision in self._trace.feed(event)}
+                self._spans.update(self._trace.entries[entry - 1] for entry in sorted(changed))
+
+    def spans(self) -> list[Span]:
+        """Return the spans as they are now; those that change later are other objects."""
+        with self._spans_lock:
+            return self._spans.spans()
+
+    # -- the pump thread
+
+    def next(self, max_bytes: int, max_items: int) -> Outgoing | None:
+        """Return the next changes as a ``spans`` message."""
+        with self._spans_lock:
+            if self._sent == self._spans.last:
+                return None
+            message = self._message_from(self._sent + 1, None)
+            self._sent = message[0]["last"]
+            return message
+
+    def backlog(self) -> int:
+        """Changes not sent yet."""
+        with self._spans_lock:
+            return self._spans.last - self._sent
+
+    def newest(self) -> Outgoing | None:
+        """A page that does not answer gets what it misses when it does."""
+        return None
+
+    def answers(self, stream: str, ranges: list[Range]) -> Iterator[Outgoing]:
+        """Return the spans that changed in *ranges* (numbers of changes)."""
+        for first, last in ranges if stream == STREAM else ():
+            at, end = max(1, first), last
+            while at <= end:
+                with self._spans_lock:
+                    end = min(end, self._spans.last)
+                    if at > end:
+                        break
+                    message = self._message_from(at, end)
+                at = message[0]["last"] + 1
+                yield message
+
+    def stat(self) -> dict[str, Any]:
+        """Return the heartbeat's fields; no event is sent or kept for the page."""
+        with self._spans_lock:
+            changes = self._sent
+        nothing = {"pushed": 0, "kept_from": 0, "kept_to": 0, "dropped": 0}
+        return {**super().stat(), **nothing, "changes": changes}
+
+    def _message_from(self, first: int, last: int | None) -> Outgoing:
+        """The lock is held."""
+        spans = self._spans.since(first, last, AT_ONCE)
+        cut = len(spans) == AT_ONCE
+        end = self._spans.number(spans[-1]) if cut else last or self._spans.last
+        return {"kind": "spans", "first": first, "last": end}, msgspec.json.encode(spans)

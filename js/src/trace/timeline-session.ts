@@ -1,0 +1,43 @@
+// What one timeline knows: how the stream stands, and the spans.
+
+import { type Facts, Session } from "../events/event-session.ts";
+import { type Span, Spans } from "../events/spans.ts";
+import type { Hole } from "../kernel/connection.ts";
+import type { KernelMessage, Snapshot } from "../kernel/protocol.ts";
+
+/** What was saved with the notebook: the state of the stream, and the spans. */
+export interface TimelineSnapshot extends Snapshot {
+  spans: Span[];
+}
+
+export class TimelineSession extends Session {
+  readonly spans = new Spans();
+  readonly #utf8 = new TextDecoder();
+
+  override get facts(): Facts {
+    return { ...super.facts, size: this.spans.byId.size };
+  }
+
+  override epoch(epoch: string, previous: string): void {
+    super.epoch(epoch, previous);
+    this.spans.clear();
+  }
+
+  override holes(): Hole[] {
+    if (this.isOver) return [];
+    return [{ stream: "spans", ranges: this.spans.missing(this.stat?.changes ?? 0) }];
+  }
+
+  protected override receive(message: KernelMessage, bytes: Uint8Array): void {
+    super.receive(message, bytes);
+    if (message.kind !== "spans") return;
+    const spans = JSON.parse(this.#utf8.decode(bytes)) as Span[];
+    this.spans.take(message.first, message.last, spans);
+  }
+
+  override load(snapshot: TimelineSnapshot): void {
+    if (this.conn.heard) return;
+    super.load(snapshot);
+    this.spans.take(1, 1, snapshot.spans);
+  }
+}
