@@ -197,15 +197,19 @@ async def test_the_home_of_a_session_is_the_devbox_directory(home: Path) -> None
     assert value(said(events, "session/load")[0])["_meta"] == {"cwd": "/srv"}
 
 
+@pytest.mark.parametrize("variables", [{}, {"PATH": "/usr/bin:/bin"}])
 @scenario
-async def test_an_agent_in_the_devboxs_local_bin_is_found(home: Path) -> None:
-    """Where installers put it that run as a launch command."""
+async def test_an_agent_in_the_devboxs_local_bin_is_found(
+    home: Path, variables: dict[str, str]
+) -> None:
+    """Where installers put it that run as a launch command, whatever ``PATH`` was asked for."""
     agent = f"#!/bin/sh\nexec {sys.executable} {AGENTS / 'acp_peer.py'}\n"
     install = f"mkdir -p ~/.local/bin && printf '{agent}' > ~/.local/bin/my-agent"
     async with brokered(home) as box:
         await box.mount(
             agent_binary="my-agent",
             launch_args=[],
+            variables=variables,
             launch=[f"{install} && chmod +x ~/.local/bin/my-agent"],
         )
         events = await box.turn("installed")

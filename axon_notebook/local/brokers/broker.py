@@ -39,6 +39,9 @@ __all__ = ["Brokers", "Timeouts"]
 DEMO_AGENT: Final = "axon-notebook-demo-agent"
 DEMO_MODULE: Final = "axon_notebook.local.demo.demo_agent"
 
+#: Where installers put commands; looked into also if the devbox has a ``PATH`` of its own.
+LOCAL_BIN: Final = ".local/bin"
+
 #: Events of one page, when a stretch of the history is read.
 PAGE: Final = 500
 
@@ -229,7 +232,8 @@ class Brokers:
         environment = self._devboxes.environment(record, "agent")
         arguments = map_arguments(complete_arguments(mount), paths.for_process)
         name = mount.binary
-        binary = find_binary(paths.on_disk(name), paths.search_path(environment), directory)
+        search = f"{paths.search_path(environment)}:{paths.directory / LOCAL_BIN}"
+        binary = find_binary(paths.on_disk(name), search, directory)
         if name == DEMO_AGENT:
             binary, arguments = sys.executable, ["-m", DEMO_MODULE, *arguments]
             environment |= {"AXON_NOTEBOOK_HOME": str(self._home), "AXON_ID": mount.axon_id}
