@@ -271,13 +271,14 @@ class TurnTracker(Recorder):
 
     def rebase_cost(self, amount: float, currency: str, *, session: str = "") -> None:
         """Take a cumulative cost that has grown by something other than the running turn."""
-        base, running, last = dict(self._base), self.running, self.last
+        running, last = self.running, self.last
         self.running = self.last = None
         grown = amount - self._costs.get(session, 0.0)
         self.cost(amount, currency, session=session)
         self.running, self.last = running, last
-        if session in base and grown > 0:
-            self._base[session] = base[session] + grown
+        before = self._base.get(session, 0.0 if self.from_start else None)
+        if before is not None and grown > 0:
+            self._base[session] = before + grown
 
     def reset_cost(self) -> None:
         """The cumulative costs start from zero again, at their next change."""
