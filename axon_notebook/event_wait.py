@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from .agents.kinds import kind_of
 from .errors import AxonError, WaitTimedOut
 from .filtering.event_filter import EventFilter
 from .models import AxonEvent
@@ -36,7 +37,7 @@ def wait_for(
     axon: Subscribable, event_filter: str, after_sequence: int | None, timeout: float | None
 ) -> AxonEvent:
     """Return the first event that passes; see :meth:`.axon.Axon.wait_for`."""
-    compiled = EventFilter(event_filter)
+    compiled = EventFilter(event_filter, kind_of=kind_of)
     with axon.subscribe(_start(axon, after_sequence)) as subscription:
         return _first(subscription, compiled, timeout)
 
@@ -48,7 +49,7 @@ async def wait_for_async(
     timeout: float | None,  # noqa: ASYNC109 - as in wait_for
 ) -> AxonEvent:
     """Do the same in a worker thread; cancelling the task ends the thread."""
-    compiled = EventFilter(event_filter)
+    compiled = EventFilter(event_filter, kind_of=kind_of)
     start = await asyncio.to_thread(_start, axon, after_sequence)
     subscription = axon.subscribe(start)
     try:

@@ -21,7 +21,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..errors import ParameterError
 from ..models import AxonEvent
@@ -45,7 +45,7 @@ _FIRST: Final = r"[A-Za-z_$@\x80-\U0010ffff]"
 _PATH: Final = re.compile(
     rf"({_FIRST}[A-Za-z0-9_$@.[\]*\x80-\U0010ffff-]*?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL
 )
-_KEY: Final = re.compile(r"(type|source|origin|seq|sequence|after|before):(.*)", re.DOTALL)
+_KEY: Final = re.compile(r"(type|kind|source|origin|seq|sequence|after|before):(.*)", re.DOTALL)
 _SEQUENCES: Final = re.compile(r"(\d{0,15})(?:(\.\.)(\d{0,15}))?", re.ASCII)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?", re.ASCII)
 _DATE: Final = re.compile(
@@ -62,6 +62,17 @@ _ORDER: Final[dict[str, Callable[[int], bool]]] = {
 }
 
 
+#: Says what an event is about: ``message``, ``tool``, ….
+KindOf: TypeAlias = Callable[[AxonEvent], str]
+
+
+class _Context(NamedTuple):
+    """What terms need besides their own text."""
+
+    zone_ms: int
+    kind_of: KindOf | None
+
+
 class EventFilter:
     """A compiled filter; :meth:`test` says whether an event passes.
 
@@ -69,35 +80,36 @@ class EventFilter:
         text: The terms; an empty text lets everything through.
         tz_offset_min: Minutes from the clock of ``after:`` and ``before:`` to UTC,
             as JavaScript counts them: -60 in Berlin's winter.
+        kind_of: Says what an event is about, for ``kind:``; without it that is refused.
 
     Raises:
         ParameterError: If the text is not a filter; the message names the wrong term.
     """
 
-    def __init__(self, text: str, *, tz_offset_min: int = 0) -> None:
+    def __init__(self, text: str, *, tz_offset_min: int = 0, kind_of: KindOf | None = None) -> None:
         self.text = text.strip()
-        zone_ms = tz_offset_min * 60_000
-        self._tests = [_term(word, zone_ms) for word in _WORD.findall(text)]
+        context = _Context(tz_offset_min * 60_000, kind_of)
+        self._tests = [_term(word, context) for word in _WORD.findall(text)]
 
     def test(self, event: AxonEvent) -> bool:
         """Whether all terms let *event* through."""
         return all(test(event) for test in self._tests)
 
 
-def _term(word: str, zone_ms: int) -> Test:
+def _term(word: str, context: _Context) -> Test:
     if len(word) > 1 and word.startswith("-"):
-        passes = _positive(word[1:], zone_ms)
+        passes = _positive(word[1:], context)
         return lambda event: not passes(event)
-    return _positive(word, zone_ms)
+    return _positive(word, context)
 
 
-def _positive(word: str, zone_ms: int) -> Test:
+def _positive(word: str, context: _Context) -> Test:
     if (found := _EXPRESSION.fullmatch(word)) is not None:
         return _expression(word, found[1], found[2])
     if word.startswith('"'):
         return _text(_unquoted(word))
     if (found := _KEY.fullmatch(word)) is not None:
-        return _by_key(found[1], _unquoted(found[2]), zone_ms)
+        return _by_key(found[1], _unquoted(found[2]), context)
     if (found := _PATH.fullmatch(word)) is not None:
         return _by_path(found[1], found[2], found[3])
     return _text(word)
@@ -133,18 +145,26 @@ def _text(word: str) -> Test:
     return lambda e: inside(e.payload) or named(e.event_type) or named(e.source)
 
 
-def _by_key(key: str, value: str, zone_ms: int) -> Test:
+def _by_key(key: str, value: str, context: _Context) -> Test:
     if not value:
         raise ParameterError(f"filter: {key}: needs a value")
     if key in ("after", "before"):
-        return _by_time(key, value, zone_ms)
+        return _by_time(key, value, context.zone_ms)
     if key in ("seq", "sequence"):
         return _by_sequence(value)
     globs = [_glob(glob) for glob in value.split(",") if glob]
     if key == "origin":
         return lambda event: any(fits(name) for fits in globs for name in _origins(event.origin))
+    if key == "kind":
+        return _by_kind(globs, context.kind_of)
     field = "event_type" if key == "type" else key
     return lambda event: any(fits(folded(getattr(event, field))) for fits in globs)
+
+
+def _by_kind(globs: list[Callable[[str], bool]], kind_of: KindOf | None) -> Test:
+    if kind_of is None:
+        raise ParameterError("filter: kind: is not known here; use type:")
+    return lambda event: any(fits(folded(kind_of(event))) for fits in globs)
 
 
 def _origins(origin: str) -> tuple[str, str]:

@@ -52,9 +52,10 @@ def _start(call: Call) -> int | Literal["head"]:
 
 def _print_lines(axon: Axon, start: int | Literal["head"], text: str) -> None:
     """Print until Ctrl-C, which is the ordinary end."""
+    from ..agents.kinds import kind_of
     from ..filtering.event_filter import EventFilter
 
-    keeps = EventFilter(text, tz_offset_min=time.timezone // 60).test
+    keeps = EventFilter(text, tz_offset_min=time.timezone // 60, kind_of=kind_of).test
     sys.stdout.write(f"watching {label(axon)}, Ctrl-C ends it\n")
     shown = 0
     with axon.subscribe(start) as events:

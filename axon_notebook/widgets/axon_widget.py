@@ -15,7 +15,7 @@ from ..models import AxonEvent
 from ..wire.cursor import EventBatch
 from ..wire.resuming import StreamState
 from ..wire.subscription import Subscription
-from .event_store import EventStore
+from .event_store import EventStore, code_of
 from .interrupts import deferred_interrupt
 from .live import LiveWidget
 
@@ -150,13 +150,14 @@ class AxonWidget(LiveWidget):
         return f"{state.name}{reason} at {when} UTC"
 
     def _packed_snapshot(self) -> bytes:
-        stat = self._store.stat()
+        stat, events = self._store.stat(), self.saved()
         names = ("state", "start", "head", "received", "dropped", "lost")
         body = {
             "version": 1,
             "taken_ms": int(time.time() * 1000),
             **{name: stat[name] for name in names},
-            "events": self.saved(),
+            "events": events,
+            "kinds": "".join(str(code_of(event)) for event in events),
         }
         return zlib.compress(msgspec.json.encode(body), 6)
 

@@ -14,18 +14,25 @@ from typing import Any, Final
 
 import msgspec
 
+from ..agents.kinds import KINDS, kind_of
 from ..models import AxonEvent
 from ..wire.cursor import EventBatch, Unreadable
 from ..wire.resuming import IDLE_SECONDS, StreamState
 from .feed import Outgoing
 from .protocol import BATCH_BYTES, HEAD_EVENTS, Range
 
-__all__ = ["EventStore"]
+__all__ = ["EventStore", "code_of"]
 
 SILENT_SECONDS: Final = 20.0  # a server with signs of life every 15 s never gets there
 NOTES: Final = 100  # gaps and marks that a heartbeat carries
 SLACK: Final = 0.9  # of the budget is left after dropping, so that dropping is rare
+_CODES: Final = {kind: code for code, kind in enumerate(KINDS)}
 _EVENTS: Final = msgspec.json.Decoder(list[AxonEvent])
+
+
+def code_of(event: AxonEvent) -> int:
+    """Return what *event* is about, as the page gets it: a place in ``KINDS``."""
+    return _CODES[kind_of(event)]
 
 
 class EventStore:
@@ -50,6 +57,7 @@ class EventStore:
         self._lock = threading.Lock()  # guards everything here
         self._raws: list[bytes] = []
         self._sequences: list[int] = []  # of _raws, growing
+        self._kinds = bytearray()  # of _raws: a digit each
         self._sent_to = start
         self._unsent_bytes = 0
         self._gaps: list[Range] = []
@@ -69,7 +77,7 @@ class EventStore:
                 self._fill_in(batch)
                 return
             for event, raw in zip(batch.events, batch.raws, strict=True):
-                self._keep(event.sequence, raw)
+                self._keep(event.sequence, raw, code_of(event))
             if self.bytes > self.max_bytes:
                 self._drop()
 
@@ -97,7 +105,7 @@ class EventStore:
                 return None
             self._sent_to = self._sequences[at + len(raws) - 1]
             self._unsent_bytes -= size
-            return self._message("ev", self._sequences[at], raws), _array(raws)
+            return self._message("ev", at, len(raws)), _array(raws)
 
     def backlog(self) -> int:
         """Bytes of events not sent yet."""
@@ -110,7 +118,7 @@ class EventStore:
             raws = self._raws[-HEAD_EVENTS:]
             if not raws:
                 return None
-            message = self._message("snap", self._sequences[-len(raws)], raws)
+            message = self._message("snap", len(self._raws) - len(raws), len(raws))
         return {**message, "reason": "head", "missing": []}, _array(raws)
 
     def answers(self, stream: str, ranges: list[Range]) -> Iterator[Outgoing]:
@@ -148,8 +156,9 @@ class EventStore:
 
     # -- inside (the lock is held)
 
-    def _keep(self, sequence: int, raw: bytes) -> None:
+    def _keep(self, sequence: int, raw: bytes, kind: int) -> None:
         self._raws.append(raw)
+        self._kinds.append(ord("0") + kind)
         self._sequences.append(sequence)
         self.received += 1
         self.bytes += len(raw)
@@ -165,14 +174,14 @@ class EventStore:
                 self._unsent_bytes -= size
             count += 1
         self.dropped += count
-        del self._raws[:count], self._sequences[:count]
+        del self._raws[:count], self._sequences[:count], self._kinds[:count]
 
     def _keep_unreadable(self, item: Unreadable) -> None:
         """Show a stand-in at the event's place; without a place, a mark."""
         if item.sequence is None or (self._sequences and item.sequence <= self._sequences[-1]):
             self._mark(f"unreadable event: {item.reason}")
         else:
-            self._keep(item.sequence, _stand_in(item))
+            self._keep(item.sequence, _stand_in(item), _CODES["system"])
 
     def _fill_in(self, batch: EventBatch) -> None:
         """An event that was declared missing came after all."""
@@ -180,6 +189,7 @@ class EventStore:
             at = bisect_left(self._sequences, event.sequence)
             self._raws.insert(at, raw)
             self._sequences.insert(at, event.sequence)
+            self._kinds.insert(at, ord("0") + code_of(event))
             self.received += 1
             self.bytes += len(raw)
             if event.sequence > self._sent_to:
@@ -213,12 +223,19 @@ class EventStore:
                 found = self._sequences[at : at + len(raws)]
                 end = last if len(raws) == inside else found[-1]
                 missing = _holes(first, end, found)
-                message = self._message("snap", found[0] if found else first, raws)
+                message = self._message("snap", at, len(raws), first)
             yield {**message, "reason": "need", "missing": missing}, _array(raws)
             first = end + 1
 
-    def _message(self, kind: str, first: int, raws: list[bytes]) -> dict[str, Any]:
-        return {"kind": kind, "first": first, "count": len(raws), "head": self._head()}
+    def _message(self, kind: str, at: int, count: int, first: int = 0) -> dict[str, Any]:
+        """Of *count* events from place *at* on; without any, *first* is what was asked for."""
+        return {
+            "kind": kind,
+            "first": self._sequences[at] if count else first,
+            "count": count,
+            "head": self._head(),
+            "kinds": self._kinds[at : at + count].decode("ascii"),
+        }
 
     def _head(self) -> int:
         return max(self._sequences[-1] if self._sequences else self.start, self.state.head or 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import traitlets
 
+from ..agents.kinds import kind_of
 from ..errors import ParameterError
 from ..filtering.event_filter import EventFilter
 from ..wire.resuming import StreamState
@@ -79,7 +80,7 @@ class EventViewer(AxonWidget):
         **traits: Any,
     ) -> None:
         _check(after_sequence, max_bytes)
-        EventFilter(filter)  # a wrong filter is told here, not in the page
+        EventFilter(filter, kind_of=kind_of)  # a wrong filter is told here, not in the page
         super().__init__(
             axon,
             redact=redact,
@@ -102,7 +103,7 @@ class EventViewer(AxonWidget):
         """Return the kept events that the filter (and the chart's brush) lets through."""
         from ..sql.frames import events_frame
 
-        keeps = EventFilter(self.filter, tz_offset_min=self._tz_offset_min).test
+        keeps = EventFilter(self.filter, tz_offset_min=self._tz_offset_min, kind_of=kind_of).test
         events = [event for event in self._store.events() if keeps(event)]
         if self.time_range:
             first, last = self.time_range

@@ -102,6 +102,8 @@ class EventsMessage(Header):
     head: int
     #: The buffer is zlib data.
     deflated: bool
+    #: A digit per event: what it is about, as a place in KINDS.
+    kinds: str
 
 
 class SnapMessage(Header):
@@ -115,6 +117,8 @@ class SnapMessage(Header):
     reason: Literal["need", "head"]
     #: need: asked-for ranges that the feed no longer keeps.
     missing: list[Range]
+    #: A digit per event: what it is about, as a place in KINDS.
+    kinds: str
 
 
 class SpansMessage(Header):
@@ -366,6 +370,8 @@ class Snapshot(TypedDict):
     lost: int
     #: The newest events, oldest first, as the API has them.
     events: list[EventRecord]
+    #: As in an ``ev``.
+    kinds: str
 
 
 class LogSnapshot(TypedDict):

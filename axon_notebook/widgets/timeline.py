@@ -104,6 +104,7 @@ class Timeline(AxonWidget):
             "taken_ms": int(time.time() * 1000),
             **{name: stat[name] for name in names},
             "events": [],
+            "kinds": "",
             "spans": self._spans.spans() if self._saves else [],
         }
         return zlib.compress(msgspec.json.encode(body), 6)

@@ -125,6 +125,7 @@ export class SimulatedKernel {
       this.#send(
         {
           kind: "ev",
+          kinds: "",
           ...this.#header(),
           first,
           count: texts.length,
@@ -174,6 +175,7 @@ export class SimulatedKernel {
       this.#send(
         {
           kind: "snap",
+          kinds: "",
           ...this.#header(),
           first,
           count: texts.length,

@@ -62,3 +62,15 @@ def test_a_quoted_text_finds_the_payload_it_was_copied_from(text: str) -> None:
     event = AxonEvent(1, "axn_1", 0, "USER_EVENT", "s", "t", json.dumps({"text": f"a{inside}b"}))
 
     assert EventFilter(quoted).test(event)
+
+
+def test_a_kind_is_asked_of_whoever_knows_it() -> None:
+    """What an event is about is read by the agents' package, which filters do not depend on."""
+    event = AxonEvent(1, "a", 0, "AGENT_EVENT", "agent", "session/update", "{}")
+    keeps = EventFilter("kind:t*", kind_of=lambda event: "tool").test
+    leaves_out = EventFilter("-kind:tool", kind_of=lambda event: "tool").test
+
+    assert keeps(event)
+    assert not leaves_out(event)
+    with pytest.raises(ParameterError, match="kind: is not known here"):
+        EventFilter("kind:tool")

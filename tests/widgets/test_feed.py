@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from axon_notebook.agents.kinds import KINDS
 from axon_notebook.models import AxonEvent
 from axon_notebook.widgets import feed as feed_module
 from axon_notebook.widgets.event_store import EventStore
@@ -349,3 +350,25 @@ def test_missing_events_are_counted_and_an_event_that_comes_late_takes_it_back(
 
     assert (store.stat()["lost"], store.stat()["gaps"]) == (2, [(4, 4), (6, 6)])
     assert [e.sequence for e in store.events()] == [1, 2, 3, 5, 7, 8, 9]
+
+
+def test_each_event_comes_with_what_it_is_about() -> None:
+    """The page shows kinds without reading a protocol; what was dropped takes its kind along."""
+    store = EventStore(start=0, max_bytes=10_000)
+    events = [
+        AxonEvent(1, "a", 1, "USER_EVENT", "me", "session/prompt", "{}"),
+        AxonEvent(2, "a", 1, "EXTERNAL_EVENT", "hook", "push", "x" * 9_900),
+        AxonEvent(3, "a", 1, "SYSTEM_EVENT", "broker", "turn.completed", "{}"),
+    ]
+    for item in events:
+        store.append(EventBatch([item], [msgspec.json.encode(item)]))
+    sent = store.next(10**6, 10**6)
+    newest = store.newest()
+    (answer,) = store.answers("", [(3, 3)])
+    kinds = [KINDS[int(code)] for code in answer[0]["kinds"]]
+
+    assert sent is not None
+    assert newest is not None
+    assert len(sent[0]["kinds"]) == sent[0]["count"]
+    assert newest[0]["kinds"] == sent[0]["kinds"]
+    assert kinds == ["turn"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from axon_notebook.agents.kinds import KINDS
+
 ROOT = Path(__file__).parents[2]
 PYTHON = (ROOT / "axon_notebook" / "widgets" / "protocol.py").read_text("utf-8")
 TYPESCRIPT = (ROOT / "js" / "src" / "kernel" / "protocol.ts").read_text("utf-8")
@@ -119,6 +121,16 @@ def test_aliases_and_numbers_are_the_same() -> None:
     assert python_aliases() == typescript_aliases()
     assert python_numbers() == typescript_numbers()
     assert python_numbers()["TICK_MS"] == 50
+
+
+def test_the_kinds_of_events_are_the_same() -> None:
+    """What crosses is a digit: the place in this list."""
+    page = (ROOT / "js" / "src" / "events" / "event-kinds.ts").read_text("utf-8")
+    listed = re.search(r"export const KINDS = \[(.*?)\]", page, re.DOTALL)
+
+    assert listed is not None
+    assert tuple(re.findall(r'"(\w+)"', listed[1])) == KINDS
+    assert len(KINDS) <= 10
 
 
 def test_every_kind_of_message_is_in_its_union() -> None:

@@ -9,6 +9,7 @@ import type {
   Snapshot,
   StatMessage,
 } from "../kernel/protocol.ts";
+import { kindAt } from "./event-kinds.ts";
 import { Store } from "./event-store.ts";
 import { Histogram } from "./histogram.ts";
 
@@ -112,7 +113,7 @@ export class Session extends KernelSession<StatMessage> {
   }
 
   protected receive(message: KernelMessage, bytes: Uint8Array): void {
-    if (message.kind === "ev" || message.kind === "snap") this.#takeEvents(bytes);
+    if (message.kind === "ev" || message.kind === "snap") this.#takeEvents(bytes, message.kinds);
     if (message.kind === "snap") this.#takeMissing(message.missing);
     if (message.kind === "stat") this.#takeStat(message);
   }
@@ -140,32 +141,32 @@ export class Session extends KernelSession<StatMessage> {
   load(snapshot: Snapshot): void {
     if (this.conn.heard) return;
     this.store.beginEpoch("");
-    this.#add(snapshot.events);
+    this.#add(snapshot.events, snapshot.kinds);
     this.showSnapshot(snapshot.taken_ms, statOf(snapshot));
   }
 
-  #takeEvents(bytes: Uint8Array): void {
+  #takeEvents(bytes: Uint8Array, kinds: string): void {
     if (bytes.byteLength === 0) return;
     const records = JSON.parse(this.#decoder.decode(bytes)) as EventRecord[];
-    const added = this.#add(records);
+    const added = this.#add(records, kinds);
     this.#arrivals.push([this.now(), added]);
     if (this.store.chars > this.maxChars && this.store.evict(this.maxChars * 0.95) > 0)
       this.reordered++;
   }
 
-  #add(records: readonly EventRecord[]): number {
+  #add(records: readonly EventRecord[], kinds: string | undefined): number {
     const { store } = this;
     let added = 0;
     const tail = store.newest;
-    for (const record of records) {
+    for (const [index, record] of records.entries()) {
       if (typeof record.payload !== "string") {
         record.payload = record.payload === undefined ? "" : JSON.stringify(record.payload);
       }
-      if (!store.add(record)) continue;
+      if (!store.add(record, kindAt(kinds, index))) continue;
       added++;
       this.histogram.add(
         record.timestamp_ms,
-        store.kinds[store.types.find(record.event_type)]?.hue ?? 8,
+        store.looks[store.types.find(record.event_type)]?.hue ?? 8,
       );
     }
     const first = records[0];

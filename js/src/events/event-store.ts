@@ -5,7 +5,8 @@
 // filled once, so nothing can be there twice, and an empty slot is a known absence.
 
 import type { EventRecord, Range } from "../kernel/protocol.ts";
-import { type Kind, kindOf } from "./kinds.ts";
+import type { EventKind } from "./event-kinds.ts";
+import { type Look, lookOf } from "./event-look.ts";
 
 export const CHUNK = 16384;
 const STRIDE = 2 ** 40;
@@ -47,6 +48,7 @@ export class Chunk {
   readonly type = new Uint16Array(CHUNK);
   readonly source = new Uint16Array(CHUNK);
   readonly origin = new Uint8Array(CHUNK);
+  readonly kind = new Uint8Array(CHUNK);
   readonly fold = new Uint16Array(CHUNK);
   readonly payload: string[] = new Array<string>(CHUNK).fill("");
   count = 0;
@@ -82,14 +84,18 @@ export interface Pair {
 
 export interface EventAt extends EventRecord {
   position: number;
-  kind: Kind;
+  look: Look;
+  kind: EventKind;
 }
 
 export class Store {
   readonly types = new Dictionary();
   readonly sources = new Dictionary();
   readonly origins = new Dictionary();
-  readonly kinds: Kind[] = [kindOf("")];
+  /** What events are about, as the kernel says. */
+  readonly kinds = new Dictionary();
+  /** By code of the type. */
+  readonly looks: Look[] = [lookOf("")];
   readonly chunks = new Map<number, Chunk>();
   /** Keys of `chunks`, ascending. */
   readonly keys: number[] = [];
@@ -137,14 +143,14 @@ export class Store {
   }
 
   /** Take an event into the current epoch; false if it was there already. */
-  add(record: EventRecord): boolean {
+  add(record: EventRecord, kind: EventKind = "other"): boolean {
     const position = this.epochStart + record.sequence;
     const chunk = this.#chunkFor(position);
     const slot = position % CHUNK;
     if (chunk.type[slot] !== 0) return false;
     if (!this.axonId) this.axonId = record.axon_id;
-    const type = this.#fill(chunk, slot, record);
-    this.#link(record, this.kinds[type]!, position);
+    const type = this.#fill(chunk, slot, record, kind);
+    this.#link(record, this.looks[type]!, position);
     if (slot < chunk.end) chunk.revision++;
     else chunk.end = slot + 1;
     if (slot < chunk.first) chunk.first = slot;
@@ -163,7 +169,8 @@ export class Store {
     const type = chunk.type[slot]!;
     return {
       position,
-      kind: this.kinds[type]!,
+      look: this.looks[type]!,
+      kind: this.kinds.names[chunk.kind[slot]!] as EventKind,
       sequence: this.sequence(position),
       axon_id: this.axonId,
       timestamp_ms: chunk.time[slot]!,
@@ -195,7 +202,7 @@ export class Store {
   /** Events whose type says that something failed. */
   get errors(): number {
     const counts = this.types.counts;
-    return this.kinds.reduce(
+    return this.looks.reduce(
       (sum, { shape }, code) => sum + (shape === "error" ? (counts[code] ?? 0) : 0),
       0,
     );
@@ -243,28 +250,31 @@ export class Store {
     return gone;
   }
 
-  #fill(chunk: Chunk, slot: number, record: EventRecord): number {
+  #fill(chunk: Chunk, slot: number, record: EventRecord, kindName: EventKind): number {
     const type = this.types.code(record.event_type || "(no type)");
-    if (type >= this.kinds.length) this.kinds[type] = kindOf(this.types.names[type]!);
+    if (type >= this.looks.length) this.looks[type] = lookOf(this.types.names[type]!);
     const source = this.sources.code(record.source);
     const origin = this.origins.code(record.origin) & 255;
+    const kind = this.kinds.code(kindName);
     this.types.counts[type]!++;
     this.sources.counts[source]!++;
     this.origins.counts[origin]!++;
+    this.kinds.counts[kind]!++;
     chunk.time[slot] = record.timestamp_ms;
     chunk.type[slot] = type;
     chunk.source[slot] = source;
     chunk.origin[slot] = origin;
+    chunk.kind[slot] = kind;
     chunk.payload[slot] = record.payload;
-    const fold = this.kinds[type]!.fold(record);
+    const fold = this.looks[type]!.fold(record);
     if (fold) chunk.fold[slot] = this.#folds.code(`${type} ${source} ${fold}`);
     chunk.chars += record.payload.length;
     this.chars += record.payload.length;
     return type;
   }
 
-  #link(record: EventRecord, kind: Kind, position: number): void {
-    const end = kind.pair(record);
+  #link(record: EventRecord, look: Look, position: number): void {
+    const end = look.pair(record);
     if (!end) return;
     const pair = this.#pairs.get(end.key) ?? {
       open: -1,
@@ -289,6 +299,7 @@ export class Store {
       this.types.counts[type]!--;
       this.sources.counts[chunk.source[slot]!]!--;
       this.origins.counts[chunk.origin[slot]!]!--;
+      this.kinds.counts[chunk.kind[slot]!]!--;
       this.#pairAt.delete(base + slot);
     }
     for (const [key, pair] of this.#pairs) {

@@ -80,7 +80,7 @@ function parseBody(body: string, tzOffsetMin: number): Body {
   const expression = /^\/(.+)\/(\w*)$/s.exec(body);
   if (expression) return regexTerm(body, expression[1]!, expression[2]!);
   if (body.startsWith('"')) return wordTerm(unquote(body));
-  const key = /^(type|source|origin|seq|sequence|after|before):(.*)$/s.exec(body);
+  const key = /^(type|kind|source|origin|seq|sequence|after|before):(.*)$/s.exec(body);
   if (key) return keyTerm(key[1]!, unquote(key[2]!), tzOffsetMin);
   const path = /^([A-Za-z_$@\x80-\uffff][\w$@.[\]*\x80-\uffff-]*?)(!=|>=|<=|=|>|<|~)(.*)$/s.exec(
     body,
@@ -145,10 +145,10 @@ function keyTerm(key: string, value: string, tzOffsetMin: number): Body {
   if (value === "") throw new FilterError(`${key}: needs a value`);
   if (key === "after" || key === "before") return timeTerm(key, value, tzOffsetMin);
   if (key === "seq" || key === "sequence") return sequenceTerm(value);
-  return nameTerm(key as "type" | "source" | "origin", value);
+  return nameTerm(key as "type" | "kind" | "source" | "origin", value);
 }
 
-function nameTerm(key: "type" | "source" | "origin", value: string): Body {
+function nameTerm(key: "type" | "kind" | "source" | "origin", value: string): Body {
   const globs = value.split(",").filter(Boolean).map(globTest);
   const decide = (name: string) =>
     globs.some((fits) => fits(foldText(name)) || (key === "origin" && fits(shortName(name))));

@@ -91,6 +91,8 @@ export interface EventsMessage extends Header {
   head: number;
   /** The buffer is zlib data. */
   deflated: boolean;
+  /** A digit per event: what it is about, as a place in KINDS. */
+  kinds: string;
 }
 
 /** Events out of turn: an answer to `need`, or the newest ones for a page that does not answer. */
@@ -103,6 +105,8 @@ export interface SnapMessage extends Header {
   reason: "need" | "head";
   /** need: asked-for ranges that the feed no longer keeps. */
   missing: Range[];
+  /** A digit per event: what it is about, as a place in KINDS. */
+  kinds: string;
 }
 
 /** Spans of a timeline as they are after the changes `first` … `last`: JSON of a list. */
@@ -335,6 +339,8 @@ export interface Snapshot {
   lost: number;
   /** The newest events, oldest first, as the API has them. */
   events: EventRecord[];
+  /** As in an `ev`. */
+  kinds: string;
 }
 
 /** The same for an execution log. */

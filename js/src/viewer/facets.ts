@@ -1,7 +1,8 @@
-// Chips with counts per type, menus for source and origin. A click edits the filter text.
+// Chips with counts per kind or type, menus for type, source and origin. A click edits the filter text.
 
 import { count } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
+import { type EventKind, KIND_HUES } from "../events/event-kinds.ts";
 import type { Dictionary, Store } from "../events/event-store.ts";
 import { shortOrigin } from "../filter/filter.ts";
 import { type FacetKey, facetState, setFacet } from "../filter/terms.ts";
@@ -21,6 +22,8 @@ export class Facets {
   readonly #menus: HTMLElement;
   /** Chips keep their order while it is nearly right: a moving target cannot be clicked. */
   #order: string[] = [];
+  /** What the chips stand for. */
+  #key: "kind" | "type" = "type";
 
   constructor(
     private readonly store: Store,
@@ -41,17 +44,31 @@ export class Facets {
   }
 
   draw(): void {
-    const { types } = this.store;
-    const names = ranked(types).slice(0, CHIPS);
-    if (names.some((name) => !this.#order.includes(name))) this.#arrange(names);
-    const { only, not } = facetState(this.showing.filterText, "type");
+    const names = this.#names();
+    const shown = ranked(names).slice(0, CHIPS);
+    if (shown.some((name) => !this.#order.includes(name))) this.#arrange(shown);
+    const { only, not } = facetState(this.showing.filterText, this.#key);
     for (const [name, chip] of this.#byName) {
-      const amount = types.counts[types.find(name)] ?? 0;
+      const amount = names.counts[names.find(name)] ?? 0;
       setText(chip.lastElementChild!, count(amount));
       setAttribute(chip, "aria-pressed", String(only.has(name)));
       chip.dataset.not = String(not.has(name));
     }
-    this.element.hidden = names.length === 0;
+    this.element.hidden = shown.length === 0;
+  }
+
+  /** Where an agent speaks, kinds are told apart; elsewhere there is nothing but the types. */
+  #names(): Dictionary {
+    const { kinds, types } = this.store;
+    const key = kinds.names.some((name, code) => name !== "other" && kinds.counts[code]! > 0)
+      ? "kind"
+      : "type";
+    if (key !== this.#key) {
+      this.#key = key;
+      this.#order = [];
+      this.#chips.setAttribute("aria-label", key === "kind" ? "Kinds" : "Types");
+    }
+    return key === "kind" ? kinds : types;
   }
 
   #arrange(names: string[]): void {
@@ -62,26 +79,24 @@ export class Facets {
   }
 
   #chip(name: string): HTMLButtonElement {
-    const { store } = this;
-    const kind = store.kinds[store.types.find(name)]!;
-    const chip = h(
-      "button",
-      {
-        class: "chip",
-        title: `only ${name}; with Alt, or the Delete key: leave it out`,
-      },
-      icon(SHAPES[kind.shape], "shape"),
-      h("span", { class: "name", text: visibleLine(name) }),
-      h("span", { class: "amount" }),
-    );
-    chip.style.setProperty("--hue", `var(--c${kind.hue})`);
+    const title = `only ${name}; with Alt, or the Delete key: leave it out`;
+    const { shape, hue } = this.#lookOf(name);
+    const parts = [h("span", { class: "name", text: visibleLine(name) }), h("span")];
+    parts[1]!.className = "amount";
+    const chip = h("button", { class: "chip", title }, icon(SHAPES[shape], "shape"), ...parts);
+    chip.style.setProperty("--hue", `var(--c${hue})`);
     chip.addEventListener("click", (event) =>
-      this.#toggle("type", name, event.altKey || event.shiftKey),
+      this.#toggle(this.#key, name, event.altKey || event.shiftKey),
     );
     chip.addEventListener("keydown", (event) => {
-      if (event.key === "Delete" || event.key === "-") this.#toggle("type", name, true);
+      if (event.key === "Delete" || event.key === "-") this.#toggle(this.#key, name, true);
     });
     return chip;
+  }
+
+  #lookOf(name: string): { shape: keyof typeof SHAPES; hue: number } {
+    if (this.#key === "kind") return { shape: "plain", hue: KIND_HUES[name as EventKind] };
+    return this.store.looks[this.store.types.find(name)]!;
   }
 
   #toggle(key: FacetKey, name: string, exclude: boolean): void {

@@ -36,7 +36,7 @@ const COLUMNS = [
   ["seq", "#"],
   ["time", ""],
   ["gap", "gap"],
-  ["type", "type"],
+  ["type", "kind"],
   ["summary", "event"],
   ["pair", "took"],
 ] as const;

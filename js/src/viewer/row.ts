@@ -2,6 +2,7 @@
 
 import { count, duration, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
+import { KIND_HUES } from "../events/event-kinds.ts";
 import type { EventAt, Pair } from "../events/event-store.ts";
 import type { Summary } from "../events/summary.ts";
 import type { Pattern } from "../filter/pattern.ts";
@@ -103,11 +104,11 @@ export class RowElement {
     setText(this.#time, view.time);
     this.#time.title = view.timeTitle;
     this.#drawGap(view.gap);
-    setIcon(this.#shape, SHAPES[event.kind.shape]);
-    setText(this.#shapeWord, WORDS[event.kind.shape]);
-    this.element.style.setProperty("--hue", `var(--c${event.kind.hue})`);
-    setText(this.#type, visibleLine(event.event_type));
-    this.#type.title = event.event_type.length > 18 ? event.event_type : "";
+    setIcon(this.#shape, SHAPES[event.look.shape]);
+    setText(this.#shapeWord, WORDS[event.look.shape]);
+    this.element.style.setProperty("--hue", `var(--c${hueOf(event)})`);
+    setText(this.#type, visibleLine(event.kind === "other" ? event.event_type : event.kind));
+    this.#type.title = event.event_type;
     setText(this.#times, row.count > 1 ? `×${count(row.count)}` : "");
     this.#fold.hidden = row.count <= 1;
     setIcon(this.#foldIcon, view.unfolded ? "down" : "right");
@@ -182,6 +183,11 @@ export function dividerText(
     case Divider.Epoch:
       return facts.label;
   }
+}
+
+/** Colours of kinds are few and keep; what is of no kind has its type's colour. */
+function hueOf({ kind, look }: EventAt): number {
+  return kind === "other" || look.shape === "error" ? look.hue : KIND_HUES[kind];
 }
 
 function cell(name: string): HTMLElement {

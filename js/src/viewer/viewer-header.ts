@@ -15,7 +15,7 @@ const COLUMNS = [
   ["seq", "sequence"],
   ["time", "time"],
   ["gap", "gap to the row before"],
-  ["type", "type"],
+  ["type", "kind or type"],
   ["pair", "duration"],
 ] as const;
 

@@ -244,6 +244,7 @@ describe("without a kernel", () => {
     dropped: 0,
     lost: 0,
     events: [event(94), event(95)],
+    kinds: "29",
   };
 
   test("the snapshot is shown as one, and is not called live", () => {
@@ -252,6 +253,7 @@ describe("without a kernel", () => {
     vi.advanceTimersByTime(60_000);
 
     expect(alone.store.size).toBe(2);
+    expect([94, 95].map((position) => alone.store.get(position)?.kind)).toEqual(["tool", "other"]);
     expect(statusOf(alone.facts)).toMatchObject({ word: "snapshot" });
     expect(alone.holes()).toEqual([]);
   });

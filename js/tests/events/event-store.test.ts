@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CHUNK, Dictionary } from "../../src/events/event-store.ts";
-import { event, range, storeOf } from "./make.ts";
+import { event, indexOf, range, storeOf, words } from "./make.ts";
 
 describe("store", () => {
   // What arrives twice (a batch and its recovery) must not be there twice.
@@ -79,4 +79,17 @@ describe("store", () => {
     expect(dictionary.code("one more")).toBe(65535);
     expect(dictionary.names[65535]).toBe("(other)");
   });
+});
+
+test("what an event is about is kept, counted and filtered by", () => {
+  const store = storeOf([]);
+  store.add(event(1), "tool");
+  store.add(event(2), "thought");
+  store.add(event(3));
+  const shown = (text: string) => words(indexOf(store, { text }), store);
+
+  expect(store.get(1)?.kind).toBe("tool");
+  expect(store.kinds.counts[store.kinds.find("thought")]).toBe(1);
+  expect(shown("kind:tool,thought")).toEqual(["1", "2"]);
+  expect(shown("-kind:t*")).toEqual(["3"]);
 });

@@ -1,6 +1,6 @@
-// What an event type means to the viewer: colour, shape, and how its events hang together.
+// What an event type looks like in the viewer: colour, shape, and how its events hang together.
 //
-// One `Kind` per type, made when the type is first seen; per event only the cheap
+// One `Look` per type, made when the type is first seen; per event only the cheap
 // questions are asked (does it continue a text, does it open or close a pair).
 
 import type { EventRecord } from "../kernel/protocol.ts";
@@ -16,7 +16,7 @@ export interface PairEnd {
   failed?: boolean;
 }
 
-export interface Kind {
+export interface Look {
   readonly type: string;
   readonly shape: Shape;
   /** 0 … 9, an index into the palette; 8 is grey, 9 is the error colour. */
@@ -55,7 +55,7 @@ const HUES = new Map([
   ["result", 0],
 ]);
 
-export function kindOf(type: string): Kind {
+export function lookOf(type: string): Look {
   const shape: Shape = ERROR.test(type) ? "error" : QUIET.test(type) ? "quiet" : "plain";
   return { type, shape, hue: hueOf(type, shape), fold: foldOf(type), pair: pairOf(type) };
 }
