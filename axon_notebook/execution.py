@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from .errors import ExecutionError, ServerError, TransportError
 from .models import ExecutionInfo, OutputChunk
@@ -16,16 +17,52 @@ if TYPE_CHECKING:
     from .wire.api import ApiClient
     from .wire.resuming import StreamState
 
-__all__ = ["Execution"]
+__all__ = ["CommandOutput", "Execution"]
 
 LONGEST_HOLD: Final = 25.0  # seconds for which the server holds a question for the status
+AWAIT_HOLD: Final = 1.0  # the same, where a coroutine waits that may be cancelled
 
 StreamName = Literal["stdout", "stderr"]
 Streams = Literal["stdout", "stderr", "both"]
 
 
+class CommandOutput:
+    """The output of a command, for ``for`` and ``async for``; each loop closes what it opens.
+
+    Args:
+        follow: Starts to read.
+    """
+
+    def __init__(self, follow: Callable[[], OutputSubscription]) -> None:
+        self._follow = follow
+        self._chunks = _read(follow)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> OutputChunk:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        """End what ``for`` has opened; idempotent."""
+        self._chunks.close()
+
+    async def __aiter__(self) -> AsyncIterator[OutputChunk]:
+        async with self._follow() as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+def _read(follow: Callable[[], OutputSubscription]) -> Generator[OutputChunk, None, None]:
+    # No method: it would hold its object, and a forgotten one would be closed late.
+    with follow() as chunks:
+        yield from chunks
+
+
 class Execution:
     """One command; borrows its client's connection and owns nothing to close.
+
+    ``await execution`` waits for its end as :meth:`wait` does, without blocking the event loop.
 
     Made by :meth:`Devbox.run` and :meth:`Devbox.execution`.  Every method blocks
     until the server has answered, reacts to Ctrl-C, and raises
@@ -52,13 +89,15 @@ class Execution:
 
     def output(
         self, stream: Streams = "both", offset: int | Mapping[StreamName, int] = 0
-    ) -> Iterator[OutputChunk]:
+    ) -> CommandOutput:
         """Iterate over the output, from the beginning to the end of the command.
 
         ::
 
             for chunk in execution.output():
                 print(chunk.text, end="")
+
+        In a coroutine it is ``async for``.
 
         Both streams come as they were written: exactly with the embedded service, as
         far as two pipes can tell, else in the order of arrival.  Over any number of reconnects
@@ -70,8 +109,7 @@ class Execution:
             offset: Byte to start at, the same for both streams or one for each:
                 ``{"stdout": 100, "stderr": 0}``.
         """
-        with self.follow(stream, offset) as chunks:
-            yield from chunks
+        return CommandOutput(lambda: self.follow(stream, offset))
 
     def follow(
         self,
@@ -139,6 +177,23 @@ class Execution:
         Killing a command that has completed changes nothing.
         """
         return self._api.kill_execution(self.devbox_id, self.id, process_group=group)
+
+    def __await__(self) -> Generator[Any, None, ExecutionInfo]:
+        return self._completed().__await__()
+
+    async def _completed(self) -> ExecutionInfo:
+        """Wait in worker threads, for a second each, so that none outlives a cancellation long."""
+        while True:
+            try:
+                return await asyncio.to_thread(
+                    self._api.wait_for_execution, self.devbox_id, self.id, hold=AWAIT_HOLD
+                )
+            except ServerError as error:
+                if error.status != 408:
+                    raise
+            except TransportError:
+                # Tries again where that can help, and raises where it cannot.
+                await asyncio.to_thread(self.status)
 
     def send_stdin(self, text: str) -> None:
         """Write *text* to the command's stdin; it must have been run with ``stdin``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Self
 
 from ..errors import AxonError
@@ -109,6 +109,11 @@ class OutputSubscription(Subscribed[OutputChunk]):
         if chunk is None:
             raise StopIteration
         return chunk
+
+    async def __aiter__(self) -> AsyncIterator[OutputChunk]:
+        while (entry := await self._first_async()) is not None:
+            self._reader.done(entry)
+            yield entry.item
 
     def next_chunk(self, timeout: float | None = None) -> OutputChunk | None:
         """Wait for the next chunk; ``None`` at the end, or after *timeout* seconds.

@@ -7,16 +7,18 @@ reader.  The reader does not know it, so that a forgotten one can be collected.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import warnings
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from ..closing import Closing
 from ..errors import AxonError, ClosedError
+from .awaiting import LoopSignal
 from .resuming import ResumingStream
 
 __all__ = ["Entry", "Reader", "Subscribed"]
@@ -197,6 +199,7 @@ class Subscribed(Closing, Generic[Item]):
     """
 
     def __init__(self, reader: Reader[Any, Item]) -> None:
+        self._signal: LoopSignal | None = None  # of the loop that iterates, if one does
         self._reader = reader
         reader.start()
 
@@ -231,9 +234,35 @@ class Subscribed(Closing, Generic[Item]):
             raise error
         return entry
 
+    async def _first_async(self) -> Entry[Item] | None:
+        """Do the same in a coroutine, without blocking its loop; ``None`` at the end.
+
+        Being cancelled takes nothing from the queue.
+        """
+        reader = self._reader
+        if self._signal is None or self._signal.loop is not asyncio.get_running_loop():
+            self._signal = LoopSignal()
+            with reader.changed:
+                reader.on_ready = self._signal.notify
+        while True:
+            self._signal.reset()  # before looking: what comes afterwards wakes the wait
+            ended = self.ended
+            entry = self._first(0)
+            if entry is not None or ended:
+                return entry
+            await self._signal.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await asyncio.to_thread(self.close)
+
     def __del__(self) -> None:
         reader = getattr(self, "_reader", None)  # missing if __init__ raised
         if reader is not None and any(thread.is_alive() for thread in reader.threads):
-            message = f"unclosed {self!r}: use it as a context manager"
-            warnings.warn(message, ResourceWarning, stacklevel=2)
+            # `async for event in axon.subscribe()` leaves it to the end of the loop to close.
+            if self._signal is None:
+                message = f"unclosed {self!r}: use it as a context manager"
+                warnings.warn(message, ResourceWarning, stacklevel=2)
             reader.close()

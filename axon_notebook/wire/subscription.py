@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final, NamedTuple
 
 from ..errors import AxonError
@@ -93,12 +93,19 @@ class Subscription(Subscribed[_Pending]):
             for event in events:
                 ...
 
+    or, in a coroutine and so in a cell of a notebook, while widgets stay alive::
+
+        async with axon.subscribe() as events:
+            async for event in events:
+                ...
+
     The iteration goes on for ever, over any number of reconnects; it ends when
     the subscription is closed and raises what stopped the stream (no such
     axon, a wrong key, :class:`~axon_notebook.errors.StreamTruncated`).  Each
     event comes once, in order; what the server lost is reported by a
     :class:`MissingEventsWarning` and in :attr:`missing`.  Ctrl-C leaves the
-    iteration within 0.3 seconds, and the next ``for`` goes on where it was.
+    iteration within 0.3 seconds, and the next ``for`` goes on where it was; so does
+    ``async for`` after a cancellation.
 
     Args:
         stream: Owned: closed with the subscription.
@@ -163,6 +170,13 @@ class Subscription(Subscribed[_Pending]):
     def __next__(self) -> AxonEvent:
         return next(iter(self))
 
+    async def __aiter__(self) -> AsyncIterator[AxonEvent]:
+        while (entry := await self._first_async()) is not None:
+            self._announce(entry)
+            for event in entry.item.events:
+                yield event
+            self._reader.done(entry)
+
     def batches(self) -> Iterator[list[AxonEvent]]:
         """Iterate lists of events, as many as have come: the least work per event."""
         while (batch := self.next_batch()) is not None:
@@ -184,10 +198,15 @@ class Subscription(Subscribed[_Pending]):
 
     def _next(self, timeout: float | None) -> Entry[_Pending] | None:
         entry = self._first(timeout)
-        if entry is not None and not entry.item.announced:
+        if entry is not None:
+            self._announce(entry)
+        return entry
+
+    def _announce(self, entry: Entry[_Pending]) -> None:
+        """Warn of what the batch misses, once."""
+        if not entry.item.announced:
             entry.item.announced = True
             warn_of_missing(entry.item.batch)
-        return entry
 
     def __repr__(self) -> str:
         state = self.state
