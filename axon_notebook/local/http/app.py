@@ -156,14 +156,20 @@ class ServiceApp:
         if route.waits:
             result = await route.handler(request)
         else:
-            async with self._slots.working():
+            await self._slots.begin()
+            try:
                 result = await route.handler(request)
+            finally:
+                self._slots.end()
         if isinstance(result, EventStream):
             await self.streams.serve(scope, receive, send, result.pump)
             return
         answer = result if isinstance(result, Answer) else json_answer(result)
-        with self._slots.sending(len(answer.body)):
+        self._slots.hold(size := len(answer.body))
+        try:
             await send_answer(send, answer)
+        finally:
+            self._slots.release(size)
 
     async def _health(self, _: Request) -> Health:
         page = await self.store.list_axons(limit=1, include_total_count=True)
