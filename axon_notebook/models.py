@@ -17,10 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from .packing import Packed, length, packed, unpacked
-
 __all__ = [
-    "COLUMNS_TYPE",
     "EVENTS_SELECT",
     "EVENT_COLUMNS",
     "AxonEvent",
@@ -71,9 +68,6 @@ EVENT_COLUMNS: Final[Mapping[str, str]] = {
 
 #: Selects rows for :meth:`AxonEvent.from_row`; a condition may follow.
 EVENTS_SELECT: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM rl_axon_events"
-
-#: The media type of :class:`SqlColumns`, which is MessagePack.
-COLUMNS_TYPE: Final = "application/vnd.axon-notebook.columns+msgpack"
 
 #: What a publisher may claim to be; ``SYSTEM_EVENT`` is the server's own.
 PUBLISH_ORIGINS: Final = ("EXTERNAL_EVENT", "AGENT_EVENT", "USER_EVENT")
@@ -209,45 +203,37 @@ class SqlResult(msgspec.Struct, frozen=True):
             rows = [[row.get(column.name) for column in self.columns] for row in rows]
         # One flat list and strides through it: `zip(*rows)` makes one argument per row.
         flat, width = list(chain.from_iterable(rows)), len(self.columns)
-        values: list[Packed] = [flat[place::width] for place in range(width)]
+        values = [flat[place::width] for place in range(width)]
         return SqlColumns(self.columns, values, self.meta)
 
 
 class SqlColumns(msgspec.Struct, frozen=True):
-    """A :class:`SqlResult` by columns, as the embedded service sends it to who asks for it.
+    """A :class:`SqlResult` by columns, which is what a frame is made of.
 
-    A frame is made of columns, and to read them takes a fraction of what rows take.
-
-    ``values`` are those of one column each, all of the same length, packed or not.
+    ``values`` are those of one column each, all of the same length.
     """
 
     columns: list[SqlColumn]
-    values: list[Any]  # of Packed; msgspec tells no bytes from texts in a union
+    values: list[list[Any]]
     meta: SqlMeta = SqlMeta()
 
     def __post_init__(self) -> None:
-        values: list[Packed] = self.values
-        lengths = set(map(length, values))
+        lengths = set(map(len, self.values))
         if len(self.values) != len(self.columns) or len(lengths) > 1:
             raise ValueError(f"{len(self.columns)} columns have values of the lengths {lengths}")
 
     def by_rows(self) -> SqlResult:
         """Return the same with one tuple per row."""
-        rows = list(zip(*map(unpacked, self.values), strict=True))
-        return SqlResult(self.columns, rows, self.meta)
+        return SqlResult(self.columns, list(zip(*self.values, strict=True)), self.meta)
 
     def by_columns(self) -> SqlColumns:
         """Return this."""
         return self
 
-    def packed(self) -> SqlColumns:
-        """Return the same as it travels."""
-        return SqlColumns(self.columns, [packed(unpacked(v)) for v in self.values], self.meta)
-
     @property
     def row_count(self) -> int:
         """How many rows there are."""
-        return length(self.values[0]) if self.values else 0
+        return len(self.values[0]) if self.values else 0
 
 
 class SqlStepError(msgspec.Struct, frozen=True):

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
-import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +29,7 @@ from axon_notebook.errors import (
     TransportError,
 )
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, find_service
-from axon_notebook.models import AxonEvent, AxonInfo, SqlColumns, SqlResult
+from axon_notebook.models import AxonEvent, AxonInfo
 
 
 @pytest.fixture
@@ -274,32 +272,6 @@ def test_a_batch_is_one_transaction(axon: an.Axon) -> None:
 
     assert caught.value.statement_index == 1
     assert axon.sql("SELECT x FROM t")["x"].tolist() == [1]
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "VALUES (1, 'a', 0.1, x'00ff', NULL), (-9223372036854775808, '', 1e300, x'', 'é')",
-        "SELECT 9e999 AS up, -9e999 AS down, 'Infinity' AS text UNION ALL SELECT 1, 'x', NULL",
-        "SELECT 1 AS n WHERE 0",
-        "CREATE TABLE t(n)",
-    ],
-)
-def test_the_two_forms_of_an_answer_hold_the_same(
-    axon: an.Axon, service: ServiceAddress, sql: str
-) -> None:
-    """This package is answered by columns, everybody else by rows in JSON."""
-    ours = axon.api.query(axon.id, sql.replace(" t(", " ours("))
-    answer = httpx.post(
-        f"{service.base_url}/v1/axons/{axon.id}/sql/query",
-        json={"sql": sql},
-        headers={"Authorization": f"Bearer {service.token.reveal()}"},
-    )
-    theirs = msgspec.json.decode(answer.content, type=SqlResult)
-
-    assert isinstance(ours, SqlColumns)
-    assert answer.headers["content-type"] == "application/json"
-    assert (ours.by_rows().columns, ours.by_rows().rows) == (theirs.columns, theirs.rows)
 
 
 def test_a_failing_query_is_a_sql_error(axon: an.Axon) -> None:

@@ -28,7 +28,6 @@ from types import NoneType
 from typing import Any, Final, Literal
 
 from ..models import SqlColumn, SqlColumns, SqlResult
-from ..packing import Packed, unpacked
 
 __all__ = [
     "INFINITIES",
@@ -64,15 +63,15 @@ class Column:
     Args:
         name: Unique within its result.
         declared: The declared type as the server gave it; empty for expressions.
-        values: In row order, packed or not.
+        values: In row order.
         wire: Whether *values* are as JSON carried them; they are read back
             when they are first asked for.
     """
 
-    def __init__(self, name: str, declared: str, values: Packed, *, wire: bool = False) -> None:
+    def __init__(self, name: str, declared: str, values: list[Any], *, wire: bool = False) -> None:
         self.name = name
         self.declared = declared
-        self.packed = values
+        self.raw = values  # as the wire has them
         self._wire = wire
         self._settled: tuple[Kind, bool] | None = None
 
@@ -93,11 +92,6 @@ class Column:
         return self._settled
 
     @cached_property
-    def raw(self) -> list[Any]:
-        """The values as the wire has them."""
-        return unpacked(self.packed)
-
-    @cached_property
     def values(self) -> list[Any]:
         """The values as SQLite has them."""
         return _read_back(self.raw, self.declared) if self._wire else self.raw
@@ -113,7 +107,7 @@ class Column:
 
     def renamed(self, name: str) -> Column:
         """Return the same column under another name."""
-        return Column(name, self.declared, self.packed, wire=self._wire)
+        return Column(name, self.declared, self.raw, wire=self._wire)
 
 
 def columns_of(result: SqlResult | SqlColumns) -> list[Column]:

@@ -20,7 +20,6 @@ import pandas as pd
 
 from ..errors import ParameterError
 from ..models import EVENT_COLUMNS, AxonEvent, AxonInfo, PublishResult, SqlColumns, SqlResult
-from ..packing import Packed, unpacked
 from .columns import INFINITIES, Column, Kind, affinity, columns_of, unique_names
 from .merging import as_columns, merged
 
@@ -237,18 +236,8 @@ def _origin_of(
 
 
 def _array(column: Column) -> Any:
-    found = _integers_as_sent(column)
-    if found is None and _ARROW:
-        found = _inferred(column)
+    found = _inferred(column) if _ARROW else None
     return _BUILDERS[column.kind](column.values, column.nullable) if found is None else found
-
-
-def _integers_as_sent(column: Column) -> Any:
-    if not isinstance(column.packed, bytes) or affinity(column.declared) in ("boolean", "real"):
-        return None
-    column.settle("integer", nullable=False)
-    # Copied: bytes are read-only.
-    return np.frombuffer(column.packed, "<i8").astype(np.int64)
 
 
 def _inferred(column: Column) -> Any:
@@ -260,7 +249,7 @@ def _inferred(column: Column) -> Any:
     if affinity(column.declared) in ("blob", "boolean"):
         return None
     try:
-        array = _arrow_array(column.packed)
+        array = _arrow_array(column.raw)
     except (ValueError, TypeError, OverflowError):
         return None
     kind = _ARROW_KINDS.get(str(array.type))
@@ -286,13 +275,9 @@ _ARROW_KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def _arrow_array(values: Packed) -> Any:
+def _arrow_array(values: list[Any]) -> Any:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    if isinstance(values, str):
-        return pc.split_pattern(pa.array([values], pa.large_string()), "\0").values
-    values = unpacked(values)
     # With its type said, a column of texts is built at once as pandas keeps it.
     return pa.array(values, pa.large_string() if _only_texts(values) else None)
 

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from .. import errors
 from ..models import (
-    COLUMNS_TYPE,
     AxonEventList,
     AxonInfo,
     AxonList,
@@ -23,7 +22,6 @@ from ..models import (
     PublishBatchResult,
     PublishResult,
     SqlBatchResult,
-    SqlColumns,
     SqlResult,
 )
 from .http import ByteStream, Endpoint, HttpClient, Interrupt, Locate
@@ -146,8 +144,8 @@ class ApiClient:
         *,
         timeout: float | None = None,
         interrupt: Interrupt | None = None,
-    ) -> SqlResult | SqlColumns:
-        """``POST /v1/axons/{id}/sql/query``: one statement, by columns if the server can."""
+    ) -> SqlResult:
+        """``POST /v1/axons/{id}/sql/query``: one statement."""
         body = {"sql": sql, "params": list(params)}
         path = f"/v1/axons/{_part(axon_id)}/sql/query"
         try:
@@ -155,7 +153,6 @@ class ApiClient:
                 "POST",
                 path,
                 SqlResult,
-                packed={COLUMNS_TYPE: SqlColumns},
                 json=body,
                 timeout=timeout,
                 interrupt=interrupt,

@@ -15,7 +15,6 @@ import threading
 import uuid
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -37,7 +36,6 @@ from .retry import Attempts
 __all__ = ["HttpClient", "ByteStream", "Endpoint", "Interrupt", "Locate"]
 
 T = TypeVar("T")
-PackedT = TypeVar("PackedT")
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
@@ -256,23 +254,21 @@ class HttpClient:
         path: str,
         kind: type[T],
         *,
-        packed: Mapping[str, type[PackedT]] = MappingProxyType({}),
         query: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | msgspec.Struct | None = None,
         lines: Callable[[], Iterable[bytes]] | None = None,
         timeout: float | None = None,
         attempts: int = 4,
         interrupt: Interrupt | None = None,
-    ) -> T | PackedT:
+    ) -> T:
         """Send one request, decode its answer as *kind*.
 
-        *packed* names forms in MessagePack, by media type, that are preferred to JSON;
         *lines* makes a body that is sent piece by piece.
         With *interrupt* the request can be ended from another thread: it is sent
         once, over a connection of its own, and never starts the service.
         """
         content = None if json is None else msgspec.json.encode(json)
-        headers = _headers(method, content, packed)
+        headers = _headers(method, content)
         if lines is not None:
             headers["Content-Type"] = "application/x-ndjson"
         limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
@@ -304,7 +300,7 @@ class HttpClient:
                     endpoint, url = other, other.base_url + path
                     response = exchange(endpoint)
                 if response.status_code == 200:
-                    return _decoded(response, kind, packed, url)
+                    return _decoded(response, kind, url)
                 raise _api_error(response.status_code, response.headers, response.content, endpoint)
             if attempt.server_gone:
                 endpoint = self._relocate(endpoint, start=True)
@@ -378,8 +374,8 @@ def _query(values: Mapping[str, Any]) -> dict[str, str] | None:
     return given or None  # httpx would drop the URL's own query for an empty mapping
 
 
-def _headers(method: str, content: bytes | None, packed: Iterable[str]) -> dict[str, str]:
-    headers = {"User-Agent": _user_agent(), "Accept": ", ".join([*packed, "application/json"])}
+def _headers(method: str, content: bytes | None) -> dict[str, str]:
+    headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
     if content is not None:
         headers["Content-Type"] = "application/json"
     if method != "GET":
@@ -411,15 +407,9 @@ def _redirect(url: str, location: str | None, endpoint: Endpoint) -> str:
     return target
 
 
-def _decoded(
-    response: httpx.Response, kind: type[T], packed: Mapping[str, type[PackedT]], url: str
-) -> T | PackedT:
+def _decoded(response: httpx.Response, kind: type[T], url: str) -> T:
     body = response.content
     try:
-        form = packed.get(response.headers.get("content-type", ""))
-        if form is not None:
-            found: PackedT = msgspec.msgpack.decode(body, type=form)
-            return found
         return msgspec.json.decode(body, type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         shown = body[:200].decode("utf-8", "replace")

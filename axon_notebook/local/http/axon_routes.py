@@ -15,17 +15,17 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from ...models import (
-    COLUMNS_TYPE,
     AxonEventList,
     AxonInfo,
     AxonList,
     PublishBatchResult,
     SqlBatchResult,
+    SqlResult,
 )
 from ..refusals import Refusal
 from ..storage.broadcast import Broadcast
 from ..storage.store import Draft, Store
-from .answers import Answer, Receive, json_answer
+from .answers import Answer, Receive
 from .json_bodies import decode_texts
 from .repeats import Repeats
 from .requests import BODY_LIMIT, INT64_MAX, Disconnected, Query, Request, client_left
@@ -194,15 +194,11 @@ class AxonRoutes:
             axon_id, limit=limit, before=before, include_total_count=counted
         )
 
-    async def query(self, request: Request) -> Answer:
+    async def query(self, request: Request) -> SqlResult:
         """Execute one statement."""
         params = await request.read(Statement)
         work = self._store.query(request.path_params["axon_id"], params.sql, params.params or [])
-        result = await _while_connected(request.receive, work)
-        if COLUMNS_TYPE.encode() in (request.header(b"accept") or b""):
-            body = msgspec.msgpack.encode(result.by_columns().packed())
-            return Answer(body, COLUMNS_TYPE.encode(), kept=result)
-        return json_answer(result)
+        return await _while_connected(request.receive, work)
 
     async def batch(self, request: Request) -> SqlBatchResult:
         """Execute statements in one transaction."""
