@@ -79,10 +79,7 @@ NAMED_IN = {
 }
 
 # Modules that import each other, directly or through others.
-CYCLES: list[set[str]] = [
-    {"agents.conversation", "agents.turn"},
-    {"magics.dispatch", "magics.registry", "magics.shell"},
-]
+CYCLES: list[set[str]] = []
 
 # Module names that stand in two folders.
 REPEATED_NAMES: set[str] = set()
@@ -98,7 +95,6 @@ LONG_FILES = {
 
 MOST_FUNCTION_LINES = 50
 LONG_FUNCTIONS = {
-    "axon_notebook/wire/http.py::send",
     "tests/browser/test_viewer_hostile.py::test_no_text_of_an_event_becomes_anything_else",
     "tests/browser/test_viewer_keys.py"
     "::test_everything_is_reached_by_keys_and_no_key_reaches_the_notebook",
@@ -107,7 +103,7 @@ LONG_FUNCTIONS = {
 }
 
 # ``Any`` per 1,000 lines of the package.  The goal is 10: lower this as it falls.
-MOST_ANY = 20.0
+MOST_ANY = 15.5
 
 
 @functools.cache  # asked once per import

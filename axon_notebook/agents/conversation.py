@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..errors import AgentError, AxonError, ClosedError
 from ..models import AxonEvent
@@ -21,10 +21,8 @@ from .model import Entry, Notice, Question, Revision
 from .model import Turn as TurnEntry
 from .replies import Reply
 from .trace import Trace
+from .turn import Turn
 from .untrusted import Fields, fields_of
-
-if TYPE_CHECKING:
-    from .turn import Turn
 
 __all__ = ["Conversation", "Listener"]
 

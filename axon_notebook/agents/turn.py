@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from ..errors import AgentError, TurnFailed, TurnTimedOut
-from .conversation import Conversation
+from .client_protocol import Message as Published
+from .client_protocol import ProtocolClient
 from .model import Entry, Message, Question, Revision
 from .model import Turn as TurnEntry
 from .replies import Reply
+from .trace import Trace
 from .untrusted import Fields
 
 __all__ = ["Turn", "TurnResult", "Update", "agent_text"]
 
 #: Seconds of silence after a turn's end before it is over: updates may come after it.
 GRACE: Final = 0.3
+
+
+class TurnOwner(Protocol):
+    """What a turn needs of its conversation."""
+
+    changed: threading.Condition
+    client: ProtocolClient
+    trace: Trace
+
+    def publish(self, message: Published) -> int:
+        """Publish as the user; return the sequence."""
+
+    def wait(self, enough: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait until *enough* is true, *timeout* seconds at most; return whether it is."""
 
 
 class TurnResult(msgspec.Struct, frozen=True):
@@ -89,7 +106,7 @@ class Turn:
 
     def __init__(
         self,
-        conversation: Conversation,
+        conversation: TurnOwner,
         prompt: str,
         sequence: int,
         session: str,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..agents.turn import Turn
     from ..axon import Axon
     from ..widgets.agent_chat import AgentChat
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["MAGICS"]
 
@@ -154,7 +154,7 @@ def _permissions(given: Mapping[str, Any]) -> str:
 # -- in a notebook
 
 
-def _show(magics: AxonMagics, session: AgentSession, turn: Turn) -> AgentChat:
+def _show(magics: MagicContext, session: AgentSession, turn: Turn) -> AgentChat:
     """Show the turn in this cell; the cell before keeps its own as HTML."""
     from IPython.display import display
 

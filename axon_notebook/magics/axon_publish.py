@@ -15,7 +15,7 @@ from .status import StatusLine
 
 if TYPE_CHECKING:
     from ..axon import Axon
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["MAGICS"]
 
@@ -160,7 +160,7 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def _ask(magics: AxonMagics, count: int, axon: Axon, *, sure: bool) -> None:
+def _ask(magics: MagicContext, count: int, axon: Axon, *, sure: bool) -> None:
     """Events cannot be taken back: many are confirmed, or asked for with ``--yes``."""
     if sure or count <= ASK_ABOVE:
         return

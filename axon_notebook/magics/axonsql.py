@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..axon import Axon
     from ..models import SqlResult
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["MAGICS", "DryRun", "Plan"]
 
@@ -243,13 +243,13 @@ def _shaped(result: SqlResult, query: _Query, axon: Axon, sql: str) -> Any:
     return shaped(result, query.shape, axon_id=axon.id, sql=sql)
 
 
-def _delivered(magics: AxonMagics, query: _Query, value: Any) -> Any:
+def _delivered(magics: MagicContext, query: _Query, value: Any) -> Any:
     if query.name is not None:
         magics.namespace[query.name] = value
     return value if query.shown else None
 
 
-def _in_background(magics: AxonMagics, axon: Axon, cell: Cell, query: _Query) -> Background[Any]:
+def _in_background(magics: MagicContext, axon: Axon, cell: Cell, query: _Query) -> Background[Any]:
     def work() -> Any:
         answer = cell.ask(magics.session, axon, timeout=query.timeout, all_rows=query.has("all"))
         return _value(cell, answer, query, axon)

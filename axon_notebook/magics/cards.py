@@ -9,7 +9,7 @@ from ..visible import visible
 
 if TYPE_CHECKING:
     from ..config import Settings
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["Card", "Text", "greeting", "status_card"]
 
@@ -42,7 +42,7 @@ class Card:
         return f"<table>{cells}</table>"
 
 
-def status_card(magics: AxonMagics) -> Card:
+def status_card(magics: MagicContext) -> Card:
     """Return where the magics stand; asks no server and starts none."""
     session = magics.session
     settings = session.settings
@@ -71,7 +71,7 @@ def _place(settings: Settings) -> str:
     return settings.base_url
 
 
-def greeting(magics: AxonMagics) -> str:
+def greeting(magics: MagicContext) -> str:
     """Return the one line that ``%load_ext`` says; nothing is started for it."""
     settings = magics.session.settings
     key = f", key from {settings.key_source}" if settings.key_source else ""

@@ -19,7 +19,7 @@ from .registry import cell_magics, sub_commands
 
 if TYPE_CHECKING:
     from ..sql.schema import Schema
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["Offer", "complete", "install", "remove"]
 
@@ -54,7 +54,7 @@ class Offer(NamedTuple):
     names: list[tuple[str, str]]
 
 
-def complete(magics: AxonMagics, text: str, position: int) -> Offer | None:
+def complete(magics: MagicContext, text: str, position: int) -> Offer | None:
     """Return what may stand at *position* of the cell *text*; ``None`` outside of our magics."""
     before = text[:position]
     found = _magic_at(before)
@@ -95,7 +95,7 @@ def _magic_at(before: str) -> tuple[str, str, bool] | None:
 # -- the line
 
 
-def _in_options(magics: AxonMagics, body: str, options: Sequence[Option]) -> Offer | None:
+def _in_options(magics: MagicContext, body: str, options: Sequence[Option]) -> Offer | None:
     value = _OPTION_VALUE.search(body)
     if value and (option := _option(value[1], options)) and _takes_value(option, value[0]):
         return _filtered(value[2], _values(magics, option, value[2]))
@@ -115,13 +115,13 @@ def _option(form: str, options: Iterable[Option]) -> Option | None:
     return next((option for option in options if form in (option.long, option.short)), None)
 
 
-def _values(magics: AxonMagics, option: Option, typed: str) -> list[tuple[str, str]]:
+def _values(magics: MagicContext, option: Option, typed: str) -> list[tuple[str, str]]:
     if isinstance(option.completes, tuple):
         return [(word, option.key) for word in option.completes]
     return _known(magics, option.completes, typed)
 
 
-def _known(magics: AxonMagics, kind: str, typed: str) -> list[tuple[str, str]]:
+def _known(magics: MagicContext, kind: str, typed: str) -> list[tuple[str, str]]:
     """Return what there is of a kind that an option or the word of a sub-command can name."""
     schema = _schema(magics) if kind in ("column", "table") else None
     if kind == "axon":
@@ -151,7 +151,7 @@ def _files(typed: str, suffix: str) -> list[tuple[str, str]]:
     ]
 
 
-def _axons(magics: AxonMagics) -> list[tuple[str, str]]:
+def _axons(magics: MagicContext) -> list[tuple[str, str]]:
     session = magics.session
     known = [*session.aliases, *session.seen]
     current = session.current
@@ -159,7 +159,7 @@ def _axons(magics: AxonMagics) -> list[tuple[str, str]]:
     return [(name, "axon") for name in dict.fromkeys(names)]
 
 
-def _in_axon(magics: AxonMagics, body: str) -> Offer:
+def _in_axon(magics: MagicContext, body: str) -> Offer:
     name, blank, rest = body.lstrip().partition(" ")
     commands = sub_commands()
     if not blank:
@@ -175,7 +175,7 @@ def _in_axon(magics: AxonMagics, body: str) -> Offer:
 # -- SQL
 
 
-def _in_sql(magics: AxonMagics, before: str, after: str) -> Offer:
+def _in_sql(magics: MagicContext, before: str, after: str) -> Offer:
     inside = _open_token(before)
     variable = _VARIABLE.search(before)
     if variable and (inside is None or inside.kind in ("parameter", "expression", "identifier")):
@@ -214,7 +214,7 @@ def _fragment(before: str) -> str:
     return found[0] if found else ""
 
 
-def _schema(magics: AxonMagics) -> Schema | None:
+def _schema(magics: MagicContext) -> Schema | None:
     current = magics.session.current
     return magics.session.known_schema(current) if current else None
 
@@ -258,14 +258,14 @@ def _rest(schema: Schema | None, typed: str) -> list[tuple[str, str]]:
     return [*keywords, *functions, *(_tables(schema) if schema else [])]
 
 
-def _in_json(magics: AxonMagics, before: str) -> Offer:
+def _in_json(magics: MagicContext, before: str) -> Offer:
     variable = re.search(r"\$\{([\w.]*)$", before)
     if variable:
         return _filtered(variable[1], _variables(magics))
     return _nothing(_fragment(before))
 
 
-def _variables(magics: AxonMagics) -> list[tuple[str, str]]:
+def _variables(magics: MagicContext) -> list[tuple[str, str]]:
     hidden = magics.hidden_names
     return [
         (name, type(value).__name__)
@@ -288,7 +288,7 @@ def _nothing(typed: str) -> Offer:
     return Offer(typed, [(typed, "")])
 
 
-def _matcher(magics: AxonMagics) -> Callable[[Any], Any]:
+def _matcher(magics: MagicContext) -> Callable[[Any], Any]:
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     @context_matcher(identifier="axon_notebook", priority=1000)
@@ -309,7 +309,7 @@ def _matcher(magics: AxonMagics) -> Callable[[Any], Any]:
     return found
 
 
-def install(shell: Any, magics: AxonMagics) -> None:
+def install(shell: Any, magics: MagicContext) -> None:
     """Add the matcher to the shell's completer."""
     shell.Completer.custom_matchers.append(_matcher(magics))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..devbox import Devbox
     from ..execution import Execution
     from ..wire.output_subscription import OutputSubscription
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["DEVBOX", "OUTPUT", "SHOWING", "LeftRunning", "class_of", "devbox_of", "show_output"]
 
@@ -114,7 +114,9 @@ def _show_once(shell: Any, execution: Execution) -> None:
     shell.events.register("post_run_cell", forget)
 
 
-def _print_to_the_end(magics: AxonMagics, execution: Execution, offset: Mapping[Any, int]) -> None:
+def _print_to_the_end(
+    magics: MagicContext, execution: Execution, offset: Mapping[Any, int]
+) -> None:
     """Print the output as it comes; at the end say how the command ended.
 
     Raises:

@@ -11,7 +11,7 @@ from .options import Parsed, checked_name, first_word, meant, scan, words_of
 from .registry import Call, Magic, sub_commands
 
 if TYPE_CHECKING:
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = ["DEFAULT", "run_cell_magic", "run_sub_command"]
 
@@ -20,7 +20,7 @@ DEFAULT: Final = "status"
 
 
 def run_cell_magic(
-    magics: AxonMagics, magic: Magic, line: str, cell: str | None, local: Mapping[str, Any] | None
+    magics: MagicContext, magic: Magic, line: str, cell: str | None, local: Mapping[str, Any] | None
 ) -> Any:
     """Run a magic that has a line and, as a cell magic, a body."""
     parsed = scan(line, magic.options, f"%{magic.name}")
@@ -30,7 +30,7 @@ def run_cell_magic(
         return magic.run(call)
 
 
-def run_sub_command(magics: AxonMagics, line: str, local: Mapping[str, Any] | None) -> Any:
+def run_sub_command(magics: MagicContext, line: str, local: Mapping[str, Any] | None) -> Any:
     """Run ``%axon NAME …``; return an object, never only print."""
     parsed = scan(line, (), "%axon")
     name, _, rest = parsed.rest.strip().partition(" ")

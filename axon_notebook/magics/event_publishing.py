@@ -15,7 +15,7 @@ from .status import StatusLine, Task
 
 if TYPE_CHECKING:
     from ..axon import Axon
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = [
     "ORIGINS",
@@ -81,7 +81,7 @@ def _own_origin(origin: str) -> str:
     return origin if origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
 
 
-def publish_values(magics: AxonMagics, axon: Axon, values: list[dict[str, Any]]) -> Any:
+def publish_values(magics: MagicContext, axon: Axon, values: list[dict[str, Any]]) -> Any:
     """Publish whole events, given as mappings, with a status line; return the DataFrame."""
     source, origin = magics.publish_source, origin_of(magics.publish_origin)
     events = [event_of(value, "", source, origin, place) for place, value in enumerate(values)]

@@ -19,7 +19,7 @@ from .options import Option, describe, meant
 
 if TYPE_CHECKING:
     from ..axon import Axon
-    from .shell import AxonMagics
+    from .magic_context import MagicContext
 
 __all__ = [
     "AXON",
@@ -56,7 +56,7 @@ class Call(NamedTuple):
         name: The variable of ``name <<``.
     """
 
-    magics: AxonMagics
+    magics: MagicContext
     words: list[str]
     options: dict[str, Any]
     names: ChainMap[str, Any]

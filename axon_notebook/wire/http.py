@@ -15,6 +15,7 @@ import threading
 import uuid
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -25,10 +26,7 @@ from httpx_sse import connect_sse
 from .. import errors
 from ..closing import Closing
 from ..config import Secret, is_loopback
-from ..models import (
-    ErrorFrame,
-)
-from .backoff import retry_after_seconds
+from .decoding import api_error, decoded
 from .http_pool import HttpPool
 from .interrupt import Interrupt
 from .retry import Attempts
@@ -267,31 +265,16 @@ class HttpClient:
         With *interrupt* the request can be ended from another thread: it is sent
         once, over a connection of its own, and never starts the service.
         """
+        own = interrupt is not None
         content = None if json is None else msgspec.json.encode(json)
         headers = _headers(method, content)
         if lines is not None:
             headers["Content-Type"] = "application/x-ndjson"
-        limit = httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS)
-        own = interrupt is not None
-        extensions = {"trace": interrupt.watch} if interrupt is not None else None
+        options = self._options(query, headers, timeout, interrupt)
+        body: Callable[[], Any] = lines or (lambda: content)
+        exchange = partial(self._exchange, method, path, body, options, own=own)
         endpoint = self.endpoint
         repeatable = method == "GET" or (endpoint.remembers and path.endswith(PUBLISHING))
-
-        def exchange(endpoint: Endpoint) -> httpx.Response:
-            pool = self._connections(endpoint)
-            lent = pool.fresh() if own else pool.borrowed()
-            with lent as http, translated(endpoint.base_url + path):
-                return http.request(
-                    method,
-                    endpoint.base_url + path,
-                    params=_query(query or {}),
-                    content=content if lines is None else lines(),
-                    headers=headers,
-                    auth=_Bearer(endpoint),
-                    timeout=limit,
-                    extensions=extensions,
-                )
-
         for attempt in Attempts(1 if own else attempts, repeatable=repeatable):
             with attempt, self._looking_again(endpoint):
                 url = endpoint.base_url + path
@@ -300,11 +283,43 @@ class HttpClient:
                     endpoint, url = other, other.base_url + path
                     response = exchange(endpoint)
                 if response.status_code == 200:
-                    return _decoded(response, kind, url)
-                raise _api_error(response.status_code, response.headers, response.content, endpoint)
+                    return decoded(response, kind, url)
+                raise api_error(
+                    response.status_code, response.headers, response.content, endpoint.base_url
+                )
             if attempt.server_gone:
                 endpoint = self._relocate(endpoint, start=True)
         raise AssertionError("unreachable: the last attempt raises")
+
+    def _options(
+        self,
+        query: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        timeout: float | None,
+        interrupt: Interrupt | None,
+    ) -> dict[str, Any]:
+        return {
+            "params": _query(query or {}),
+            "headers": headers,
+            "timeout": httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS),
+            "extensions": None if interrupt is None else {"trace": interrupt.watch},
+        }
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Callable[[], Any],
+        options: dict[str, Any],
+        endpoint: Endpoint,
+        *,
+        own: bool,
+    ) -> httpx.Response:
+        """Send once; *own* over a connection that nobody else uses."""
+        pool = self._connections(endpoint)
+        url = endpoint.base_url + path
+        with pool.fresh() if own else pool.borrowed() as http, translated(url):
+            return http.request(method, url, content=body(), auth=_Bearer(endpoint), **options)
 
     def open(
         self, path: str, query: Mapping[str, Any], idle: float, interrupt: Interrupt
@@ -355,7 +370,7 @@ class HttpClient:
         with stream:
             head = stream.read(4096)
             if stream.status >= 400:
-                raise _api_error(stream.status, stream.headers, head, endpoint)
+                raise api_error(stream.status, stream.headers, head, endpoint.base_url)
         shown = head.decode("utf-8", "replace")[:200]
         if stream.status == 204:
             raise errors.NotAnEventStream("the server asked to stop (204 No Content)")
@@ -405,36 +420,3 @@ def _redirect(url: str, location: str | None, endpoint: Endpoint) -> str:
             "the key is not sent there; set the base URL to it if you trust it"
         )
     return target
-
-
-def _decoded(response: httpx.Response, kind: type[T], url: str) -> T:
-    body = response.content
-    try:
-        return msgspec.json.decode(body, type=kind, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        shown = body[:200].decode("utf-8", "replace")
-        raise errors.ProtocolError(
-            f"{urlsplit(url).netloc} sent an answer that is not a valid {kind.__name__}: {error}; "
-            f"{shown!r}"
-        ) from error
-
-
-def _api_error(
-    status: int, headers: Mapping[str, str], body: bytes, endpoint: Endpoint
-) -> errors.ApiError:
-    """Build the typed error for an answer that is no success."""
-    shown: Any = body[:200].decode("utf-8", "replace")
-    message = shown.strip() or f"HTTP {status} without a body"
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        message = msgspec.json.decode(body, type=ErrorFrame).message or message
-        shown = msgspec.json.decode(body)
-    kind = errors.error_for_status(status)
-    if kind is errors.AuthenticationError:
-        host = urlsplit(endpoint.base_url).netloc
-        message = f"{host} refused the key ({status}): {message} Check RUNLOOP_API_KEY."
-    error = kind(message, status=status, body=shown, request_id=headers.get("x-request-id"))
-    if isinstance(error, errors.RateLimited | errors.ServerError):
-        error.retry_after = retry_after_seconds(
-            headers.get("retry-after"), date=headers.get("date")
-        )
-    return error
