@@ -367,9 +367,8 @@ class Axon:
         """
         from .recording_saving import save_recording
 
-        return save_recording(
-            self.api, self.id, Path(path).expanduser(), redact=redact, tables=tables
-        )
+        target = Path(path).expanduser()
+        return save_recording(self.api, self.id, target, redact=redact, tables=tables)
 
     # -- the registry
 

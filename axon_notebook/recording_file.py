@@ -312,7 +312,8 @@ class RecordingReader:
             "payload": "{}",
         }
         for field, count in self._made_up.items():
-            self.notes.append(f"{field} of {count:,} events is made up: {how[field]}")
+            events = f"{count:,} event{'' if count == 1 else 's'}"
+            self.notes.append(f"{field} of {events} is made up: {how[field]}")
 
     def _error(self, problem: str) -> RecordingError:
         before = f"{self._events:,} event{'' if self._events == 1 else 's'} before it can be read"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import RecordingError
+from .errors import RecordingError, SqlError
 from .models import EVENTS_SELECT, AxonEvent
 from .progress import ProgressLine
 from .recording_file import (
@@ -129,7 +129,6 @@ def _rows(query: Query, table: str, columns: list[str]) -> Iterator[Row]:
 
 
 def _has(query: Query, sql: str) -> bool:
-    from .errors import SqlError
 
     try:
         query(sql, [])

@@ -55,7 +55,7 @@ LAYERS = [
     ],
     ["widgets"],
     ["magics"],
-    [""],
+    ["command_line", ""],
 ]
 
 # The embedded service imports these alone, although it stands in the middle.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,7 +19,12 @@ from ..config import home_directory
 from ..errors import AxonError
 from ..version import __version__
 
-__all__ = ["main"]
+__all__ = ["Commands", "main", "run"]
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Commands = argparse._SubParsersAction
 
 EXAMPLES: Final = """\
 examples:
@@ -35,8 +40,16 @@ NOT_RUNNING: Final = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code."""
-    options = _parser().parse_args(arguments)
+    """Run one command of the service; return the exit code."""
+    return run(arguments)
+
+
+def run(
+    arguments: Sequence[str] | None,
+    add_commands: Callable[[Commands, argparse.ArgumentParser], None] | None = None,
+) -> int:
+    """Run one command, one of *add_commands* included; return the exit code."""
+    options = _parser(add_commands).parse_args(arguments)
     try:
         return int(options.run(options))
     except AxonError as error:
@@ -54,7 +67,9 @@ class ExamplesFirst(argparse.ArgumentParser):
         return EXAMPLES + super().format_help()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(
+    add_commands: Callable[[Commands, argparse.ArgumentParser], None] | None,
+) -> argparse.ArgumentParser:
     parser = ExamplesFirst(
         prog="axon-notebook",
         usage="axon-notebook COMMAND [--home DIR]",
@@ -92,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     env.set_defaults(run=_env)
     doctor = commands.add_parser("doctor", parents=[home], help="look for what does not work")
     doctor.set_defaults(run=_doctor)
+    if add_commands is not None:
+        add_commands(commands, home)
     return parser
 
 

@@ -25,7 +25,10 @@ def _load(call: Call) -> Any:
         values = read_recording(code)
         if not values:
             raise ParameterError(f"{code} holds no event")
-        return publish_values(call.magics, call.axon(), values)
+        frame = publish_values(call.magics, call.axon(), values)
+        line = StatusLine(call.magics.shell, quiet=not call.magics.feedback)
+        line.done(f"sequences and times are new · %axon import {code} keeps those of the file")
+        return frame
     table = call.options.get("table")
     if not table:
         raise ParameterError(f"into which table? %axon load {code} -t TABLE")

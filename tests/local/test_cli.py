@@ -146,3 +146,20 @@ def test_the_command_is_installed() -> None:
 
     (point,) = entry_points(group="console_scripts", name="axon-notebook")
     assert point.load() is main
+
+
+def test_an_axon_is_saved_and_imported(home: Path, tmp_path: Path) -> None:
+    """From one home to another, with nothing but the command line."""
+    from axon_notebook import command_line, connect
+
+    with connect(home=home) as client:
+        client.create_axon("run").publish("hello")
+    file = str(tmp_path / "run.jsonl.gz")
+    saved = command_line.main(["save", "run", file, "--home", str(home)])
+    imported = command_line.main(["import", file, "--name", "copy", "--home", str(home)])
+    missing = command_line.main(["import", f"{file}x", "--home", str(home)])
+    with connect(home=home) as client:
+        types = client.axon("copy").events()["event_type"].tolist()
+
+    assert (saved, imported, missing) == (0, 0, 1)
+    assert types == ["hello"]

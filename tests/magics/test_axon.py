@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -215,3 +216,26 @@ def test_reloading_twice_leaves_one_of_everything(shell: InteractiveShell) -> No
         assert shell.find_cell_magic("axonsql") is None
     finally:
         axon_notebook.load_ipython_extension(shell)
+
+
+def test_an_axon_is_saved_and_becomes_another(run: Run, tmp_path: Path) -> None:
+    """The new one is the current one, with the times of the old."""
+    run("%axon create to-save")
+    run("%axon_publish greeting text=hello")
+    run(f"%axon save '{tmp_path}/my run.jsonl.gz' --tables")
+    copy = run(f"%axon import '{tmp_path}/my run.jsonl.gz' --name copied --as c")
+    before, after = run("%axon events -a to-save"), run("%axon events")
+
+    assert copy.name == "copied"
+    assert after.equals(before)
+    assert run("%axon use c").id == copy.id
+
+
+def test_what_a_file_lacks_is_said_at_an_import(
+    run: Run, tmp_path: Path, messages: Callable[[], str]
+) -> None:
+    """In the line that tells of the new axon."""
+    (tmp_path / "x.jsonl").write_text('{"event_type": "a"}\n')
+    run(f"%axon import {tmp_path}/x.jsonl --no-use")
+
+    assert "sequence of 1 event is made up" in messages()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_notebook.errors import ParameterError
+from axon_notebook.errors import RecordingError
 from axon_notebook.magics.recordings import is_recording, read_recording
 
 SHIPPED = Path(__file__).parents[2] / "notebooks" / "data" / "test_run.jsonl.gz"
@@ -58,9 +58,9 @@ def test_events_read_back_without_what_only_the_server_gives(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'{"event_type": "a"}\n{broken\n', "line 2 is no JSON object"),
-        (b"[1]\n", "line 1 is no JSON object"),
-        (b'{"payload": "x"}\n', 'line 1 has no "event_type"'),
+        (b'{"event_type": "a"}\n{broken\n', "line 2: the line is not an event"),
+        (b"[1]\n", "line 1: not a recording"),
+        (b'{"payload": "x"}\n', 'line 1: the line has no "event_type"'),
     ],
 )
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, content: bytes, words: str) -> None:
@@ -68,21 +68,14 @@ def test_a_line_that_is_no_event_is_named(tmp_path: Path, content: bytes, words:
     path = tmp_path / "run.jsonl"
     path.write_bytes(content)
 
-    with pytest.raises(ParameterError, match=words):
+    with pytest.raises(RecordingError, match=words):
         read_recording(str(path))
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "cut.jsonl.gz", "plain.jsonl.gz"])
-def test_a_file_that_cannot_be_read_says_where_paths_start(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_says_where_paths_start(tmp_path: Path) -> None:
     """Kernels start in the notebook's folder, which is not always where people think."""
-    path = tmp_path / name
-    if name.startswith("cut"):
-        path.write_bytes(gzip.compress(b"x" * 1000)[:-9])
-    elif name.startswith("plain"):
-        path.write_bytes(b'{"event_type": "a"}\n')
-
-    with pytest.raises(ParameterError, match="paths start at"):
-        read_recording(str(path))
+    with pytest.raises(RecordingError, match="paths start at"):
+        read_recording(str(tmp_path / "missing.jsonl"))
 
 
 def test_the_shipped_recording_is_a_real_run_of_at_least_5000_events() -> None:
