@@ -28,7 +28,7 @@ __all__ = ["MAGICS"]
 
 T = TypeVar("T")
 
-#: A page that can be heard while the cell runs is heard within this time.
+#: A page whose messages arrive while the cell runs sends one within this time.
 HEARD_SECONDS: Final = 3.0
 #: How often a devbox that is starting is asked for.
 POLL_SECONDS: Final = 1.0
@@ -168,13 +168,13 @@ def _show(magics: MagicContext, session: AgentSession, turn: Turn) -> AgentChat:
 
 
 def _wait(turn: Turn, chat: AgentChat) -> None:
-    """Wait for the end of the turn, and for answers where a page can be heard meanwhile."""
+    """Wait for the end of the turn, and for answers where a page can send them meanwhile."""
     from ..agents.model import Question
 
     for update in turn:
         question = isinstance(update.entry, Question) and turn.question is update.entry
         if question and not chat.is_heard(HEARD_SECONDS):
-            return  # this kernel hears no button while a cell runs: the turn goes on without it
+            return  # no button reaches this kernel while a cell runs: the turn goes on without it
 
 
 # -- in a terminal

@@ -90,7 +90,7 @@ def tool_title(tool: Tool) -> str:
 
 
 def tool_facts(tool: Tool, children: int) -> str:
-    """Return what stands beside a tool call's title."""
+    """Return the facts after a tool call's title."""
     parts = [
         plural(children, "step") if children else "",
         "not allowed" if tool.permission == "denied" else "",
@@ -142,7 +142,7 @@ def _spoken(question: Question, answer: Any) -> str:
         return text[:1].upper() + text[1:]
     fields = {field.id: field for field in question.fields}
     lines = [_answered(fields.get(name), name, value) for name, value in answer.items()]
-    lines += [f"{field.title or field.id}: •••" for field in question.fields if field.secret]
+    lines += [_labelled(f.title or f.id, "•••") for f in question.fields if f.secret]
     return "\n".join(lines) or "Answered."
 
 
@@ -154,4 +154,8 @@ def _answered(field: Field | None, name: str, value: Any) -> str:
         return known or (one if isinstance(one, str) else json.dumps(one, ensure_ascii=False))
 
     words = ", ".join(map(label, value)) if isinstance(value, list) else label(value)
-    return f"{(field.title if field else '') or name}: {words}"
+    return _labelled((field.title if field else "") or name, words)
+
+
+def _labelled(title: str, text: str) -> str:
+    return f"{title} {text}" if title.endswith(("?", ":", ".", "!")) else f"{title}: {text}"

@@ -179,7 +179,7 @@ class Feed:
                 self._acknowledge(page, message.get("batch"))
             elif kind == "need" and message.get("epoch") == self.epoch:
                 self._ask(message)
-            self._changed.notify()
+            self._changed.notify_all()
         if kind in ("hello", "cmd", "select"):
             self._on_message(message)
 

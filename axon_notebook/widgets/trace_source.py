@@ -1,4 +1,4 @@
-"""Where a chat's revisions come from: a session, an axon that nobody writes to, or events.
+"""Where a chat's revisions come from: a session, an axon read-only, or a list of events.
 
 A session reads the axon anyway, so that its chat needs no stream of its own.
 """

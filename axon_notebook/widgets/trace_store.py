@@ -65,7 +65,7 @@ class TraceStore:
         read: The revisions of the trace.
         state: How the stream of events stands.
         max_bytes: Of records to keep; the oldest entries go first.
-        read_only: Nobody can write here.
+        read_only: Told to the pages: there is no session to write with.
     """
 
     def __init__(

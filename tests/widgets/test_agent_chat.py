@@ -301,7 +301,7 @@ def test_the_snapshot_says_what_the_page_says() -> None:
     assert re.search(r"Agent Count in a · 2 steps.*?I look into the folder.*?Bash ls a", page, re.S)
     assert "  ✓ Bash ls a" in text
     assert "nearly reached" in page
-    assert "Which colour?: Red\nWhich sides?: North, South" in page
+    assert "Which colour? Red\nWhich sides? North, South" in page
     assert "The model is overloaded (529)" in page
     assert "Environment: Development" in acp
     assert "API key: •••" in acp

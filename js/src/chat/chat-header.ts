@@ -4,10 +4,17 @@ import { visibleLine } from "../base/visible.ts";
 import type { Status } from "../events/event-status.ts";
 import type { Setting } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
+import { icon, setIcon } from "../ui/icons.ts";
 import type { Chat } from "./chat.ts";
 import { totals } from "./words.ts";
 
-const SIGNS = { live: "●", busy: "◌", off: "■", warn: "◆", bad: "▲" } as const;
+const SIGNS = {
+  live: "dot",
+  busy: "arc",
+  off: "square",
+  warn: "diamond",
+  bad: "triangle",
+} as const;
 /** Settings beyond mode and model are the agent's own; a header has no room for more. */
 const MOST_SETTINGS = 4;
 const MOST_CHOICES = 200;
@@ -16,17 +23,14 @@ export class Header {
   readonly element: HTMLElement;
   readonly follow = h("button", { class: "follow", title: "stay with the newest (End)" });
   readonly #title = h("span", { class: "axon-name" });
-  readonly #sign = h("i", { class: "sign", "aria-hidden": "true" });
+  readonly #sign = icon("", "sign");
   readonly #word = h("span", { class: "word" });
   readonly #counts = h("span", { class: "counts" });
   readonly #settings = h("span", { class: "settings" });
   #settingsDrawn = "";
 
   constructor(private readonly chat: Chat) {
-    this.follow.append(
-      h("span", { class: "icon", "aria-hidden": "true", text: "⤓" }),
-      h("span", { class: "label", text: "Follow" }),
-    );
+    this.follow.append(icon("follow"), h("span", { class: "label", text: "Follow" }));
     const state = h("span", { class: "state" }, this.#sign, this.#word);
     const buttons = h("span", { class: "buttons" }, this.#settings, this.follow);
     this.element = h("div", { class: "header" }, this.#title, state, this.#counts, buttons);
@@ -38,7 +42,7 @@ export class Header {
     setText(this.#title, visibleLine(names.join(" · ")));
     setAttribute(this.#title, "title", visibleLine(names.join(" · ")));
     this.element.dataset.sign = status.sign;
-    setText(this.#sign, SIGNS[status.sign]);
+    setIcon(this.#sign, SIGNS[status.sign]);
     setText(this.#word, status.word);
     setText(this.#counts, totals(turns, session));
     setAttribute(this.follow, "aria-pressed", String(isFollowing));

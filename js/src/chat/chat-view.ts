@@ -12,6 +12,7 @@ import { copyText, h, on, setText, shadow } from "../ui/dom.ts";
 import { type FollowInput, type FollowState, follow, NEAR_PX } from "../ui/follow.ts";
 import frame from "../ui/frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../ui/height.ts";
+import { icon } from "../ui/icons.ts";
 import { Hand } from "../ui/scroll-origin.ts";
 import theme from "../ui/theme.css";
 import { applyTheme, watchTheme } from "../ui/theme.ts";
@@ -46,7 +47,12 @@ export class View implements Around {
   readonly #parts = h("div", { class: "parts" });
   readonly #empty = h("div", { class: "nothing" });
   readonly #hints = h("div", { class: "hints" });
-  readonly #pill = h("button", { class: "pill", hidden: true });
+  readonly #pill = h(
+    "button",
+    { class: "pill", hidden: true },
+    icon("newest"),
+    "more below · End to follow",
+  );
   readonly #line = h("div", { class: "state-line", hidden: true });
   readonly #lineText = h("span");
   readonly #retry = h("button", { text: "retry now" });
@@ -168,7 +174,7 @@ export class View implements Around {
     this.#announcer.update(status, this.chat);
   }
 
-  /** What the agent says it can do, as long as nobody has said anything; how to log in. */
+  /** Before the first prompt: the commands of the agent, and its login methods. */
   #drawHints({ sign }: Status): void {
     const { session, turns } = this.chat.outline;
     const isFresh = sign === "live" && turns.length === 0 && this.chat.canSend;
@@ -228,7 +234,6 @@ export class View implements Around {
     if (this.#state === "following") this.#seen = newest;
     const fresh = newest > this.#seen;
     this.#pill.hidden = !fresh;
-    if (fresh) setText(this.#pill, "▼ more below · End to follow");
   }
 
   // ---- following --------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ export class Chat {
     this.session = new TraceSession(channel, signal, now);
   }
 
-  /** Whether somebody can hear what is written here. */
+  /** Whether what is written here reaches a kernel. */
   get canSend(): boolean {
     const { facts } = this.session;
     const isHere = facts.heard && !facts.gone && facts.bye === null && facts.snapshot === null;

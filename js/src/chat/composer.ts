@@ -165,6 +165,6 @@ function word({ error, at }: Sent, now: number): string {
 
 function placeholder(open: boolean, gone: boolean, later: boolean): string {
   if (gone) return "The agent is gone.";
-  if (!open) return "Nobody listens. Run the cell to chat.";
+  if (!open) return "No kernel. Run the cell to write.";
   return later ? "Reply …" : "Ask the agent …  (Enter sends, Shift+Enter is a new line)";
 }

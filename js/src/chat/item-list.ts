@@ -14,6 +14,8 @@ export class ItemList {
   readonly #earlier = h("button", { class: "more earlier", hidden: true });
   readonly #views = new Map<Entry, ItemView>();
   #most = MOST_ITEMS;
+  #drawn: readonly Entry[] = [];
+  #now = 0;
 
   constructor(
     private readonly around: Around,
@@ -22,11 +24,14 @@ export class ItemList {
     this.element = h("div", { class: name }, this.#earlier, this.#items);
     this.#earlier.addEventListener("click", () => {
       this.#most *= 4;
+      this.draw(this.#drawn, this.#now);
       around.changed();
     });
   }
 
   draw(entries: readonly Entry[], now: number): void {
+    this.#drawn = entries;
+    this.#now = now;
     const from = Math.max(0, entries.length - this.#most);
     this.#earlier.hidden = from === 0;
     if (from > 0) setText(this.#earlier, `show ${count(from)} earlier`);

@@ -8,6 +8,7 @@ import { RawEvents } from "../content/raw-events.ts";
 import type { Range } from "../kernel/protocol.ts";
 import type { Entry, Message, Notice, Plan } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
+import { type IconName, icon } from "../ui/icons.ts";
 import type { Around, ItemView } from "./around.ts";
 import { QuestionView } from "./question-view.ts";
 import { ToolView } from "./tool-view.ts";
@@ -80,7 +81,7 @@ class MessageView implements ItemView {
 
 /** What opens on a click: one line of it is always there. */
 function folded(name: string, line: HTMLElement, body: HTMLElement): HTMLDetailsElement {
-  const fold = h("span", { class: "fold", "aria-hidden": "true" });
+  const fold = icon("right", "fold");
   const summary = h("summary", {}, h("span", { class: "folded-name", text: name }), line, fold);
   return h("details", { class: "folded" }, summary, body);
 }
@@ -107,9 +108,9 @@ class ThoughtView implements ItemView {
   }
 }
 
-const STEP_SIGNS = new Map([
-  ["completed", "✓"],
-  ["in_progress", "◐"],
+const STEP_SIGNS = new Map<string, IconName>([
+  ["completed", "check"],
+  ["in_progress", "half"],
 ]);
 
 class PlanView implements ItemView {
@@ -120,7 +121,7 @@ class PlanView implements ItemView {
   #drawn = -1;
 
   constructor(private readonly plan: Plan) {
-    const fold = h("span", { class: "fold", "aria-hidden": "true" });
+    const fold = icon("right", "fold");
     const summary = h("summary", {}, this.#name, this.#count, fold);
     this.element = h("details", { class: "plan", open: true }, summary, this.#steps);
   }
@@ -136,8 +137,7 @@ class PlanView implements ItemView {
     this.#steps.replaceChildren(
       ...steps.slice(0, MOST_STEPS).map(({ text = "", status: state = "pending" }) => {
         const known = STEP_SIGNS.has(state) ? state : "pending";
-        const sign = h("i", { class: "step-sign", "aria-hidden": "true" });
-        sign.textContent = STEP_SIGNS.get(state) ?? "○";
+        const sign = icon(STEP_SIGNS.get(state) ?? "ring", "step-sign");
         const word = h("span", { class: "axon-hidden", text: `${known.replace("_", " ")}: ` });
         return h("li", { "data-state": known, dir: "auto" }, sign, word, visibleLine(text));
       }),

@@ -6,21 +6,22 @@ import { visibleLine } from "../base/visible.ts";
 import { changeCounts, partElement, textElement, value } from "../content/parts-view.ts";
 import type { Tool } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
+import { type IconName, icon, setIcon } from "../ui/icons.ts";
 import type { Around, ItemView } from "./around.ts";
 import { ItemList } from "./item-list.ts";
 import { isOpenTool, toolTime, toolWord } from "./words.ts";
 
-const SIGNS = new Map([
-  ["pending", "○"],
-  ["in_progress", "◌"],
-  ["completed", "✓"],
-  ["failed", "✕"],
-  ["stopped", "■"],
+const SIGNS = new Map<string, IconName>([
+  ["pending", "ring"],
+  ["in_progress", "arc"],
+  ["completed", "check"],
+  ["failed", "cross"],
+  ["stopped", "square"],
 ]);
 
 export class ToolView implements ItemView {
   readonly element: HTMLDetailsElement;
-  readonly #sign = h("i", { class: "tool-sign", "aria-hidden": "true" });
+  readonly #sign = icon("", "tool-sign");
   readonly #title = h("span", { class: "tool-title", dir: "auto" });
   readonly #facts = h("span", { class: "tool-change" });
   readonly #status = h("span", { class: "axon-hidden" });
@@ -29,13 +30,14 @@ export class ToolView implements ItemView {
   readonly #children: ItemList;
   #drawn = -1;
   #filled = -1;
+  #now = 0;
   #isTouched = false;
 
   constructor(
     private readonly tool: Tool,
     private readonly around: Around,
   ) {
-    const fold = h("span", { class: "fold", "aria-hidden": "true" });
+    const fold = icon("right", "fold");
     const summary = h("summary", {}, this.#sign, this.#title, this.#facts, this.#status);
     summary.append(this.#time, fold);
     summary.addEventListener("click", () => {
@@ -46,6 +48,7 @@ export class ToolView implements ItemView {
     this.element = h("details", { class: "tool" }, summary, body);
     this.element.addEventListener("toggle", () => {
       this.#fill();
+      this.#drawChildren();
       around.changed();
     });
   }
@@ -58,14 +61,22 @@ export class ToolView implements ItemView {
       this.#drawn = tool.changes;
       setAttribute(element, "data-status", SIGNS.has(tool.status) ? tool.status : "pending");
       setAttribute(element, "data-tool", tool.tool_kind === "agent" ? "agent" : null);
-      setText(this.#sign, SIGNS.get(tool.status) ?? "○");
+      setIcon(this.#sign, SIGNS.get(tool.status) ?? "ring");
       setText(this.#title, visibleLine(tool.title || tool.name || tool.tool_kind || "a tool"));
       setText(this.#status, toolWord(tool.status));
       this.#fill();
     }
     setText(this.#facts, this.#factsText(children.length));
     if (!this.#isTouched) element.open ||= this.#isWorthALook(children.length);
-    if (element.open) this.#children.draw(children, now);
+    this.#now = now;
+    this.#drawChildren();
+  }
+
+  /** Only what is looked at is drawn. */
+  #drawChildren(): void {
+    const { tool, around, element } = this;
+    if (!element.open) return;
+    this.#children.draw(around.chat.outline.childrenOf(tool.call_id ?? ""), this.#now);
   }
 
   /** What changes a file, shows a picture, went wrong or is being worked on is shown at once. */

@@ -151,14 +151,16 @@ function spoken({ fields = [], secret }: Question, answer: Json | undefined): st
       field?.choices?.find((choice) => choice.value === one)?.label ||
       (typeof one === "object" ? JSON.stringify(one) : String(one));
     const text = Array.isArray(value) ? value.map(label).join(", ") : label(value);
-    return `${field?.title || id}: ${text}`;
+    return labelled(field?.title || id, text);
   });
   const hidden = fields
     .filter((field) => field.secret)
-    .map(({ id, title }) => `${title || id}: •••`);
+    .map(({ id, title }) => labelled(title || id || "", "•••"));
   return [...lines, ...hidden].join("\n") || "Answered.";
 }
 
+const labelled = (title: string, text: string) =>
+  /[?:.!]$/.test(title) ? `${title} ${text}` : `${title}: ${text}`;
 const capital = (word: string) => word.slice(0, 1).toUpperCase() + word.slice(1);
 
 /** Whether a question was answered with no. */

@@ -6,6 +6,7 @@ import { visibleLine } from "../base/visible.ts";
 import type { EventRecord, Range } from "../kernel/protocol.ts";
 import type { TraceSession } from "../trace/trace-session.ts";
 import { h, setAttribute } from "../ui/dom.ts";
+import { icon } from "../ui/icons.ts";
 import { jsonTree } from "../ui/tree.ts";
 import type { Copy } from "./parts-view.ts";
 
@@ -87,7 +88,7 @@ export class RawEvents {
 function rawElement(event: EventRecord, copy: Copy): HTMLElement {
   const head = `${event.sequence} · ${event.event_type} · ${event.source}`;
   const body = h("div", { class: "raw-body" });
-  const summary = h("summary", { text: visibleLine(head) });
+  const summary = h("summary", {}, icon("right", "fold"), visibleLine(head));
   const entry = h("details", { class: "raw-event" }, summary, body);
   entry.addEventListener("toggle", () => {
     if (!entry.open || body.childElementCount > 0) return;
