@@ -7,7 +7,7 @@ STAMP := $(VENV)/.dev
 NEWEST ?= $(HOME)/.cache/axon-notebook/conformance
 SDK := tests/conformance/node_modules/.installed
 
-.PHONY: demo test steady conformance docs examples pictures faults bench style types js-check js-test widgets clean wheel-test matrix
+.PHONY: demo test steady conformance docs examples pictures faults bench bench-compare style types js-check js-test widgets clean wheel-test matrix
 
 # uv resolves and unpacks several times as fast as pip; where PyPI has none for this machine, pip does.
 $(BIN)/python:
@@ -57,6 +57,9 @@ conformance: $(STAMP) $(SDK) widgets  ## today's SDKs and agents from PyPI and n
 
 bench: $(STAMP)  ## each benchmark compared with its peers, one table
 	$(BIN)/python benchmarks/run.py
+
+bench-compare: $(STAMP)  ## each benchmark of another commit and of this one; BEFORE=commit
+	$(BIN)/python benchmarks/compare.py $(or $(BEFORE),HEAD~1) $(WORDS)
 
 docs: $(STAMP)  ## the site, into site/; needs no network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
