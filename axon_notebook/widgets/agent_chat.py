@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 import zlib
@@ -112,7 +113,8 @@ class AgentChat(LiveWidget):
         keep: Do not close the chat that the same cell made before.
     """
 
-    _esm = STATIC / "agent-chat.js"
+    script = STATIC / "agent-chat.js"
+    _esm = script
 
     turn = traitlets.Int(0).tag(sync=True)
     axon_id = traitlets.Unicode("").tag(sync=True)
@@ -309,19 +311,24 @@ class AgentChat(LiveWidget):
         reason = f": {state.reason}" if state.reason else ""
         return f"{state.name}{reason} at {when} UTC"
 
-    def _packed_snapshot(self) -> bytes:
+    def saved_state(self) -> bytes:
+        """Return what a file of its own shows: every entry."""
+        return self._packed_snapshot(sys.maxsize, file=True)
+
+    def _packed_snapshot(self, most: int = SAVED_BYTES, **marks: bool) -> bytes:
         found: list[bytes] = []
         size = 0
         saved = self._saved()
         for entry, blocks in reversed(saved):
             raw = msgspec.json.encode(entry_record(entry, blocks))
             size += len(raw)
-            if size > SAVED_BYTES and entry.kind != "session":
+            if size > most and entry.kind != "session":
                 continue
             found.append(raw)
         body = {
             "version": 1,
             "taken_ms": int(time.time() * 1000),
+            **marks,
             "state": self._store.stat()["state"],
             "dropped": self._store.dropped + len(saved) - len(found),
             "entries": [msgspec.Raw(raw) for raw in reversed(found)],

@@ -133,11 +133,11 @@ class AxonWidget(LiveWidget):
 
     # -- what is saved
 
-    def saved(self) -> list[AxonEvent]:
-        """Return the events that may stay in the notebook, oldest first."""
+    def saved(self, *, everything: bool = False) -> list[AxonEvent]:
+        """Return the events that may be saved, oldest first: the newest, or all that are kept."""
         if not self._saves:
             return []
-        events = self._store.events(self.saved_events)
+        events = self._store.events(None if everything else self.saved_events)
         if self._redact is None:
             return events
         return [kept for event in events if (kept := redacted(self._redact, event))]
@@ -149,12 +149,17 @@ class AxonWidget(LiveWidget):
         reason = f": {state.reason}" if state.reason else ""
         return f"{state.name}{reason} at {when} UTC"
 
-    def _packed_snapshot(self) -> bytes:
-        stat, events = self._store.stat(), self.saved()
+    def saved_state(self) -> bytes:
+        """Return what a file of its own shows: every kept event."""
+        return self._packed_snapshot(everything=True, file=True)
+
+    def _packed_snapshot(self, *, everything: bool = False, **marks: bool) -> bytes:
+        stat, events = self._store.stat(), self.saved(everything=everything)
         names = ("state", "start", "head", "received", "dropped", "lost")
         body = {
             "version": 1,
             "taken_ms": int(time.time() * 1000),
+            **marks,
             **{name: stat[name] for name in names},
             "events": events,
             "kinds": "".join(str(code_of(event)) for event in events),

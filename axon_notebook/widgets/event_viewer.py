@@ -58,7 +58,8 @@ class EventViewer(AxonWidget):
 
     saved_events = 500
 
-    _esm = STATIC / "event-viewer.js"
+    script = STATIC / "event-viewer.js"
+    _esm = script
 
     filter = traitlets.Unicode("").tag(sync=True)
     time_range = traitlets.Any(None, allow_none=True).tag(sync=True)

@@ -62,7 +62,8 @@ class ExecutionLog(LiveWidget):
             or ``"apart"``), ``follow``, ``wrap``, ``times``, ``numbers``, ``fold``, ``theme``.
     """
 
-    _esm = STATIC / "execution-log.js"
+    script = STATIC / "execution-log.js"
+    _esm = script
 
     execution_id = traitlets.Unicode("").tag(sync=True)
     streams = traitlets.Enum(["both", "stdout", "stderr", "apart"], default_value="both").tag(
@@ -240,16 +241,20 @@ class ExecutionLog(LiveWidget):
         lines = [screens[stream].text(line) for stream, line in order[-SAVED_LINES:]]
         return [shown(line, LINE_CHARS) for line in lines]
 
-    def _newest(self) -> list[Piece]:
-        """The newest pieces, a little more than what is saved; none if nothing is to be."""
+    def _newest(self, size: int = SAVED_BYTES) -> list[Piece]:
+        """The newest pieces, a little more than *size* bytes; none if nothing may be saved."""
         pieces = self._store.pieces() if self._saves else []
-        size, first = 0, len(pieces)
-        while first > 0 and size < SAVED_BYTES:
+        first = len(pieces)
+        while first > 0 and size > 0:
             first -= 1
-            size += len(pieces[first].raw)
+            size -= len(pieces[first].raw)
         return pieces[first:]
 
-    def _packed_snapshot(self) -> bytes:
+    def saved_state(self) -> bytes:
+        """Return what a file of its own shows: all output that is kept."""
+        return self._packed_snapshot(self._store.bytes, file=True)
+
+    def _packed_snapshot(self, size: int = SAVED_BYTES, **marks: bool) -> bytes:
         stat = self._store.stat()
         names = ("state", "status", "exit_status", "started_ms", "ended_ms")
         counts = ("stdout_bytes", "stderr_bytes")
@@ -260,11 +265,12 @@ class ExecutionLog(LiveWidget):
                 "at_ms": p.at_ms,
                 "text": p.raw.decode("utf-8", "replace"),
             }
-            for p in self._newest()
+            for p in self._newest(size)
         ]
         body = {
             "version": 1,
             "taken_ms": int(time.time() * 1000),
+            **marks,
             **{name: stat[name] for name in (*names, *counts)},
             "pieces": pieces,
         }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import os
 import secrets
 import threading
 import weakref
@@ -18,9 +19,11 @@ from typing import Any, Final, Self
 import anywidget
 import traitlets
 
+from ..errors import ParameterError
 from . import hosts
 from .feed import Feed, Source
 from .interrupts import deferred_interrupt
+from .saved_file import saved_file
 
 __all__ = ["STATIC", "LiveWidget"]
 
@@ -46,9 +49,11 @@ class LiveWidget(anywidget.AnyWidget):
     theme = traitlets.Enum(["auto", "light", "dark"], default_value="auto").tag(sync=True)
     title = traitlets.Unicode("").tag(sync=True)
 
+    script: Path  # the widget's bundle
     _esm: Any
     _closed = True  # until it is made: ipywidgets closes what a failed constructor leaves
     _feed: Feed | None = None
+    _saves = True  # whether what it shows may be saved
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -56,7 +61,7 @@ class LiveWidget(anywidget.AnyWidget):
             cls.__init__ = _atomic(cls.__init__)  # type: ignore[method-assign]
 
     def __init__(self, *, keep: bool = False, **traits: Any) -> None:
-        for name in ("stop_source", "static_html", "static_text"):
+        for name in ("stop_source", "static_html", "static_text", "saved_state"):
             if getattr(type(self), name) is getattr(LiveWidget, name):
                 raise TypeError(f"{type(self).__name__} has no method {name}")
         self._is_shown = hosts.shows_widgets()
@@ -94,6 +99,10 @@ class LiveWidget(anywidget.AnyWidget):
         """Return what stands in the notebook when no kernel runs: plain, safe HTML."""
         raise NotImplementedError
 
+    def saved_state(self) -> bytes:
+        """Return all that is kept, deflated, as a view without a kernel reads it."""
+        raise NotImplementedError
+
     def static_text(self) -> str:
         """Return the same as plain text."""
         raise NotImplementedError
@@ -123,6 +132,32 @@ class LiveWidget(anywidget.AnyWidget):
     def freeze(self) -> None:
         """Replace the display by HTML that needs no kernel, and close."""
         self.close()
+
+    def save_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one HTML file that shows what is here now: interactive, offline, no kernel.
+
+        It holds all that is kept, as ``redact=`` lets it through, and loads nothing from
+        anywhere.  Works after :meth:`close`, too.
+
+        Args:
+            path: The file; one that exists is replaced.
+
+        Raises:
+            ParameterError: The widget was made with ``snapshot=False``.
+        """
+        if not self._saves:
+            raise ParameterError("snapshot=False: nothing that this widget shows may be saved")
+        bundle = self.script.read_text("utf-8")
+        text = saved_file(self.title, bundle, self._view_traits(), self.saved_state())
+        target = Path(path)
+        target.write_text(text, "utf-8")
+        return target
+
+    def _view_traits(self) -> dict[str, Any]:
+        """Return the synced traits that this package declares, those of saved state apart."""
+        kinds = [kind for kind in type(self).__mro__ if issubclass(kind, LiveWidget)]
+        names = {name for kind in kinds for name in vars(kind) if not name.startswith("_")}
+        return {name: getattr(self, name) for name in self.traits(sync=True) if name in names}
 
     def __enter__(self) -> Self:
         return self

@@ -362,6 +362,8 @@ class Snapshot(TypedDict):
 
     version: int
     taken_ms: int
+    #: True in an HTML file of its own.
+    file: NotRequired[bool]
     state: ConnectionState
     start: int
     head: int
@@ -379,6 +381,8 @@ class LogSnapshot(TypedDict):
 
     version: int
     taken_ms: int
+    #: True in an HTML file of its own.
+    file: NotRequired[bool]
     state: ConnectionState
     status: str
     exit_status: int | None
@@ -404,6 +408,8 @@ class ChatSnapshot(TypedDict):
 
     version: int
     taken_ms: int
+    #: True in an HTML file of its own.
+    file: NotRequired[bool]
     state: ConnectionState
     #: Earlier entries that are not saved.
     dropped: int

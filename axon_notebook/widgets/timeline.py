@@ -51,7 +51,8 @@ class Timeline(AxonWidget):
 
     saved_events = 0
 
-    _esm = STATIC / "timeline.js"
+    script = STATIC / "timeline.js"
+    _esm = script
 
     time_range = traitlets.Any(None, allow_none=True).tag(sync=True)
     opened = traitlets.Any(None, allow_none=True).tag(sync=True)
@@ -96,12 +97,14 @@ class Timeline(AxonWidget):
         """Return the newest turns as text."""
         return timeline_text(self.title, self.status(), self._spans.spans(), titles=self._saves)
 
-    def _packed_snapshot(self) -> bytes:
+    def _packed_snapshot(self, *, everything: bool = False, **marks: bool) -> bytes:
+        """Return the spans, all of them in any case."""
         stat = self._spans.stat()
         names = ("state", "start", "head", "received", "dropped", "lost")
         body = {
             "version": 1,
             "taken_ms": int(time.time() * 1000),
+            **marks,
             **{name: stat[name] for name in names},
             "events": [],
             "kinds": "",

@@ -11,3 +11,5 @@ export default widget<Traits, Chat, ChatSnapshot>(
   ({ session }) => session,
   (chat, model, el, signal) => void new View(chat, model, el, signal),
 );
+
+export { mount } from "../kernel/saved-file.ts";

@@ -142,7 +142,7 @@ export class Session extends KernelSession<StatMessage> {
     if (this.conn.heard) return;
     this.store.beginEpoch("");
     this.#add(snapshot.events, snapshot.kinds);
-    this.showSnapshot(snapshot.taken_ms, statOf(snapshot));
+    this.showSnapshot(snapshot, statOf(snapshot));
   }
 
   #takeEvents(bytes: Uint8Array, kinds: string): void {

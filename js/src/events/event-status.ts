@@ -30,7 +30,7 @@ const NOTHING_YET = "No events yet.";
 export function statusOf(facts: StateFacts): Status {
   if (facts.error)
     return failed("widget failed", facts.error, "Reload the page or run the cell again.");
-  if (facts.snapshot !== null && !facts.gone) return snapshot(facts.snapshot);
+  if (facts.snapshot !== null && !facts.gone) return snapshot(facts.snapshot, facts.inFile);
   if (!facts.heard) return unheard(facts);
   if (facts.bye) return closed(facts.bye);
   if (facts.gone) {
@@ -93,8 +93,8 @@ function failed(word: string, reason: string, wayOut: string, size = 0): Status 
   return { sign: "bad", word, line, retry: false, empty: size > 0 ? "" : "Nothing was received." };
 }
 
-function snapshot(taken: number): Status {
-  const line = `Saved ${date(taken)}. Run the cell for live events.`;
+function snapshot(taken: number, inFile: boolean): Status {
+  const line = `Saved ${date(taken)}.${inFile ? "" : " Run the cell for live events."}`;
   return { ...quiet("off", "snapshot", line), empty: "The snapshot holds no events." };
 }
 

@@ -18,6 +18,8 @@ export interface KernelFacts {
   bye: ByeMessage["reason"] | null;
   /** When the snapshot was taken; null if this is not one. */
   snapshot: number | null;
+  /** The snapshot is a file of its own: there is no cell to run again. */
+  inFile: boolean;
   /** Time until the next attempt, ms. */
   retryIn: number;
   error: string;
@@ -29,6 +31,7 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
   stat: Stat | null = null;
   bye: ByeMessage["reason"] | null = null;
   snapshotTaken: number | null = null;
+  #inFile = false;
   isSilent = false;
   isGone = false;
   /** Shown in place of the content: the widget itself failed. */
@@ -77,6 +80,7 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
       gone: this.isGone,
       bye: this.bye,
       snapshot: this.snapshotTaken,
+      inFile: this.#inFile,
       retryIn: retry === undefined ? 0 : Math.max(0, retry - (now - this.#statAt)),
       error: this.error,
     };
@@ -135,8 +139,9 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
     this.snapshotTaken = null;
   }
 
-  protected showSnapshot(taken: number, stat: Stat): void {
-    this.snapshotTaken = taken;
+  protected showSnapshot(snapshot: { taken_ms: number; file?: boolean }, stat: Stat): void {
+    this.snapshotTaken = snapshot.taken_ms;
+    this.#inFile = snapshot.file ?? false;
     this.stat = stat;
     this.changed();
   }

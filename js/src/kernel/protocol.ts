@@ -331,6 +331,8 @@ export type PageMessage = HelloMessage | AckMessage | NeedMessage | CommandMessa
 export interface Snapshot {
   version: number;
   taken_ms: number;
+  /** True in an HTML file of its own. */
+  file?: boolean;
   state: ConnectionState;
   start: number;
   head: number;
@@ -347,6 +349,8 @@ export interface Snapshot {
 export interface LogSnapshot {
   version: number;
   taken_ms: number;
+  /** True in an HTML file of its own. */
+  file?: boolean;
   state: ConnectionState;
   status: string;
   exit_status: number | null;
@@ -370,6 +374,8 @@ export interface LogPiece {
 export interface ChatSnapshot {
   version: number;
   taken_ms: number;
+  /** True in an HTML file of its own. */
+  file?: boolean;
   state: ConnectionState;
   /** Earlier entries that are not saved. */
   dropped: number;

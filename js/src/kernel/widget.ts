@@ -3,6 +3,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { asBytes, type Channel, inflate, modelChannel } from "./connection.ts";
 import { SNAPSHOT_AFTER_MS } from "./kernel-facts.ts";
+import { SavedModel } from "./saved-file.ts";
 import { keepOutOfSavedState } from "./saved-state.ts";
 
 interface Lifetime {
@@ -42,7 +43,7 @@ export function widget<Traits extends Saved, Data, Snapshot>(
     events.on("comm_live_update", gone);
     const timer = setTimeout(() => {
       restore(model, heard).catch((error: unknown) => heard.fail(error));
-    }, SNAPSHOT_AFTER_MS);
+    }, waitFor(model));
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
     return data;
   };
@@ -63,6 +64,11 @@ export function widget<Traits extends Saved, Data, Snapshot>(
       },
     };
   };
+}
+
+/** In a saved file no kernel will ever speak. */
+function waitFor(model: unknown): number {
+  return model instanceof SavedModel ? 0 : SNAPSHOT_AFTER_MS;
 }
 
 /** No kernel speaks: show what was saved. `load` knows better when one has spoken. */

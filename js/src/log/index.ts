@@ -11,3 +11,5 @@ export default widget<Traits, LogSession, LogSnapshot>(
   (session) => session,
   (session, model, el, signal) => void new LogView(session, model, el, signal),
 );
+
+export { mount } from "../kernel/saved-file.ts";

@@ -154,7 +154,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
       this.intake.take(stream, offset, encoder.encode(text), at_ms, offset);
     for (const name of STREAMS) this.intake.finish(name);
     this.intake.step(Number.POSITIVE_INFINITY);
-    this.showSnapshot(snapshot.taken_ms, statOf(snapshot));
+    this.showSnapshot(snapshot, statOf(snapshot));
   }
 
   #takeLog({ parts }: LogMessage, bytes: Uint8Array): void {

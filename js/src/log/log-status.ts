@@ -21,7 +21,8 @@ export interface Status {
 export function statusOf(facts: Facts): Status {
   if (facts.error) return quiet("bad", "widget failed", `${facts.error} Run the cell again.`);
   if (facts.snapshot !== null && !facts.gone) {
-    const line = `Saved ${date(facts.snapshot)}. Run the cell for live output.`;
+    const run = facts.inFile ? "" : " Run the cell for live output.";
+    const line = `Saved ${date(facts.snapshot)}.${run}`;
     return { ...outcome(facts), line, empty: "The command printed nothing." };
   }
   if (!facts.heard) return unheard(facts);

@@ -10,3 +10,5 @@ export default widget<Traits, TimelineSession, TimelineSnapshot>(
   (session) => session,
   (session, model, el, signal) => void new TimelineView(session, model, el, signal),
 );
+
+export { mount } from "../kernel/saved-file.ts";

@@ -105,7 +105,7 @@ export class TraceSession extends KernelSession<ChatStatMessage> {
     if (this.conn.heard) return;
     this.#isPartial = true;
     for (const entry of snapshot.entries) this.trace.put(whole(entry as Entry));
-    this.showSnapshot(snapshot.taken_ms, {
+    this.showSnapshot(snapshot, {
       kind: "chatstat",
       epoch: "",
       batch: 0,

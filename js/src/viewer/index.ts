@@ -15,3 +15,5 @@ export default widget<Traits, Session, Snapshot>(
   (session) => session,
   (session, model, el, signal) => void new EventView(session, model, el, signal),
 );
+
+export { mount } from "../kernel/saved-file.ts";

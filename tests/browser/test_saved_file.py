@@ -1,0 +1,172 @@
+"""One file to send: opened from disk, offline, under its own security policy."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+import axon_notebook as an
+from axon_notebook.errors import ParameterError
+from axon_notebook.local.process.launcher import ServiceAddress
+from axon_notebook.models import AxonEvent
+
+from ..waiting import wait_until
+from ..widgets.comms import Comms
+from ..widgets.hostile_texts import HOSTILE
+from . import chromium
+from .notebook_page import OUT
+
+
+@pytest.fixture
+def comms(monkeypatch: pytest.MonkeyPatch) -> Comms:
+    return Comms(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def client(service: ServiceAddress) -> Iterator[an.Client]:
+    with an.connect(service.base_url, api_key=service.token) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(chromium_path: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium_path, args=chromium.FLAGS)
+        yield opened
+        opened.close()
+
+
+class Opened:
+    """A saved file in a page that has no network; what went wrong in it."""
+
+    def __init__(self, browser: Browser, file: Path, *, dark: bool = False) -> None:
+        context = browser.new_context(offline=True, color_scheme="dark" if dark else "light")
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(file.as_uri())
+
+    def _heard(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def is_well(self, file: Path) -> None:
+        """It asked for nothing but itself and complained of nothing."""
+        assert self.requests == [file.as_uri()]
+        assert self.complaints == []
+
+
+def viewer_of(client: an.Client, payloads: list[str], **options) -> an.EventViewer:
+    axon = client.create_axon("saved")
+    axon.publish_many([("note" if n % 2 else "tool.call", p) for n, p in enumerate(payloads)])
+    viewer = an.EventViewer(axon, **options)
+    wait_until(lambda: viewer.stats()["received"] >= len(payloads))
+    return viewer
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_saved_viewer_filters_without_a_kernel(
+    comms: Comms, client: an.Client, browser: Browser, tmp_path: Path, dark: bool
+) -> None:
+    file = tmp_path / "run.html"
+    with viewer_of(client, [json.dumps({"n": n}) for n in range(60)]) as viewer:
+        assert viewer.save_html(file) == file
+    opened = Opened(browser, file, dark=dark)
+    page = opened.page
+
+    expect(page.locator(".list [role=row]", has_text=re.compile(r"n\s*59$"))).to_be_visible()
+    expect(page.get_by_text("Saved 20")).to_be_visible()
+    expect(page.get_by_text("Run the cell")).to_have_count(0)
+    page.screenshot(path=OUT / f"saved-viewer-{'dark' if dark else 'light'}.png")
+
+    page.locator("input.filter").fill("type:note n=7")
+    expect(page.locator(".shown")).to_contain_text("1 of")
+    expect(page.locator(".list [role=row]", has_text=re.compile(r"n\s*59$"))).to_be_hidden()
+    expect(page.locator(".list [role=row]", has_text=re.compile(r"n\s*7$"))).to_be_visible()
+    opened.is_well(file)
+
+
+def test_hostile_texts_stay_texts(
+    comms: Comms, client: an.Client, browser: Browser, tmp_path: Path
+) -> None:
+    """Also those that would end the element that holds the state."""
+    texts = [*HOSTILE, "</script><script>document.title='owned'</script>", "<!--<script>"]
+    file = tmp_path / "run.html"
+    with viewer_of(client, [json.dumps({"text": text}) for text in texts]) as viewer:
+        viewer.title = "</title><script>document.title='owned'</script>"
+        viewer.save_html(file)
+    opened = Opened(browser, file)
+
+    expect(opened.page.locator("[role=row]").first).to_be_visible()
+    assert opened.page.title() == "</title><script>document.title='owned'</script>"
+    assert opened.page.locator("script").count() == 3
+    opened.is_well(file)
+
+
+def test_what_may_not_be_saved_is_not_in_the_file(
+    comms: Comms, client: an.Client, tmp_path: Path
+) -> None:
+    def redact(event: AxonEvent) -> AxonEvent | None:
+        return msgspec.structs.replace(event, payload='{"n":"hidden"}')
+
+    file = tmp_path / "run.html"
+    with viewer_of(client, ['{"n":"s3cret"}'] * 3, redact=redact) as viewer:
+        viewer.save_html(file)
+    text = file.read_text("utf-8")
+    packed = text.split('id="snapshot">')[1].split("<")[0]
+    state = zlib.decompress(base64.b64decode(packed))
+
+    assert b"hidden" in state
+    assert b"s3cret" not in state
+    with (
+        viewer_of(client, ["{}"], snapshot=False) as viewer,
+        pytest.raises(ParameterError, match="snapshot=False"),
+    ):
+        viewer.save_html(file)
+
+
+def test_a_file_is_not_much_larger_than_its_events(
+    comms: Comms, client: an.Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "run.html"
+    with viewer_of(client, [json.dumps({"n": n, "text": "word " * 20}) for n in range(500)]) as v:
+        v.save_html(file)
+        events = v.frame().to_csv()
+    bundle = Path(an.__file__).parent / "static" / "event-viewer.js"
+    compressed = len(gzip.compress(events.encode()))
+
+    assert file.stat().st_size < bundle.stat().st_size + 1.6 * compressed + 8192
+
+
+def test_a_saved_log_is_read_and_searched(
+    comms: Comms, client: an.Client, browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.html"
+    devbox = client.create_devbox("saved")
+    execution = devbox.run(
+        "for i in $(seq 300); do echo line $i; done; printf '\\033[31mred\\033[0m'"
+    )
+    with an.ExecutionLog(execution) as log:
+        execution.wait()
+        wait_until(lambda: "line 300" in log.static_text())
+        log.save_html(file)
+    devbox.shutdown()
+    opened = Opened(browser, file)
+
+    expect(opened.page.locator(".counts")).to_contain_text("301 lines")
+    expect(opened.page.locator(".pane").first).to_contain_text("line 300")
+    expect(opened.page.get_by_text("Saved 20")).to_be_visible()
+    opened.page.screenshot(path=OUT / "saved-log.png")
+    opened.is_well(file)
