@@ -25,6 +25,20 @@ from ..widgets.hostile_texts import HOSTILE
 from . import chromium
 from .notebook_page import OUT
 
+#: A real run of the demo agent, whose turns its broker told.
+RUN = Path(__file__).parents[2] / "notebooks" / "data" / "agent_run.jsonl.gz"
+
+
+def _published(event: dict[str, str]) -> dict[str, str]:
+    """An event as it can be published: nobody but the service writes SYSTEM events."""
+    origin = event["origin"]
+    return {
+        "event_type": event["event_type"],
+        "payload": event["payload"],
+        "source": event["source"],
+        "origin": "EXTERNAL_EVENT" if origin == "SYSTEM_EVENT" else origin,
+    }
+
 
 @pytest.fixture
 def comms(monkeypatch: pytest.MonkeyPatch) -> Comms:
@@ -170,3 +184,30 @@ def test_a_saved_log_is_read_and_searched(
     expect(opened.page.get_by_text("Saved 20")).to_be_visible()
     opened.page.screenshot(path=OUT / "saved-log.png")
     opened.is_well(file)
+
+
+def test_a_saved_chat_and_timeline_show_the_run(
+    comms: Comms, client: an.Client, browser: Browser, tmp_path: Path
+) -> None:
+    """A colleague sees what the agent did, and has no box to write in."""
+    axon = client.create_axon("run")
+    with gzip.open(RUN) as lines:
+        axon.publish_many([_published(json.loads(line)) for line in lines])
+    chat_file, timeline_file = tmp_path / "chat.html", tmp_path / "timeline.html"
+    with an.AgentChat(axon) as chat:
+        wait_until(lambda: "published" in chat.static_text())
+        chat.save_html(chat_file)
+    with an.Timeline(axon) as timeline:
+        wait_until(lambda: timeline.stats()["received"] >= 308)
+        timeline.save_html(timeline_file)
+    chat_page = Opened(browser, chat_file)
+    expect(chat_page.page.get_by_text("files source").first).to_be_visible()
+    expect(chat_page.page.locator("textarea")).to_be_hidden()
+    chat_page.page.screenshot(path=OUT / "saved-chat.png")
+    chat_page.is_well(chat_file)
+
+    timeline_page = Opened(browser, timeline_file, dark=True)
+    expect(timeline_page.page.locator("canvas").first).to_be_visible()
+    expect(timeline_page.page.get_by_text("Saved 20").first).to_be_visible()
+    timeline_page.page.screenshot(path=OUT / "saved-timeline.png")
+    timeline_page.is_well(timeline_file)

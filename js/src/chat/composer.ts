@@ -67,7 +67,7 @@ export class Composer {
     const { chat } = this;
     const { running, session, turns } = chat.outline;
     const isReadOnly = chat.isReadOnly && chat.session.snapshotTaken === null;
-    this.element.hidden = isReadOnly || chat.turn > 0;
+    this.element.hidden = isReadOnly || chat.turn > 0 || chat.session.inFile;
     const open = this.#open;
     if (this.box.disabled === open) this.box.disabled = !open;
     this.box.placeholder = placeholder(open, Boolean(session?.gone), turns.length > 0);

@@ -31,7 +31,7 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
   stat: Stat | null = null;
   bye: ByeMessage["reason"] | null = null;
   snapshotTaken: number | null = null;
-  #inFile = false;
+  inFile = false;
   isSilent = false;
   isGone = false;
   /** Shown in place of the content: the widget itself failed. */
@@ -80,7 +80,7 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
       gone: this.isGone,
       bye: this.bye,
       snapshot: this.snapshotTaken,
-      inFile: this.#inFile,
+      inFile: this.inFile,
       retryIn: retry === undefined ? 0 : Math.max(0, retry - (now - this.#statAt)),
       error: this.error,
     };
@@ -141,7 +141,7 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
 
   protected showSnapshot(snapshot: { taken_ms: number; file?: boolean }, stat: Stat): void {
     this.snapshotTaken = snapshot.taken_ms;
-    this.#inFile = snapshot.file ?? false;
+    this.inFile = snapshot.file ?? false;
     this.stat = stat;
     this.changed();
   }
