@@ -29,17 +29,6 @@ from .notebook_page import OUT
 RUN = Path(__file__).parents[2] / "notebooks" / "data" / "agent_run.jsonl.gz"
 
 
-def _published(event: dict[str, str]) -> dict[str, str]:
-    """An event as it can be published: nobody but the service writes SYSTEM events."""
-    origin = event["origin"]
-    return {
-        "event_type": event["event_type"],
-        "payload": event["payload"],
-        "source": event["source"],
-        "origin": "EXTERNAL_EVENT" if origin == "SYSTEM_EVENT" else origin,
-    }
-
-
 @pytest.fixture
 def comms(monkeypatch: pytest.MonkeyPatch) -> Comms:
     return Comms(monkeypatch)
@@ -190,9 +179,7 @@ def test_a_saved_chat_and_timeline_show_the_run(
     comms: Comms, client: an.Client, browser: Browser, tmp_path: Path
 ) -> None:
     """A colleague sees what the agent did, and has no box to write in."""
-    axon = client.create_axon("run")
-    with gzip.open(RUN) as lines:
-        axon.publish_many([_published(json.loads(line)) for line in lines])
+    axon = client.import_recording(RUN)
     chat_file, timeline_file = tmp_path / "chat.html", tmp_path / "timeline.html"
     with an.AgentChat(axon) as chat:
         wait_until(lambda: "published" in chat.static_text())
