@@ -1,6 +1,6 @@
-"""A result of 200,000 × 5 as a DataFrame: ours beside ``pandas.DataFrame(rows)``.
+"""A result of 200,000 × 5 as a DataFrame: ours compared with ``pandas.DataFrame(rows)``.
 
-The second half measures the whole call, from SQL to frame, beside Runloop's SDK.
+The second half measures the whole call, from SQL to frame, compared with Runloop's SDK.
 
 Ratios are of medians, each pair measured in turns in one run.
 """

@@ -1,4 +1,4 @@
-"""The embedded service under load, beside the same server answering an empty POST.
+"""The embedded service under load, compared with the same server answering an empty POST.
 
     python benchmarks/service.py            a bit over a minute
     python benchmarks/service.py --quick    about twenty seconds

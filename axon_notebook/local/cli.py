@@ -63,7 +63,7 @@ class ExamplesFirst(argparse.ArgumentParser):
     """A parser whose help begins with examples."""
 
     def format_help(self) -> str:
-        """Return the examples, then what argparse has to say."""
+        """Return the examples, then argparse's own text."""
         return EXAMPLES + super().format_help()
 
 
@@ -88,7 +88,7 @@ def _parser(
         "--home", metavar="DIR", help="whose data (default: AXON_NOTEBOOK_HOME, or your user data)"
     )
 
-    serve = commands.add_parser("serve", parents=[home], help="serve until told to end")
+    serve = commands.add_parser("serve", parents=[home], help="serve until stopped")
     serve.add_argument(
         "--idle-minutes",
         type=float,
@@ -96,7 +96,7 @@ def _parser(
         help="end after N minutes without client and work (default: never)",
     )
     serve.set_defaults(run=_serve)
-    status = commands.add_parser("status", parents=[home], help="tell about the running service")
+    status = commands.add_parser("status", parents=[home], help="show the running service")
     status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(run=_status)
     stop = commands.add_parser("stop", parents=[home], help="end the running service")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["Bell"]
+__all__ = ["Wakeup"]
 
 
-class Bell:
-    """Made on its loop; ``ring()`` from any thread, ``wait()`` on the loop.
+class Wakeup:
+    """Made on its loop; ``notify()`` from any thread, ``wait()`` on the loop.
 
-    Many rings before the loop gets to it wake the waiters once.  Nothing is
+    Many notifications before the loop gets to it wake the waiters once.  Nothing is
     remembered: look at the state, then wait, without an ``await`` between.
     """
 
@@ -19,7 +19,7 @@ class Bell:
         self._waiters: set[asyncio.Future[None]] = set()
         self._on_its_way = False
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake all who wait now."""
         if self._on_its_way or self._loop.is_closed():
             return
@@ -27,7 +27,7 @@ class Bell:
         self._loop.call_soon_threadsafe(self._wake)
 
     async def wait(self) -> None:
-        """Wait for a ring."""
+        """Wait for a notification."""
         waiter = self._loop.create_future()
         self._waiters.add(waiter)
         try:

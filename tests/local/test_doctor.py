@@ -1,4 +1,4 @@
-"""`axon-notebook doctor`: each common trouble is found, and comes with the way to mend it."""
+"""`axon-notebook doctor`: each common trouble is found, and comes with the way to remedy it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_rejected_key_is_told_from_a_host_that_is_away(
 
     assert found["host"].fine
     assert found["key"].what == "127.0.0.1 rejected it (401)"
-    assert "set RUNLOOP_API_KEY" in found["key"].mend
+    assert "set RUNLOOP_API_KEY" in found["key"].remedy
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_rate_limit_says_how_long_to_wait(serve: Serve, home: Path) -> None:
     assert found["key"].fine
     assert found["host"].fine
     assert found["limits"].what == "too many requests (429)"
-    assert "wait 17 s" in found["limits"].mend
+    assert "wait 17 s" in found["limits"].remedy
 
 
 def test_an_empty_quota_is_seen_before_it_hurts(serve: Serve, home: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_proxy_is_named_without_its_password(home: Path, monkeypatch: pytest.M
     found = remote("https://api.runloop.test", home)
 
     assert found["proxy"].what == "requests go through http://127.0.0.1:9"
-    assert "HTTPS_PROXY" in found["host"].mend
+    assert "HTTPS_PROXY" in found["host"].remedy
     assert "secret" not in "\n".join(map(str, found.values()))
 
 
@@ -208,13 +208,13 @@ def test_another_version_of_the_service_is_named(
     service: ServiceAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two environments share one home: the older package meets the newer's service."""
-    for ours, mend in (("0.0.1", "pip install -U"), ("9.0.0", "axon-notebook stop")):
+    for ours, remedy in (("0.0.1", "pip install -U"), ("9.0.0", "axon-notebook stop")):
         monkeypatch.setattr(doctor, "__version__", ours)
         (found,) = [f for f in examine(service.home) if f.subject == "service"]
 
         assert not found.fine
         assert f"this package is {ours}" in found.what
-        assert mend in found.mend
+        assert remedy in found.remedy
 
 
 def test_a_service_that_died_leaves_a_record_and_no_trouble(home: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_service_that_died_leaves_a_record_and_no_trouble(home: Path) -> None:
     (found,) = [f for f in examine(home) if f.subject == "service"]
 
     assert found.fine
-    assert "ended without a word" in found.what
+    assert "exited without a message" in found.what
 
 
 def test_a_full_disk_is_seen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ def test_a_full_disk_is_seen(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert not found.fine
     assert found.what == "50 MB free"
-    assert "AXON_NOTEBOOK_HOME" in found.mend
+    assert "AXON_NOTEBOOK_HOME" in found.remedy
 
 
 def test_widgets_that_were_not_built_are_named(
@@ -276,7 +276,7 @@ def test_the_labextension_is_looked_for_as_jupyterlab_does(
 
     assert found.fine == (how == "fine")
     assert says.get(how, str(place)) in found.what
-    assert ("labextension enable" in found.mend) == (how in ("disabled", "fine"))
+    assert ("labextension enable" in found.remedy) == (how in ("disabled", "fine"))
 
 
 def test_an_old_package_is_named_with_its_command(
@@ -286,7 +286,7 @@ def test_an_old_package_is_named_with_its_command(
     monkeypatch.setattr(doctor, "JUPYTER_PARTS", (("anywidget", "99.1"), ("no-such-thing", "1")))
     found = {f.subject: f for f in examine(home)}
 
-    assert found["anywidget"].mend == "pip install -U 'anywidget>=99.1'"
+    assert found["anywidget"].remedy == "pip install -U 'anywidget>=99.1'"
     assert found["no-such-thing"].fine, "not everybody has every front end"
 
 

@@ -180,8 +180,8 @@ def test_sql_is_refused_with_its_reason(home: Home, sql: str, message: str) -> N
     [
         ([{"a": 1}], "parameter 1 is an object"),
         ([1, [2]], "parameter 2 is an array"),
-        ([2**63], "parameter 1 is no 64-bit integer"),
-        ([-(2**63) - 1], "parameter 1 is no 64-bit integer"),
+        ([2**63], "parameter 1 is not a 64-bit integer"),
+        ([-(2**63) - 1], "parameter 1 is not a 64-bit integer"),
         ([math.nan], "parameter 1 is nan"),
         ([math.inf], "parameter 1 is inf"),
         (["\ud800"], "parameter 1 has an unpaired surrogate."),

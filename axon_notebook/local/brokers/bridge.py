@@ -25,7 +25,7 @@ import msgspec
 from ...models import AxonEvent
 from ..refusals import Refusal
 from ..storage.commit import Draft
-from ..wakeup import Bell
+from ..wakeup import Wakeup
 from .agent_process import LINGER, AgentPlan, AgentProcess, exit_text
 from .client_paths import map_paths
 from .dialect import AgentEvent, Dialect, InvalidMessage, Line, Received, TurnEnd
@@ -106,7 +106,7 @@ class Bridge:
         self._waiting: deque[int] = deque()
         self._turn: Turn | None = None
         self._agent: AgentProcess | None = None
-        self._bell = Bell()
+        self._wakeup = Wakeup()
         self._publishing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stalled = False
@@ -139,12 +139,12 @@ class Bridge:
         found = [(e.sequence, e.event_type) for e in events if e.origin in READ]
         if found and not self._closed:
             self._inbox += found
-            self._bell.ring()
+            self._wakeup.notify()
 
     async def idle(self) -> None:
         """Wait until no turn runs or waits."""
         while self.busy and not self.over:
-            await self._bell.wait()
+            await self._wakeup.wait()
 
     def succeed(self, other: Bridge) -> None:
         """Take over what *other* has not begun; before :meth:`open`."""
@@ -207,7 +207,7 @@ class Bridge:
                 elif kind == "immediate":
                     await self._pass(await self._read(sequence))
             else:
-                await self._bell.wait()
+                await self._wakeup.wait()
 
     async def _begin(self, sequence: int) -> None:
         """Start the turn that the event asks for."""
@@ -263,7 +263,7 @@ class Bridge:
             async with asyncio.timeout(self._timeouts.answer):
                 await agent.drained()
                 while self._dialect.initializing and agent is self._agent and not self._stalled:
-                    await self._bell.wait()
+                    await self._wakeup.wait()
                 self._stalled &= self._dialect.initializing
         except TimeoutError:
             if self._stalled:
@@ -282,7 +282,7 @@ class Bridge:
             why = f"the agent has not ended the turn {self._timeouts.cancel:g} s after its cancel"
             end = TurnEnd("cancelled", why)
             await self._publish_received([Received(replies=self._dialect.abandon(), end=end)])
-        self._bell.ring()
+        self._wakeup.notify()
 
     async def _refuse_later(self, agent: AgentProcess, request: Hashable, what: str) -> None:
         """Refuse a request of the agent that nobody answers: it would wait for ever."""
@@ -348,7 +348,7 @@ class Bridge:
             drafts = self._end_turn(TurnEnd(error=why))
             await self._publish([*drafts, broker_error(self.devbox_id, self.over)])
             self._note(awake=False)
-        self._bell.ring()
+        self._wakeup.notify()
 
     async def _read_output(self, agent: AgentProcess) -> None:
         async for lines in agent.stdout():
@@ -359,7 +359,7 @@ class Bridge:
                 if each.unknown is not None:
                     what = each.events[0].event_type if each.events else "a request"
                     self._spawn(self._refuse_later(agent, each.unknown, what))
-            self._bell.ring()
+            self._wakeup.notify()
 
     def _received(self, line: Line) -> Received:
         if line.oversized:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from ..refusals import Refusal
-from ..wakeup import Bell
+from ..wakeup import Wakeup
 from .devbox_params import (
     CreateDevbox,
     broker_mounts,
@@ -80,7 +80,7 @@ class Devboxes:
         self.on_devbox_suspended: MountHook | None = None
         self.mount_busy: Callable[[str], bool] = lambda _: False
         self._idle = IdleWatch(self._in_use, self._was_idle)
-        self._news = Bell()
+        self._news = Wakeup()
         self._transitions = Transitions(self)
         self._closing = False
         self._background = False
@@ -328,7 +328,7 @@ class Devboxes:
         if self._closing:
             return
         self._closing = True
-        self._news.ring()
+        self._news.notify()
         self._idle.close()
         await self._transitions.close()
         await self.executions.close()
@@ -401,7 +401,7 @@ class Devboxes:
             record.end_time_ms = now
         record.state_transitions.append(Transition(status, now, failure_reason))
         self._records.save_devbox(record)
-        self._news.ring()
+        self._news.notify()
         if status == "running":
             self._watch(record)
         else:

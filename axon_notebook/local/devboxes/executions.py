@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from ...models import ExecutionInfo, OutputFrame
 from ..refusals import Refusal
-from ..wakeup import Bell
+from ..wakeup import Wakeup
 from .devbox_records import DevboxRecords, ExecutionRecord
 from .execution_ids import new_execution_id, now_ms
 from .named_shells import ShellQueues, state_file
@@ -70,7 +70,7 @@ class Running:
 
     def __init__(self, record: ExecutionRecord) -> None:
         self.record = record
-        self.news = Bell()
+        self.news = Wakeup()
         self.command: Command | None = None
         self.launch: Callable[[], None] | None = None  # until it starts; blocks
 
@@ -342,7 +342,7 @@ class Executions:
             undo.callback(process.communicate)
             undo.callback(process.kill)
             command = Command(
-                process, logs, order, running.news.ring, partial(self._on_end, running, logs)
+                process, logs, order, running.news.notify, partial(self._on_end, running, logs)
             )
             record.status, running.command = "running", command
             self._supervisor.submit(partial(self._supervisor.watch, command)).result()
@@ -368,7 +368,7 @@ class Executions:
         self._records.save_execution(record)
         running.launch = None
         self._running.pop((record.devbox_id, record.id), None)
-        running.news.ring()
+        running.news.notify()
         if record.shell_name is not None:
             following = self._shells.leave(record.devbox_id, record.shell_name, running)
             if following is not None:

@@ -34,7 +34,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-#: On every answer, beside its type: a browser must neither store it nor guess.
+#: On every answer: a browser must neither store it nor guess.
 BASE_HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -106,7 +106,7 @@ async def send_refusal(receive: Receive, send: Send, refusal: Refusal) -> None:
             while (await receive()).get("more_body", False):
                 pass
     except TimeoutError:
-        pass  # the sender had its moment
+        pass  # the sender had time enough
     await send({"type": "http.response.body", "body": b""})
 
 

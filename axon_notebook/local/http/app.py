@@ -43,7 +43,7 @@ Busy = Callable[[], bool]
 class Health(msgspec.Struct, frozen=True):
     """What ``GET /healthz`` answers.
 
-    ``busy`` tells whether ending the service would cut somebody off.
+    ``busy`` tells whether ending the service would interrupt somebody.
     """
 
     service: str
@@ -128,7 +128,7 @@ class ServiceApp:
         try:
             await self._answer(scope, receive, send)
         except Disconnected:
-            pass  # nobody is there to be answered
+            pass  # nobody waits for an answer
         except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
             refusal = error if isinstance(error, Refusal) else _internal(error)
             await send_refusal(receive, send, refusal)

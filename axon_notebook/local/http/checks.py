@@ -1,6 +1,6 @@
 """Who may talk to the service: the checks before any route.
 
-Loopback is no defence: every page in the user's browser can send requests to
+Loopback does not protect: every page in the user's browser can send requests to
 127.0.0.1, and DNS rebinding lets it read the answers.  So each request must name
 this very server as its host, must not come from a page of another origin, and
 must carry the token of this start.

@@ -315,7 +315,7 @@ class Http2Protocol(asyncio.Protocol):
         self._end_now()
 
     def _end_now(self) -> None:
-        """Send what h2 has to say about it, then close."""
+        """Send the frames that h2 has prepared, then close."""
         self._ending = True
         self.flush()
         self.transport.close()

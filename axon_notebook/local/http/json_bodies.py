@@ -71,7 +71,7 @@ def decode_texts(body: bytes, kind: type[T]) -> T:
     try:
         value = msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return decode_object(body, kind)  # finds the words for it
+        return decode_object(body, kind)  # explains what is wrong
     # No JSON text of such a value is shorter than msgspec's own.  A body of that very length
     # has no room for a repeated key, or for anything else that needs a closer look.
     compact = len(msgspec.json.encode(value)) == len(body)
@@ -141,7 +141,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _explain(problem: str, kind: type) -> str:
-    """Turn msgspec's message into a sentence about the API's own words."""
+    """Turn msgspec's message into a sentence in the terms of the API."""
     place = match[1].removeprefix("$").lstrip(".") if (match := _AT.search(problem)) else ""
     names = _TICKS.findall(problem)
     if problem.startswith("Object missing required field"):

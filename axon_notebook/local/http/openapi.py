@@ -10,5 +10,5 @@ __all__ = ["document"]
 
 @functools.cache
 def document() -> bytes:
-    """Return the OpenAPI document as JSON, as it lies beside this module."""
+    """Return the OpenAPI document as JSON, from the file next to this module."""
     return files(__package__).joinpath("openapi.json").read_bytes()

@@ -1,4 +1,4 @@
-"""Requests that were sent again: answered once, told twice.
+"""Requests that are repeated: done once, answered each time.
 
 Runloop's clients repeat a request whose answer got lost, under the same
 ``x-request-id``.  A command must not run twice for that.

@@ -1,7 +1,7 @@
-"""Server-sent events as answers: counted, kept alive, ended with a word.
+"""Server-sent events as answers: counted, kept alive, ended with the reason.
 
 A *pump* is a coroutine that gets a :class:`Stream` and writes whole frames to
-it.  :class:`Streams` runs the pump beside a watch for the client's leaving,
+it.  :class:`Streams` runs the pump, watches whether the client leaves,
 sends comments over silent lines, gives up on clients that stopped reading, and
 ends every stream when the service stops.  Frames are plain ``data:`` lines and
 comments; never ``id:`` or ``retry:``, which break the official Python SDK.
@@ -202,10 +202,10 @@ async def _run(stream: Stream, receive: Receive, pump: Pump) -> bytes | None:
         return stream.ended.result()
     if not leaving.cancelled():
         return None
-    return _last_word(work)
+    return _last_frame(work)
 
 
-def _last_word(work: asyncio.Future[None]) -> bytes:
+def _last_frame(work: asyncio.Future[None]) -> bytes:
     error = work.exception()
     if error is None:
         return b""

@@ -1,4 +1,4 @@
-"""``axon-notebook doctor``: look at what must hold, and say how to mend what does not."""
+"""``axon-notebook doctor``: look at what must hold, and say how to fix what does not."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def _home(home: Home) -> Iterator[Finding]:
     if not home.path.exists():
         parent = next(p for p in home.path.parents if p.exists())
         free = os.access(parent, os.W_OK)
-        mend = "set AXON_NOTEBOOK_HOME to a directory that you can write"
-        yield Finding("home", free, f"{home.path} will be made", mend)
+        remedy = "set AXON_NOTEBOOK_HOME to a directory that you can write"
+        yield Finding("home", free, f"{home.path} will be made", remedy)
         yield from _disk(parent)
         return
     mode = home.path.stat().st_mode & 0o777
@@ -101,8 +101,8 @@ def _home(home: Home) -> Iterator[Finding]:
 def _disk(place: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(place).free
     what = f"{free / 1e9:,.1f} GB free" if free >= 1e9 else f"{free / 1e6:,.0f} MB free"
-    mend = f"free some space on the disk of {place}, or set AXON_NOTEBOOK_HOME to another"
-    yield Finding("disk", free >= LEAST_FREE, what, mend)
+    remedy = f"free some space on the disk of {place}, or set AXON_NOTEBOOK_HOME to another"
+    yield Finding("disk", free >= LEAST_FREE, what, remedy)
 
 
 def _service(home: Home) -> Iterator[Finding]:
@@ -123,7 +123,9 @@ def _service(home: Home) -> Iterator[Finding]:
         yield Finding("service", False, what, "axon-notebook stop, then try again")
     elif home.record() is not None:
         last = (home.log_tail(1) or ["nothing"])[0]
-        yield Finding("service", True, f"not running; ended without a word, its log says: {last}")
+        yield Finding(
+            "service", True, f"not running; exited without a message, its log says: {last}"
+        )
     else:
         yield Finding("service", True, "not running; starts when needed")
 
@@ -140,11 +142,11 @@ def _devboxes(home: Home) -> Iterator[Finding]:
 def _version(status: ServiceStatus) -> Finding:
     what = f"process {status.pid}, version {status.version}, answers"
     if _numbers(status.version) > _numbers(__version__):
-        mend = "pip install -U axon-notebook here, or axon-notebook stop"
-        return Finding("service", False, f"{what}; this package is {__version__}", mend)
+        remedy = "pip install -U axon-notebook here, or axon-notebook stop"
+        return Finding("service", False, f"{what}; this package is {__version__}", remedy)
     if _numbers(status.version) < _numbers(__version__):
-        mend = "axon-notebook stop; the next connect() starts the new one"
-        return Finding("service", False, f"{what}; this package is {__version__}", mend)
+        remedy = "axon-notebook stop; the next connect() starts the new one"
+        return Finding("service", False, f"{what}; this package is {__version__}", remedy)
     return Finding("service", True, what)
 
 
@@ -183,9 +185,9 @@ def _labextension() -> Iterator[Finding]:
         what = f"version {version} in {found}, the package is {__version__}"
         yield Finding("labextension", False, what, f"rm -r {found}; {REINSTALL}")
         return
-    mend = "jupyter labextension enable axon-notebook"
+    remedy = "jupyter labextension enable axon-notebook"
     switched_off = _switched_off([Path(path) / "labconfig" for path in jupyter_config_path()])
-    yield Finding("labextension", not switched_off, f"{switched_off or found}", mend)
+    yield Finding("labextension", not switched_off, f"{switched_off or found}", remedy)
 
 
 def _switched_off(places: list[Path]) -> str:

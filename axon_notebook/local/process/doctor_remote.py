@@ -58,8 +58,8 @@ def ask_server(url: str, key: Secret) -> Iterator[Finding]:
         status, headers, body = _request(url, proxy, key)
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)
-        mend = "a proxy that opens TLS? set SSL_CERT_FILE to its certificate"
-        yield Finding("host", False, f"{host}: {reason}", mend)
+        remedy = "a proxy that opens TLS? set SSL_CERT_FILE to its certificate"
+        yield Finding("host", False, f"{host}: {reason}", remedy)
         return
     except (OSError, http.client.HTTPException) as error:
         yield Finding("host", False, f"{host}: {error}", _way_out(error, proxy))
@@ -100,8 +100,8 @@ def _look_at_proxy(proxy: str) -> Iterator[Finding]:
     parts = urlsplit(proxy)
     place = f"{parts.scheme}://{parts.hostname}:{parts.port or 80}"  # no user, no password
     known = parts.scheme in ("http", "https")
-    mend = "use an http proxy in HTTPS_PROXY, or pip install 'httpx[socks]'"
-    yield Finding("proxy", known, f"requests go through {place}", mend)
+    remedy = "use an http proxy in HTTPS_PROXY, or pip install 'httpx[socks]'"
+    yield Finding("proxy", known, f"requests go through {place}", remedy)
 
 
 def _way_out(error: Exception, proxy: str | None) -> str:
@@ -120,20 +120,20 @@ def _judged(host: str, status: int, headers: Message, body: bytes) -> Iterator[F
     """Tell what the answer says of host, address and key."""
     if status in (401, 403):
         yield Finding("host", True, f"{host} answers")
-        mend = "make a key in Runloop's dashboard and set RUNLOOP_API_KEY to it"
-        yield Finding("key", False, f"{host} rejected it ({status})", mend)
+        remedy = "make a key in Runloop's dashboard and set RUNLOOP_API_KEY to it"
+        yield Finding("key", False, f"{host} rejected it ({status})", remedy)
     elif status == 429:
         yield Finding("host", True, f"{host} answers")
     elif status >= 500:
         yield Finding("host", False, f"{host} answers {status}", "try again in some minutes")
     elif 300 <= status < 400:
         target = urlsplit(headers.get("Location", "")).netloc or "no address"
-        mend = "set RUNLOOP_BASE_URL to where it points, if you trust it"
-        yield Finding("base URL", False, f"{host} redirects to {target}", mend)
+        remedy = "set RUNLOOP_BASE_URL to where it points, if you trust it"
+        yield Finding("base URL", False, f"{host} redirects to {target}", remedy)
     elif status != 200 or not _is_list(body):
         kind = headers.get_content_type()
-        mend = "correct RUNLOOP_BASE_URL, or unset it for Runloop's own"
-        yield Finding("base URL", False, f"{host} has no axons: {status}, {kind}", mend)
+        remedy = "correct RUNLOOP_BASE_URL, or unset it for Runloop's own"
+        yield Finding("base URL", False, f"{host} has no axons: {status}, {kind}", remedy)
     else:
         yield Finding("host", True, f"{host} answers, and takes the key")
 
@@ -149,13 +149,13 @@ def _is_list(body: bytes) -> bool:
 def _limits(status: int, headers: Message) -> Iterator[Finding]:
     left, allowed = _first(headers, LEFT), _first(headers, ALLOWED)
     wait = headers.get("Retry-After", "").strip()
-    mend = f"wait {wait} s" if wait.isdigit() else "wait a minute"
-    mend += "; close viewers that nobody looks at, publish with publish_many"
+    remedy = f"wait {wait} s" if wait.isdigit() else "wait a minute"
+    remedy += "; close viewers that nobody looks at, publish with publish_many"
     if status == 429:
-        yield Finding("limits", False, "too many requests (429)", mend)
+        yield Finding("limits", False, "too many requests (429)", remedy)
     elif left is not None:
         of = f" of {allowed}" if allowed else ""
-        yield Finding("limits", left != "0", f"{left}{of} requests left", mend)
+        yield Finding("limits", left != "0", f"{left}{of} requests left", remedy)
 
 
 def _first(headers: Message, names: tuple[str, ...]) -> str | None:

@@ -1,4 +1,4 @@
-"""What ``axon-notebook doctor`` finds: one line, and one on how to mend it."""
+"""What ``axon-notebook doctor`` finds: one line, and one on how to fix it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["Finding"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at; ``mend`` says what to do if it is not fine."""
+    """One thing looked at; ``remedy`` says what to do if it is not fine."""
 
     subject: str
     fine: bool
     what: str
-    mend: str = ""
+    remedy: str = ""
 
     def __str__(self) -> str:
         line = f"{'ok ' if self.fine else 'BAD'}  {self.subject:<12} {self.what}"
-        return f"{line}\n     {'':<12} → {self.mend}" if self.mend and not self.fine else line
+        return f"{line}\n     {'':<12} → {self.remedy}" if self.remedy and not self.fine else line

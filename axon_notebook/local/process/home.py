@@ -31,7 +31,7 @@ __all__ = ["Home", "ServiceRecord"]
 
 
 class ServiceRecord(msgspec.Struct, frozen=True):
-    """What ``service.json`` tells: where the service is, and how to be let in."""
+    """The content of ``service.json``: the service's address and token."""
 
     url: str
     token: str

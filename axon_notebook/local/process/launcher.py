@@ -50,7 +50,7 @@ class ServiceAddress(msgspec.Struct, frozen=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True):
-    """What a living service says of itself (``GET /healthz``)."""
+    """What a running service reports of itself (``GET /healthz``)."""
 
     service: str
     pid: int
@@ -101,7 +101,7 @@ def find_service(home: Path) -> ServiceAddress | None:
 
 
 def service_status(home: Path) -> ServiceStatus | None:
-    """Return what the service of *home* says of itself, or ``None`` if none answers."""
+    """Return what the service of *home* reports of itself, or ``None`` if none answers."""
     place = Home(home)
     record = place.record()
     return _status_of(record, place) if record else None

@@ -1,6 +1,6 @@
 """The service's process: one home, one port, one token, from start to end.
 
-:func:`run` blocks until the service is told to end (signal, ``POST /stop``) or
+:func:`run` blocks until the service is stopped (signal, ``POST /stop``) or
 has been idle.  Everything it owns ends within two seconds.
 """
 
@@ -49,7 +49,7 @@ Ready = Callable[[ServiceRecord], None]
 
 
 def run(home: Home, *, idle_seconds: float = IDLE_SECONDS, ready: Ready = lambda _: None) -> None:
-    """Serve *home* until told to end.
+    """Serve *home* until stopped.
 
     Args:
         home: Whose data to serve; made if missing.
@@ -100,7 +100,7 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         stack.callback(home.forget)
-        await server.serve_until_told(lambda: _announce(home, record, ready))
+        await server.serve_until_stopped(lambda: _announce(home, record, ready))
     log.info("ended")
 
 
@@ -144,7 +144,7 @@ class ServiceServer(uvicorn.Server):
         self._idle_seconds = idle_seconds
         self._announce: Callable[[], None] = lambda: None
 
-    async def serve_until_told(self, announce: Callable[[], None]) -> None:
+    async def serve_until_stopped(self, announce: Callable[[], None]) -> None:
         """Serve; call *announce* once the port answers."""
         self._announce = announce
         await self.serve(sockets=[self._listener])

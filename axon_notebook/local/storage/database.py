@@ -115,7 +115,7 @@ class AxonDatabase:
 
     @staticmethod
     def remove(path: Path) -> None:
-        """Remove the file and what SQLite keeps beside it."""
+        """Remove the file and the files that SQLite keeps next to it."""
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 

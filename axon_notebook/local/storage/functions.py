@@ -1,7 +1,7 @@
 """Functions for statements that write, where the built-in ones may not end.
 
 SQLite's ``instr``, ``replace`` and ``trim`` compare every place with the whole
-second argument, and hear no interrupt while they do: ``instr`` of 1 MB in
+second argument, and ignore interrupts while they do: ``instr`` of 1 MB in
 0.5 MB took 6 s here, ``replace`` 16 s, ``trim`` of 80 KB by 40 KB 29 s.  A
 query that hangs so costs a thread; a write would keep the axon's publishers
 waiting.  These take time in proportion to their input, and answer the same.

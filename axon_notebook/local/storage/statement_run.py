@@ -3,7 +3,7 @@
 ``sqlite3_interrupt`` from a timer of the loop stops a statement.  A progress
 handler would do it too, but takes Python's lock thousands of times a second.
 
-Some functions of SQLite hear no interrupt (``instr``, ``replace``, ``trim``,
+Some functions of SQLite ignore interrupts (``instr``, ``replace``, ``trim``,
 ``json_patch`` of megabytes).  Their caller is answered in time, their thread is
 given up, and a spare one takes its place, up to as many as there were.
 
@@ -101,7 +101,7 @@ class Run(Generic[T]):
         self._tell(self._finish, result, error)
 
     def _tell(self, callback: Callable[..., None], *args: object) -> None:
-        # A statement that heard no interrupt may outlive the loop.
+        # A statement that ignores interrupts may outlive the loop.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, *args)
 

@@ -149,7 +149,7 @@ class SqlConnection:
         return int(self._own("PRAGMA main.page_count")) - int(free)
 
     def _check_names(self) -> None:
-        # The authorizer hears the old name of a table that is renamed, not the new one.
+        # The authorizer is told the old name of a table that is renamed, not the new one.
         if self._rules.altering and self._own(_STRANGERS):
             raise Refusal(400, "names with rl_ are the service's own: choose another.")
 
@@ -312,7 +312,7 @@ def refusal_for(error: Exception, reason: str | None = None) -> Refusal:
 
     Args:
         error: An error of apsw, or of Python while values were bound.
-        reason: What the authorizer said, if it did.
+        reason: Why the authorizer refused, if it did.
     """
     if isinstance(error, Refusal):
         return error
@@ -346,7 +346,7 @@ def _bindable(place: int, value: Any) -> Value:
         return value if value is None else int(value)
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise Refusal(400, f"parameter {place} is no 64-bit integer: send it as text.")
+            raise Refusal(400, f"parameter {place} is not a 64-bit integer: send it as text.")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
