@@ -53,3 +53,5 @@ def _notice(event: AxonEvent, fields: Fields, builder: Builder) -> None:
         builder.from_start = True
     if fatal:
         builder.lose(words or kind)
+        if kind != "devbox.suspended":
+            builder.forget_costs()

@@ -15,6 +15,7 @@ from .builder import Builder
 from .claude_questions import ClaudeQuestions
 from .claude_stream import Streams
 from .claude_system import ClaudeSystem
+from .model import Message
 from .parts import Part, Step, Text
 from .untrusted import Fields, array, integer, number, obj, string, summary_of, text
 
@@ -370,6 +371,17 @@ class ClaudeCodec:
         found = main or next((m for m in models.values() if isinstance(m, dict)), {})
         self._b.session(context_size=integer(found.get("contextWindow")))
 
+    def _retract(self, words: str) -> None:
+        """An error that was sent as a message as well is shown once, as the turn's error."""
+        turn = self._b.running or self._b.last
+        if turn is None or not words:
+            return
+        for entry in reversed(self._b.entries):
+            if isinstance(entry, Message) and entry.role == "agent" and not entry.parent_id:
+                if entry.turn_id == turn.turn_id and entry.text.strip() == words.strip():
+                    self._b.change(entry, status="retracted")
+                return
+
     def _outcome(self, fields: Fields, words: str) -> None:
         subtype = text(fields.get("subtype"))
         errors = [e for e in array(fields.get("errors")) if isinstance(e, str)]
@@ -381,6 +393,7 @@ class ClaudeCodec:
         if fields.get("is_error") is True or subtype.startswith("error") or errors:
             told = [e for e in errors if not e.startswith("[ede_diagnostic]")]
             told += [e for e in (string(fields.get("error")), words) if e and e not in told]
+            self._retract(words)
             reason = subtype if subtype.startswith("error") else ""
             self._b.outcome(reason, "; ".join(told[:3]) or subtype or "no reason given")
             return

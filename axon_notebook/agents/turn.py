@@ -238,7 +238,9 @@ class Turn:
             if self._is_final() and not self._ended_at:
                 self._ended_at = time.monotonic()
         elif isinstance(entry, Message) and revision.revision == 1:
-            if entry.role == "agent" and not entry.parent_id:
+            # Another session's late words are in this turn as well.
+            mine = entry.session in ("", self.session)
+            if entry.role == "agent" and not entry.parent_id and mine:
                 self._messages.append(entry)
         elif isinstance(entry, Question) and entry.status != "open" and entry in self._questions:
             self._questions.remove(entry)

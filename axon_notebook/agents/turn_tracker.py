@@ -280,6 +280,12 @@ class TurnTracker(Recorder):
         if before is not None and grown > 0:
             self._base[session] = before + grown
 
+    def forget_costs(self) -> None:
+        """The process that counted is gone; the next one counts from zero."""
+        self._costs.clear()
+        self._base.clear()
+        self._reset.clear()
+
     def reset_cost(self) -> None:
         """The cumulative costs start from zero again, at their next change."""
         self._reset = set(self._costs)
