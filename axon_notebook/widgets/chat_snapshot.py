@@ -43,15 +43,15 @@ def chat_html(title: str, status: str, entries: Sequence[Shown], *, dropped: int
     facts = [f"<b>{escape(shown(title))}</b>", escape(shown(status))]
     facts += filter(None, [escape(words.totals(outline.turns, outline.session))])
     found: list[str] = []
-    size = 0
+    room, whole = HTML_BYTES, dropped == 0
     for part in reversed(outline.parts):
-        html = _Html(outline).part(part)
-        size += len(html.encode())
-        if size > HTML_BYTES:
-            dropped += 1
-            break
+        html, fits = _Html(outline).part(part, room)
         found.append(html)
-    if dropped:
+        room -= len(html.encode())
+        if not fits:
+            whole = False
+            break
+    if not whole:
         found.append(f'<div style="color: {MUTED};">… earlier parts are not saved</div>')
     return "\n".join(
         [
@@ -78,15 +78,26 @@ class _Html:
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
 
-    def part(self, part: Group | Entry) -> str:
-        """Return a turn with its items, or an entry outside of all turns."""
+    def part(self, part: Group | Entry, room: int) -> tuple[str, bool]:
+        """Return a turn, or an entry outside of all turns, and whether all of it fits.
+
+        Of a turn that is too long the newest items are taken, *room* bytes of them.
+        """
         if isinstance(part, Entry):
-            return self._entry(part)
+            html = self._entry(part)
+            fits = len(html.encode()) <= room
+            return (html if fits else ""), fits
         turn = part.turn
-        inside = [self._entry(entry) for entry in part.items]
-        if turn is not None:
-            inside = [self._prompt(turn), *inside, *_ending(turn)]
-        return "\n".join(filter(None, inside))
+        inside = list(_ending(turn))[::-1] if turn is not None else []
+        for entry in reversed(part.items):
+            html = self._entry(entry)
+            room -= len(html.encode())
+            if room < 0:
+                return "\n".join(reversed(inside)), False
+            inside.append(html)
+        prompt = [self._prompt(turn)] if turn is not None else []
+        fits = sum(len(html.encode()) for html in prompt) <= room
+        return "\n".join(filter(None, [*(prompt if fits else []), *reversed(inside)])), fits
 
     def _entry(self, entry: Entry) -> str:
         match entry:

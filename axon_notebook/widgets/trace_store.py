@@ -2,12 +2,15 @@
 
 A record is a revision, or the Markdown blocks of a text as far as it has come.  Page,
 snapshot and saved file read the same records.  Revisions are read in the pump thread,
-so that a text that streams in is parsed once per message and not once per word.
+so that a text that streams in is parsed once per message and not once per word.  Of a
+long history the newest texts are parsed first, a little at each tick; until then a page
+shows a text as it was written.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -23,6 +26,8 @@ __all__ = ["ReadRevisions", "TraceStore", "entry_record", "has_markdown"]
 
 PULLED: Final = 5_000  # revisions that are read at a time
 SLACK: Final = 0.9  # of the budget is left after dropping, so that dropping is rare
+PARSE_SECONDS: Final = 0.03  # of Markdown between two messages to the page
+SNAPSHOT_SECONDS: Final = 2.0  # the same, where a notebook is to be saved
 HEAD_ENTRIES: Final = 50
 HEAD_BYTES: Final = 256 * 1024
 REFUSALS: Final = 20
@@ -85,7 +90,7 @@ class TraceStore:
         self._sent = 0  # records
         self._unsent_bytes = 0
         self._taken = 0  # revisions
-        self._more = False
+        self._more = self._is_parsing = False
         self._entries: list[Entry] = []
         self._places: list[list[int]] = []  # of each entry's records
         self._texts: dict[int, _Text] = {}
@@ -101,7 +106,7 @@ class TraceStore:
         with self._lock:
             while self._pull():
                 pass
-            self._grow(set(), final=True)
+            self._grow(set(), SNAPSHOT_SECONDS)
             return [(entry, self._blocks_of(entry)) for entry in self._entries]
 
     def refuse(self, command: str, reason: str) -> None:
@@ -119,7 +124,8 @@ class TraceStore:
     def next(self, max_bytes: int, max_items: int) -> Outgoing | None:
         """Return the next records as a ``rev`` message."""
         with self._lock:
-            self._more = self._pull()
+            more = self._pull()
+            self._more = more or self._is_parsing
             records = self._cut(self._sent, max_bytes, max_items)
             if not records:
                 return None
@@ -185,7 +191,7 @@ class TraceStore:
         revisions = self._read(self._taken, PULLED)
         self._taken += len(revisions)
         changed = {id_ for revision in revisions if (id_ := self._take(revision))}
-        self._grow(changed, final=False)
+        self._grow(changed, PARSE_SECONDS)
         if self.bytes > self.max_bytes:
             self._drop()
         return len(revisions) == PULLED
@@ -207,18 +213,22 @@ class TraceStore:
             text.replace(state["text"])
         return entry.id
 
-    def _grow(self, changed: set[int], *, final: bool) -> None:
-        """Parse the texts that have changed; those that stopped growing to their end."""
-        for id_ in changed | self._growing:
+    def _grow(self, changed: set[int], seconds: float) -> None:
+        """Parse texts that have changed, and to their end those that stopped growing."""
+        deadline = time.monotonic() + seconds
+        self._growing |= changed
+        self._is_parsing = False
+        for id_ in sorted(self._growing, reverse=True):
+            if time.monotonic() > deadline:
+                self._is_parsing = True
+                return
             text = self._texts[id_]
-            over = final or id_ not in changed
+            over = id_ not in changed
             first = text.markdown.grow(text.text, final=over)
             if first is not None:
                 self._keep_blocks(id_, text, first)
             if over:
                 self._growing.discard(id_)
-            else:
-                self._growing.add(id_)
 
     def _keep_blocks(self, id_: int, text: _Text, first: int) -> None:
         while text.records and text.records[-1][0] >= first:

@@ -356,3 +356,19 @@ def test_a_long_conversation_is_saved_as_its_end() -> None:
     assert "number 399" in page
     assert "number 1 " not in page
     assert "earlier parts are not saved" in page
+
+
+def test_a_turn_that_is_too_long_is_saved_as_its_end() -> None:
+    """Of a run of hours the last words count."""
+    script = Script()
+    turn = script.acp_prompt("begin")
+    for number in range(400):
+        script.acp_text(f"number {number} " + "x" * 2000, messageId=f"m{number}")
+    script.acp_end(turn, "max_tokens")
+    page = chat_html("t", "live", shown_of(script.events))
+
+    assert len(page.encode()) < 300 * 1024
+    assert "number 399" in page
+    assert "max tokens" in page
+    assert "number 1 " not in page
+    assert "earlier parts are not saved" in page

@@ -6,10 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from axon_notebook.agents.entry_log import EntryLog
 from axon_notebook.agents.model import Revision
 from axon_notebook.agents.trace import Trace
 from axon_notebook.models import AxonEvent
+from axon_notebook.widgets import trace_store
 from axon_notebook.widgets.markdown import parse_markdown
 from axon_notebook.widgets.trace_store import TraceStore
 from axon_notebook.wire.resuming import StreamState
@@ -131,6 +134,31 @@ def test_the_newest_entries_are_whole_for_a_page_without_the_records() -> None:
     assert message == {"kind": "entries", "number": len(fed.records)}
     assert [entry["id"] for entry in entries] == list(range(1, len(entries) + 1))
     assert any(entry.get("blocks") for entry in entries)
+
+
+def test_a_long_history_is_parsed_little_by_little_the_newest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page shows the texts as they were written until then."""
+    fed, script = Fed(), Script()
+    turn = script.acp_prompt("go")
+    for number in range(3):
+        script.acp_text(f"*text {number}*", messageId=f"m{number}")
+    script.acp_end(turn)
+    fed.feed(script.events)
+    monkeypatch.setattr(trace_store, "PARSE_SECONDS", -1.0)
+    records = fed.pump()
+
+    assert not any("blocks" in record for record in records)
+    assert fed.store.backlog() > 0
+
+    monkeypatch.setattr(trace_store, "PARSE_SECONDS", 60.0)
+    parsed = [record["entry"] for record in fed.pump()]
+
+    assert parsed == sorted(parsed, reverse=True)
+    assert len(parsed) == 3
+    assert fed.pump() == []
+    assert fed.store.backlog() == 0
 
 
 def test_a_text_that_is_replaced_begins_anew() -> None:
