@@ -16,6 +16,7 @@ from .event_store import EventStore
 from .live import STATIC
 from .protocol import Range
 from .snapshot import events_html, events_text
+from .span_store import SpanStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,8 @@ class EventViewer(AxonWidget):
         height: In pixels.
         max_bytes: Of event texts to keep in the kernel and in the page; the
             oldest go first, and the viewer says how many.
+        timeline: Show turns and tool calls as bars above the list, too; reads the trace of
+            every event, which costs time and memory in the kernel.
         redact: Called with every event that would be saved with the notebook;
             returns what to save instead, or ``None`` to leave it out.  The live
             view shows events as they are.
@@ -75,6 +78,7 @@ class EventViewer(AxonWidget):
         filter: str = "",
         height: int = 480,
         max_bytes: int = DEFAULT_BYTES,
+        timeline: bool = False,
         redact: Redact | None = None,
         snapshot: bool = True,
         keep: bool = False,
@@ -96,7 +100,10 @@ class EventViewer(AxonWidget):
         self._tz_offset_min = 0
         self._from_head = after_sequence == "head"
         start = after_sequence if isinstance(after_sequence, int) else 0
-        self.start(axon, EventStore(start=start, max_bytes=max_bytes), after_sequence)
+        store = EventStore(start=start, max_bytes=max_bytes)
+        if timeline:
+            store = SpanStore(max_bytes=max_bytes, start=start)
+        self.start(axon, store, after_sequence)
 
     # -- what was received, in Python
 

@@ -1,7 +1,4 @@
-"""What a timeline keeps in the kernel: the trace of an axon, as spans.
-
-The events themselves are read once and not kept.
-"""
+"""What a timeline keeps in the kernel: the trace of an axon, as spans."""
 
 from __future__ import annotations
 
@@ -30,10 +27,22 @@ class SpanStore(EventStore):
 
     The reader thread fills it, the pump and the user's thread read it; a lock of its own guards
     the trace, because reading a batch takes longer than the other lock should be held.
+
+    Args:
+        redact: What to read of an event; ``None`` leaves it out.
+        max_bytes: Of events to keep and send, too; 0 for the spans alone.
+        start: Sequence after which to start.
     """
 
-    def __init__(self, redact: Callable[[AxonEvent], AxonEvent | None] | None) -> None:
-        super().__init__(start=0, max_bytes=1)
+    def __init__(
+        self,
+        redact: Callable[[AxonEvent], AxonEvent | None] | None = None,
+        *,
+        max_bytes: int = 0,
+        start: int = 0,
+    ) -> None:
+        super().__init__(start=start, max_bytes=max(1, max_bytes))
+        self._sends_events = max_bytes > 0
         self._redact = redact
         self._spans_lock = threading.Lock()  # guards the trace and the spans
         self._trace = Trace()
@@ -59,7 +68,9 @@ class SpanStore(EventStore):
     # -- the pump thread
 
     def next(self, max_bytes: int, max_items: int) -> Outgoing | None:
-        """Return the next changes as a ``spans`` message."""
+        """Return the next events, or the next changes as a ``spans`` message."""
+        if self._sends_events and (events := super().next(max_bytes, max_items)) is not None:
+            return events
         with self._spans_lock:
             if self._sent == self._spans.last:
                 return None
@@ -68,17 +79,22 @@ class SpanStore(EventStore):
             return message
 
     def backlog(self) -> int:
-        """Changes not sent yet."""
+        """Bytes of events and changes not sent yet."""
+        events = super().backlog() if self._sends_events else 0
         with self._spans_lock:
-            return self._spans.last - self._sent
+            return events + self._spans.last - self._sent
 
     def newest(self) -> Outgoing | None:
-        """A page that does not answer gets what it misses when it does."""
-        return None
+        """Return the newest events; spans wait until the page answers."""
+        return super().newest() if self._sends_events else None
 
     def answers(self, stream: str, ranges: list[Range]) -> Iterator[Outgoing]:
-        """Return the spans that changed in *ranges* (numbers of changes)."""
-        for first, last in ranges if stream == STREAM else ():
+        """Return the spans that changed in *ranges* (numbers of changes), or events."""
+        if stream != STREAM:
+            if self._sends_events:
+                yield from super().answers(stream, ranges)
+            return
+        for first, last in ranges:
             at, end = max(1, first), last
             while at <= end:
                 with self._spans_lock:
@@ -90,11 +106,11 @@ class SpanStore(EventStore):
                 yield message
 
     def stat(self) -> dict[str, Any]:
-        """Return the heartbeat's fields; no event is sent or kept for the page."""
+        """Return the heartbeat's fields."""
         with self._spans_lock:
             changes = self._sent
         nothing = {"pushed": 0, "kept_from": 0, "kept_to": 0, "dropped": 0}
-        return {**super().stat(), **nothing, "changes": changes}
+        return {**super().stat(), **({} if self._sends_events else nothing), "changes": changes}
 
     def _message_from(self, first: int, last: int | None) -> Outgoing:
         """The lock is held."""

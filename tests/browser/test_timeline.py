@@ -134,3 +134,27 @@ def test_a_hundred_thousand_spans_move_smoothly(
     notebook.screenshot("timeline-100k-zoomed")
 
     assert "spans, drawn as" in notebook.execute("print(timeline.static_html())")
+
+
+def test_a_viewer_has_the_timeline_above_its_rows(
+    recorded: Path, open_notebook: OpenNotebook
+) -> None:
+    """From the bar to the events behind it, and back from an event to its bar."""
+    cells = [BEGIN.format(home=recorded), "an.EventViewer(axon, timeline=True, height=560)"]
+    notebook = open_notebook(cells, size=(1180, 900))
+    notebook.run_all()
+    expect(facts(notebook)).to_contain_text("15 turns, 16 tool calls", timeout=60_000)
+    keyboard, page = notebook.page.keyboard, notebook.page
+    page.locator(".axon canvas.spans").focus()
+    keyboard.press("ArrowRight")
+    keyboard.press("ArrowRight")
+    keyboard.press("Enter")
+    active = page.locator('.axon .row[data-state~="active"]')
+    expect(active.locator(".type .name")).to_have_text("turn")
+    notebook.screenshot("viewer-timeline")
+
+    page.locator(".axon .list").focus()
+    for _ in range(5):
+        keyboard.press("ArrowDown")
+    expect(facts(notebook)).to_contain_text("event")
+    assert page.locator(".axon .span-facts").inner_text() != ""

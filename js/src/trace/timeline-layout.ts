@@ -21,6 +21,9 @@ export class TimelineLayout {
   readonly byId = new Map<number, Bar>();
   readonly from: number;
   readonly to: number;
+  readonly turns: number;
+  /** Spans that have not ended. */
+  readonly open: number;
 
   /** `now` is where open spans end. */
   constructor(spans: Iterable<Span>, now: number) {
@@ -47,6 +50,8 @@ export class TimelineLayout {
       this.lanes[bar.lane]!.push(bar);
       this.byId.set(bar.span.id, bar);
     }
+    this.turns = sorted.reduce((sum, { kind }) => sum + Number(kind === "turn"), 0);
+    this.open = sorted.reduce((sum, { end_ms }) => sum + Number(end_ms === null), 0);
     this.from = placed[0]?.[0].start ?? 0;
     this.to = placed.reduce((most, [bar]) => Math.max(most, bar.end), this.from);
   }

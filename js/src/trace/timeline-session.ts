@@ -1,4 +1,4 @@
-// What one timeline knows: how the stream stands, and the spans.
+// What a timeline knows, alone or in a viewer: how the stream stands, its events, and the spans.
 
 import { type Facts, Session } from "../events/event-session.ts";
 import { type Span, Spans } from "../events/spans.ts";
@@ -7,7 +7,7 @@ import type { KernelMessage, Snapshot } from "../kernel/protocol.ts";
 
 /** What was saved with the notebook: the state of the stream, and the spans. */
 export interface TimelineSnapshot extends Snapshot {
-  spans: Span[];
+  spans?: Span[];
 }
 
 export class TimelineSession extends Session {
@@ -15,7 +15,7 @@ export class TimelineSession extends Session {
   readonly #utf8 = new TextDecoder();
 
   override get facts(): Facts {
-    return { ...super.facts, size: this.spans.byId.size };
+    return { ...super.facts, size: Math.max(this.store.size, this.spans.byId.size) };
   }
 
   override epoch(epoch: string, previous: string): void {
@@ -25,7 +25,11 @@ export class TimelineSession extends Session {
 
   override holes(): Hole[] {
     if (this.isOver) return [];
-    return [{ stream: "spans", ranges: this.spans.missing(this.stat?.changes ?? 0) }];
+    const spans: Hole = {
+      stream: "spans",
+      ranges: this.spans.missing(this.stat?.changes ?? 0),
+    };
+    return [...super.holes(), spans];
   }
 
   protected override receive(message: KernelMessage, bytes: Uint8Array): void {
@@ -38,6 +42,6 @@ export class TimelineSession extends Session {
   override load(snapshot: TimelineSnapshot): void {
     if (this.conn.heard) return;
     super.load(snapshot);
-    this.spans.take(1, 1, snapshot.spans);
+    this.spans.take(1, 1, snapshot.spans ?? []);
   }
 }

@@ -22,6 +22,8 @@ const LEAST_MS = 20;
 /** Pixels around a bar that still mean it. */
 const SLACK_PX = 3;
 const DRAG_PX = 4;
+/** Bars of what runs are drawn longer after this time. */
+const GROW_MS = 200;
 
 /** What the timeline asks of the view around it. */
 export interface TimelineActions {
@@ -111,19 +113,15 @@ export class Timeline {
     this.#drawFacts();
   }
 
-  /** New spans are laid out at once, open ones grow every frame that is drawn. */
+  /** New spans are laid out at once, open ones grow now and then. */
   #arrange(): void {
     const { spans } = this;
     const now = this.actions.now();
-    const grows = now - this.#drawnAt > 200 && [...this.#open()].length > 0;
+    const grows = this.#layout.open > 0 && now - this.#drawnAt > GROW_MS;
     if (spans.version === this.#drawnVersion && !grows) return;
     this.#drawnVersion = spans.version;
     this.#drawnAt = now;
     this.#layout = new TimelineLayout(spans.byId.values(), now);
-  }
-
-  *#open(): Generator<Span> {
-    for (const { span } of this.#layout.byId.values()) if (span.end_ms === null) yield span;
   }
 
   get #bar(): Bar | null {
@@ -156,9 +154,8 @@ export class Timeline {
 
   #drawFacts(): void {
     const bar = this.#bar;
-    const { byId } = this.#layout;
-    const all = [...byId.values()].filter(({ span }) => span.kind === "turn").length;
-    const nothing = `${plural(all, "turn")}, ${plural(byId.size - all, "tool call")}`;
+    const { byId, turns } = this.#layout;
+    const nothing = `${plural(turns, "turn")}, ${plural(byId.size - turns, "tool call")}`;
     setText(this.#facts, bar ? factsOf(bar) : nothing);
     setAttribute(this.canvas, "aria-label", `Timeline of ${nothing}`);
   }

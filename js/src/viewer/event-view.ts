@@ -5,9 +5,10 @@
 
 import { count, plural } from "../base/format.ts";
 import { Slices } from "../base/slices.ts";
-import type { Session } from "../events/event-session.ts";
 import { statusOf } from "../events/event-status.ts";
 import { observe } from "../kernel/traits.ts";
+import timelineCss from "../trace/timeline.css";
+import type { TimelineSession } from "../trace/timeline-session.ts";
 import { h, on, setText } from "../ui/dom.ts";
 import { Follow } from "../ui/follow.ts";
 import frameCss from "../ui/frame.css";
@@ -27,6 +28,7 @@ import { Pointing } from "./pointing.ts";
 import rowsCss from "./rows.css";
 import { Showing } from "./showing.ts";
 import { Ticks } from "./ticks.ts";
+import { TimelinePanel } from "./timeline-panel.ts";
 import css from "./viewer.css";
 import { Announcer } from "./viewer-announcer.ts";
 import { Header } from "./viewer-header.ts";
@@ -54,6 +56,7 @@ export class EventView {
   readonly #toolbar: Toolbar;
   readonly #facets: Facets;
   readonly #chart: Chart;
+  readonly #timeline: TimelinePanel;
   readonly #ticks: Ticks;
   readonly #details: Details;
   readonly #announcer = new Announcer();
@@ -67,13 +70,13 @@ export class EventView {
   #burst = 0;
 
   constructor(
-    private readonly session: Session,
+    private readonly session: TimelineSession,
     private readonly model: Model,
     host: HTMLElement,
     signal: AbortSignal,
   ) {
     const frame = new WidgetFrame(model, host, signal, {
-      css: [theme, frameCss, tree, css, rowsCss, inspectorCss].join(""),
+      css: [theme, frameCss, tree, timelineCss, css, rowsCss, inspectorCss].join(""),
       label: `Event viewer ${this.#title}`,
       medium: 720,
       narrow: 480,
@@ -99,6 +102,7 @@ export class EventView {
     this.#toolbar = new Toolbar(showing, pointing, () => this.#focusList(), signal);
     this.#facets = new Facets(session.store, showing, signal);
     this.#chart = new Chart(session, showing, look, frame);
+    this.#timeline = new TimelinePanel(session, look, pointing, showing, frame);
     this.#ticks = new Ticks(showing, pointing, scroll, look);
     const save = (what: "shown" | "all", format: "jsonl" | "csv") => this.#save(what, format);
     this.#header = new Header(session, showing, look, follow, save, signal);
@@ -198,6 +202,7 @@ export class EventView {
     list.draw();
     this.#drawPill();
     this.#ticks.draw();
+    this.#timeline.draw();
     this.#details.draw();
     list.syncScrollBar();
     if (this.#slices.running && this.#follow.on) this.#hold();
@@ -257,6 +262,7 @@ export class EventView {
       this.#header.element,
       this.#header.line.element,
       this.#chart.element,
+      this.#timeline.element,
       this.#toolbar.element,
       this.#facets.element,
       h("div", { class: "main" }, box, this.#details.element),
@@ -287,6 +293,7 @@ export class EventView {
   /** The element has a size, or another one: lay out for it. */
   #measure(width: number): void {
     this.#chart.resize(width - 20);
+    this.#timeline.resize(width - 22);
     const shown = this.#pointing.isShown;
     this.#list.resize(this.#list.element.clientHeight);
     if (shown && !this.#follow.on) this.#pointing.reveal();

@@ -1,14 +1,13 @@
 // The event viewer: what all its views share is the session.
 
-import { Session } from "../events/event-session.ts";
-import type { Snapshot } from "../kernel/protocol.ts";
 import { widget } from "../kernel/widget.ts";
+import { TimelineSession, type TimelineSnapshot } from "../trace/timeline-session.ts";
 import { EventView } from "./event-view.ts";
 import type { Traits } from "./viewer-traits.ts";
 
-export default widget<Traits, Session, Snapshot>(
+export default widget<Traits, TimelineSession, TimelineSnapshot>(
   (channel, model, signal) => {
-    const session = new Session(channel, signal);
+    const session = new TimelineSession(channel, signal);
     session.maxChars = model.get("max_bytes") || Number.POSITIVE_INFINITY;
     return session;
   },

@@ -14,6 +14,7 @@ export class Look {
   times: Times;
   roomy = false;
   chartShown = true;
+  timelineShown = true;
   /** Grows when every row has to be drawn again. */
   drawKey = 0;
   /** Grows when colours are others. */
@@ -57,6 +58,11 @@ export class Look {
     if (!this.hidden.delete(column)) this.hidden.add(column);
     this.display.root.dataset.hidden = [...this.hidden].join(" ");
     this.redraw();
+  }
+
+  toggleTimeline(): void {
+    this.timelineShown = !this.timelineShown;
+    this.display.soon();
   }
 
   toggleChart(): void {

@@ -2,8 +2,8 @@
 
 import { count, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
-import type { Session } from "../events/event-session.ts";
 import type { Status } from "../events/event-status.ts";
+import type { TimelineSession } from "../trace/timeline-session.ts";
 import { h, on, setText } from "../ui/dom.ts";
 import type { Follow } from "../ui/follow.ts";
 import { StateLine, StateSign, Switch } from "../ui/header-parts.ts";
@@ -35,7 +35,7 @@ export class Header {
   readonly #menu: Menu;
 
   constructor(
-    private readonly session: Session,
+    private readonly session: TimelineSession,
     private readonly showing: Showing,
     private readonly look: Look,
     private readonly follow: Follow,
@@ -83,6 +83,9 @@ export class Header {
       set("fold streamed text", showing.fold, () => showing.setFold(!showing.fold)),
       set("roomy rows", look.roomy, () => look.setRoomy(!look.roomy)),
       set("rate chart", look.chartShown, () => look.toggleChart()),
+      ...(this.session.spans.byId.size > 0
+        ? [set("timeline", look.timelineShown, () => look.toggleTimeline())]
+        : []),
       heading("Columns"),
       ...COLUMNS.map(([name, text]) =>
         set(text, !look.hidden.has(name), () => look.toggleColumn(name)),
