@@ -67,7 +67,6 @@ ROWS: Final = (
             *("ipywidgets==8.1.0", "httpx==0.27.0", "httpx-sse==0.4.0", "msgspec==0.19.0"),
             *("apsw==3.46.0.0", "h2==4.3.0", "uvicorn==0.34.0", "uvloop==0.21.0"),
             *("httptools==0.6.0", "platformdirs==4.0.0", "filelock==3.15.1"),
-            *("agent-client-protocol==0.8.1",),
         ),
         "the lowest versions that pyproject.toml promises",
     ),

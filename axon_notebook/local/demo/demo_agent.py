@@ -14,22 +14,12 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final, cast
-
-import acp
-from acp.schema import (
-    AgentCapabilities,
-    AvailableCommand,
-    AvailableCommandsUpdate,
-    Implementation,
-    InitializeResponse,
-    NewSessionResponse,
-    PromptResponse,
-)
+from typing import Final
 
 from ...version import __version__
 from .demo_session import Declined, DemoSession
 from .demo_work import count_lines, edit_file, list_files, run_command, run_sql, talk
+from .json_rpc import INVALID_PARAMS, Fields, JsonRpc, RpcError
 
 __all__ = ["HELP", "DemoAgent", "main"]
 
@@ -56,93 +46,94 @@ class DemoAgent:
     """The agent's side of the protocol; one per process."""
 
     def __init__(self) -> None:
-        self._client: acp.Client | None = None
         self._sessions: dict[str, DemoSession] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._greetings: set[asyncio.Task[None]] = set()
-
-    def on_connect(self, conn: acp.Client) -> None:
-        """Remember whom to talk to."""
-        self._client = conn
-
-    async def initialize(self, protocol_version: int, **_: Any) -> InitializeResponse:
-        """Say who this is."""
-        return InitializeResponse(
-            protocol_version=min(protocol_version, acp.PROTOCOL_VERSION),
-            agent_capabilities=AgentCapabilities(load_session=False),
-            agent_info=Implementation(
-                name="axon-notebook-demo-agent", title="Demo agent", version=__version__
-            ),
+        self._rpc = JsonRpc(
+            {
+                "initialize": self._initialize,
+                "session/new": self._new_session,
+                "session/prompt": self._prompt,
+                "session/cancel": self._cancel,
+            }
         )
 
-    async def new_session(self, cwd: str, **_: Any) -> NewSessionResponse:
-        """Begin a session; a folder that is not there becomes the process's own."""
-        assert self._client is not None
-        session = DemoSession(self._client, f"demo-{secrets.token_hex(4)}", Path(cwd))
-        self._sessions[session.id] = session
-        greeting = asyncio.create_task(self._greet(session))
-        self._greetings.add(greeting)
-        greeting.add_done_callback(self._greetings.discard)
-        return NewSessionResponse(session_id=session.id)
+    async def serve(self) -> None:
+        """Serve one client until it hangs up."""
+        await self._rpc.serve()
 
-    async def prompt(self, session_id: str, prompt: list[Any], **_: Any) -> PromptResponse:
+    async def _initialize(self, _: Fields) -> Fields:
+        name = "axon-notebook-demo-agent"
+        return {
+            "protocolVersion": 1,
+            "agentCapabilities": {"loadSession": False},
+            "agentInfo": {"name": name, "title": "Demo agent", "version": __version__},
+            "authMethods": [],
+        }
+
+    async def _new_session(self, params: Fields) -> Fields:
+        """Begin a session; a folder that is not there becomes the process's own."""
+        folder = Path(str(params.get("cwd", "")))
+        session = DemoSession(self._rpc, f"demo-{secrets.token_hex(4)}", folder)
+        self._sessions[session.id] = session
+        # After the answer: the client does not know the session before.
+        asyncio.get_running_loop().call_soon(_greet, session)
+        return {"sessionId": session.id}
+
+    async def _prompt(self, params: Fields) -> Fields:
         """Do what the prompt says; a cancelled one ends with ``cancelled``."""
-        session = self._sessions.get(session_id)
+        name = str(params.get("sessionId"))
+        session = self._sessions.get(name)
         if session is None:
-            raise acp.RequestError.invalid_params({"sessionId": f"no session {session_id}"})
-        text = "\n".join(block.text for block in prompt if block.type == "text").strip()
-        task = self._running[session_id] = asyncio.create_task(self._do(session, text))
+            raise RpcError(INVALID_PARAMS, f"there is no session {name}")
+        blocks = params.get("prompt")
+        texts = [_text_of(block) for block in blocks] if isinstance(blocks, list) else []
+        task = asyncio.create_task(_do(session, "\n".join(filter(None, texts)).strip()))
+        self._running[name] = task
         try:
             await task
         except asyncio.CancelledError:
-            return PromptResponse(stop_reason="cancelled")
+            return {"stopReason": "cancelled"}
         except Declined:
             await session.say("Permission was not given: nothing was done.")
-            return PromptResponse(stop_reason="end_turn")
         finally:
-            self._running.pop(session_id, None)
-        return PromptResponse(stop_reason="end_turn")
+            self._running.pop(name, None)
+        return {"stopReason": "end_turn"}
 
-    async def cancel(self, session_id: str, **_: Any) -> None:
+    async def _cancel(self, params: Fields) -> None:
         """Stop what the session does, its command included."""
-        if task := self._running.get(session_id):
+        if task := self._running.get(str(params.get("sessionId"))):
             task.cancel()
 
-    async def _greet(self, session: DemoSession) -> None:
-        """Tell what can be asked for, after the session's own answer."""
-        await asyncio.sleep(0)
-        commands = [
-            AvailableCommand(name=name, description=what) for name, (what, _) in WORK.items()
-        ]
-        await session.send(
-            AvailableCommandsUpdate(
-                session_update="available_commands_update", available_commands=commands
-            )
-        )
 
-    async def _do(self, session: DemoSession, text: str) -> None:
-        word, _, rest = text.removeprefix("/").partition(" ")
-        name = ALIASES.get(word.lower(), word.lower())
-        if name == "select":
-            name, rest = "sql", text
-        if name not in WORK:
-            await session.say(HELP)
-            return
-        await session.think(f"The first word is {word!r}, so I am asked to {WORK[name][0]}.")
-        try:
-            await WORK[name][1](session, rest.strip())
-        except OSError as error:
-            await session.say(f"That did not work: {error}.")
+def _greet(session: DemoSession) -> None:
+    """Tell what can be asked for."""
+    commands = [{"name": name, "description": what} for name, (what, _) in WORK.items()]
+    session.send("available_commands_update", availableCommands=commands)
 
 
-async def _serve() -> None:
-    await acp.run_agent(cast(acp.Agent, DemoAgent()))
+async def _do(session: DemoSession, text: str) -> None:
+    word, _, rest = text.removeprefix("/").partition(" ")
+    name = ALIASES.get(word.lower(), word.lower())
+    if name == "select":
+        name, rest = "sql", text
+    if name not in WORK:
+        await session.say(HELP)
+        return
+    session.think(f"The first word is {word!r}, so I am asked to {WORK[name][0]}.")
+    try:
+        await WORK[name][1](session, rest.strip())
+    except OSError as error:
+        await session.say(f"That did not work: {error}.")
+
+
+def _text_of(block: object) -> str:
+    return str(block.get("text", "")) if isinstance(block, dict) else ""
 
 
 def main() -> int:
     """Serve one client on stdin and stdout until it hangs up."""
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        asyncio.run(_serve())
+        asyncio.run(DemoAgent().serve())
     return 0
 
 

@@ -8,20 +8,19 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import acp
-from acp.schema import PermissionOption
+from .json_rpc import Fields, JsonRpc
 
-__all__ = ["Declined", "DemoSession", "ToolCall"]
+__all__ = ["Declined", "DemoSession", "ToolCall", "diff_content", "text_content"]
 
 #: Seconds between two words, so that one can watch.
 PACE: Final = 0.02
 
 OPTIONS: Final = (
-    PermissionOption(option_id="allow", name="Allow", kind="allow_once"),
-    PermissionOption(option_id="always", name="Always allow", kind="allow_always"),
-    PermissionOption(option_id="reject", name="Reject", kind="reject_once"),
+    {"optionId": "allow", "name": "Allow", "kind": "allow_once"},
+    {"optionId": "always", "name": "Always allow", "kind": "allow_always"},
+    {"optionId": "reject", "name": "Reject", "kind": "reject_once"},
 )
 
 
@@ -36,10 +35,10 @@ class ToolCall:
         self._session = session
         self.id = call_id
 
-    async def show(self, *content: Any, **fields: Any) -> None:
-        """Replace what the client sees of it."""
+    def show(self, *content: Fields, **fields: object) -> None:
+        """Replace what the client sees of it; *fields* are named as in the protocol."""
         shown = {"content": list(content), **fields} if content else fields
-        await self._session.send(acp.update_tool_call(self.id, **shown))
+        self._session.send("tool_call_update", toolCallId=self.id, **shown)
 
 
 class DemoSession:
@@ -48,50 +47,51 @@ class DemoSession:
     Its files are in *directory*, or where the agent was started if that is not there.
     """
 
-    def __init__(self, client: acp.Client, session_id: str, directory: Path) -> None:
+    def __init__(self, client: JsonRpc, session_id: str, directory: Path) -> None:
         self._client = client
         self._numbers = count(1)
         self._allowed: set[str] = set()  # kinds of tool calls that may always run
         self.id = session_id
         self.directory = directory if directory.is_dir() else Path.cwd()
 
-    async def send(self, update: Any) -> None:
+    def send(self, update_kind: str, /, **fields: object) -> None:
         """Send one ``session/update``."""
-        await self._client.session_update(session_id=self.id, update=update)
+        update = {"sessionUpdate": update_kind, **fields}
+        self._client.notify("session/update", {"sessionId": self.id, "update": update})
 
     async def say(self, text: str, *, pace: float = PACE) -> None:
         """Say *text* word by word."""
         for word in re.findall(r"\S+\s*|\s+", text):
-            await self.send(acp.update_agent_message_text(word))
+            self.send("agent_message_chunk", content=_text(word))
             await asyncio.sleep(pace)
 
-    async def think(self, text: str) -> None:
+    def think(self, text: str) -> None:
         """Think aloud."""
-        await self.send(acp.update_agent_thought_text(text))
+        self.send("agent_thought_chunk", content=_text(text))
 
-    async def plan(self, steps: Sequence[str], done: int) -> None:
+    def plan(self, steps: Sequence[str], done: int) -> None:
         """Show the plan with its first *done* steps completed."""
         status = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
         entries = [
-            acp.plan_entry(step, status=cast_status(status[i])) for i, step in enumerate(steps)
+            {"content": step, "priority": "medium", "status": status[i]}
+            for i, step in enumerate(steps)
         ]
-        await self.send(acp.update_plan(entries))
+        self.send("plan", entries=entries)
 
     @contextlib.asynccontextmanager
-    async def tool(self, title: str, kind: Any, **fields: Any) -> AsyncIterator[ToolCall]:
+    async def tool(self, title: str, kind: str, **fields: object) -> AsyncIterator[ToolCall]:
         """Show a tool call from its start to its end; it fails if the block does."""
         call = ToolCall(self, f"{self.id}-{next(self._numbers)}")
-        await self.send(
-            acp.start_tool_call(call.id, title, kind=kind, status="in_progress", **fields)
-        )
+        shown = {"title": title, "kind": kind, "status": "in_progress", **fields}
+        self.send("tool_call", toolCallId=call.id, **shown)
         try:
             yield call
         except BaseException:
-            await call.show(status="failed")
+            call.show(status="failed")
             raise
-        await call.show(status="completed")
+        call.show(status="completed")
 
-    async def ask(self, call: ToolCall, kind: str, title: str, content: Sequence[Any]) -> None:
+    async def ask(self, call: ToolCall, kind: str, title: str, content: Fields) -> None:
         """Ask for permission.
 
         Raises:
@@ -99,24 +99,28 @@ class DemoSession:
         """
         if kind in self._allowed:
             return
-        wanted = acp.update_tool_call(call.id, title=title, content=content)
-        answer = await self._client.request_permission(
-            session_id=self.id, tool_call=cast_call(wanted), options=list(OPTIONS)
+        wanted = {"toolCallId": call.id, "title": title, "kind": kind, "content": [content]}
+        answer = await self._client.request(
+            "session/request_permission",
+            {"sessionId": self.id, "toolCall": wanted, "options": list(OPTIONS)},
         )
-        chosen = getattr(answer.outcome, "option_id", None)
+        outcome = answer.get("outcome")
+        chosen = outcome.get("optionId") if isinstance(outcome, dict) else None
         if chosen == "always":
             self._allowed.add(kind)
         if chosen not in ("allow", "always"):
             raise Declined
 
 
-def cast_status(status: str) -> Any:
-    """Return *status* as the library's own literal type, which is not public."""
-    return status
+def text_content(text: str) -> Fields:
+    """Return *text* as content of a tool call."""
+    return {"type": "content", "content": _text(text)}
 
 
-def cast_call(update: Any) -> Any:
-    """Return the update as the tool call of a permission request: the fields are the same."""
-    from acp.schema import ToolCallUpdate
+def diff_content(path: Path, new: str, old: str | None) -> Fields:
+    """Return the change of a file as content of a tool call; *old* is ``None`` if it is new."""
+    return {"type": "diff", "path": str(path), "newText": new, "oldText": old}
 
-    return ToolCallUpdate(**update.model_dump(exclude={"session_update"}, exclude_none=True))
+
+def _text(text: str) -> Fields:
+    return {"type": "text", "text": text}

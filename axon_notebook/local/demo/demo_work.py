@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import acp
 import msgspec
 
 from ..process.launcher import find_service
-from .demo_session import DemoSession, ToolCall
+from .demo_session import DemoSession, ToolCall, diff_content, text_content
 
 __all__ = ["count_lines", "edit_file", "list_files", "run_command", "run_sql", "talk"]
 
@@ -29,7 +28,7 @@ async def list_files(session: DemoSession, folder: str) -> None:
     where = session.directory / folder
     async with session.tool(f"List {folder or 'the folder'}", "read") as call:
         names = sorted(path.name + "/" * path.is_dir() for path in where.iterdir())
-        await call.show(_text("\n".join(names[:MOST_FILES]) or "(nothing)"))
+        call.show(text_content("\n".join(names[:MOST_FILES]) or "(nothing)"))
     found = "is 1 entry" if len(names) == 1 else f"are {len(names)} entries"
     await session.say(f"There {found}.")
 
@@ -37,41 +36,41 @@ async def list_files(session: DemoSession, folder: str) -> None:
 async def count_lines(session: DemoSession, pattern: str) -> None:
     """Count the lines of files, in three steps."""
     steps = ["Find the files", "Count their lines", "Tell the result"]
-    await session.plan(steps, 0)
+    session.plan(steps, 0)
     files = [path for path in sorted(session.directory.rglob(pattern or "*")) if path.is_file()]
-    await session.plan(steps, 1)
+    session.plan(steps, 1)
     counts: dict[str, int] = {}
     for path in files[:MOST_FILES]:
         name = str(path.relative_to(session.directory))
         async with session.tool(f"Read {name}", "read") as call:
             counts[name] = path.read_bytes().count(b"\n")
-            await call.show(_text(f"{counts[name]} lines"))
-    await session.plan(steps, 2)
+            call.show(text_content(f"{counts[name]} lines"))
+    session.plan(steps, 2)
     longest = max(counts, key=lambda name: counts[name], default=None)
     more = f" The longest is {longest} with {counts[longest]}." if longest else ""
     files_have = "1 file has" if len(counts) == 1 else f"{len(counts)} files have"
     total = sum(counts.values())
     await session.say(f"{files_have} {total} {'line' if total == 1 else 'lines'}.{more}")
-    await session.plan(steps, 3)
+    session.plan(steps, 3)
 
 
 async def run_command(session: DemoSession, command: str) -> None:
     """Run a shell command, after asking."""
     title = f"Run {command}"
-    async with session.tool(title, "execute", raw_input={"command": command}) as call:
-        await session.ask(call, "execute", title, [_text(f"$ {command}")])
+    async with session.tool(title, "execute", rawInput={"command": command}) as call:
+        await session.ask(call, "execute", title, text_content(f"$ {command}"))
         status, output = await _run(session, call, command)
-        await call.show(_text(output[-SHOWN:] or "(no output)"), raw_output={"exit_status": status})
+        call.show(text_content(output[-SHOWN:] or "(no output)"), rawOutput={"exit_status": status})
     await session.say(f"The command ended with exit status {status}.")
 
 
 async def run_sql(session: DemoSession, query: str) -> None:
     """Run a query on the axon this agent is joined to."""
-    async with session.tool("Query the axon", "search", raw_input={"sql": query}) as call:
+    async with session.tool("Query the axon", "search", rawInput={"sql": query}) as call:
         result = await asyncio.to_thread(_query, query)
         rows = [" | ".join(str(value) for value in row) for row in result["rows"]]
         names = " | ".join(column["name"] for column in result["columns"])
-        await call.show(_text("\n".join([names, *rows])[:SHOWN]), raw_output=result)
+        call.show(text_content("\n".join([names, *rows])[:SHOWN]), rawOutput=result)
     await session.say(f"The query returned {len(rows)} rows.")
 
 
@@ -83,10 +82,10 @@ async def edit_file(session: DemoSession, request: str) -> None:
         await session.say("Tell me the file and its new text: edit FILE: TEXT")
         return
     before = path.read_text("utf-8") if path.exists() else None
-    diff = acp.tool_diff_content(str(path), f"{text.strip()}\n", before)
+    diff = diff_content(path, f"{text.strip()}\n", before)
     title = f"Edit {name.strip()}"
     async with session.tool(title, "edit", content=[diff]) as call:
-        await session.ask(call, "edit", title, [diff])
+        await session.ask(call, "edit", title, diff)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text.strip()}\n", "utf-8")
     await session.say(f"I have written {name.strip()}.")
@@ -113,7 +112,7 @@ async def _run(session: DemoSession, call: ToolCall, command: str) -> tuple[int,
     try:
         while chunk := await process.stdout.read(65536):
             output += chunk.decode("utf-8", "replace")
-            await call.show(_text(output[-SHOWN:]))
+            call.show(text_content(output[-SHOWN:]))
         return await process.wait(), output
     finally:
         if process.returncode is None:
@@ -146,7 +145,3 @@ def _query(sql: str) -> dict[str, Any]:
     if answer.status != 200:
         raise OSError(content.get("message", f"the service answered {answer.status}"))
     return content
-
-
-def _text(text: str) -> Any:
-    return acp.tool_content(acp.text_block(text))
