@@ -85,13 +85,7 @@ CYCLES: list[set[str]] = []
 REPEATED_NAMES: set[str] = set()
 
 MOST_LINES = 450
-LONG_FILES = {
-    "tests/local/test_executions.py",
-    "tests/local/test_sql.py",
-    "tests/local/test_store.py",
-    "tests/magics/test_axonsql.py",
-    "tests/sql/test_binding.py",
-}
+LONG_FILES: set[str] = set()
 
 MOST_FUNCTION_LINES = 50
 LONG_FUNCTIONS = {

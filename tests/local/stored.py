@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import apsw
 import msgspec
 
 from axon_notebook.local.refusals import Refusal
-from axon_notebook.local.storage.store import Limits, Store
+from axon_notebook.local.storage.store import Draft, Limits, Store
 from axon_notebook.models import AxonEvent, PublishResult, SqlBatchResult, SqlResult
 
 T = TypeVar("T")
@@ -47,6 +47,12 @@ class Home:
     async def published(self, payload: str = "{}", **fields: Any) -> PublishResult:
         event = {"source": "test", "event_type": "note", "origin": "USER_EVENT"} | fields
         return await self.store.publish(self.axon, payload=payload, **event)
+
+    def filled(self, events: int) -> Self:
+        """Publish so many events; return this."""
+        drafts = [Draft("s", "t", "USER_EVENT", f'{{"i": {i}}}') for i in range(events)]
+        self.do(self.store.publish_many(self.axon, drafts))
+        return self
 
     def query(self, sql: str, *params: Any) -> SqlResult:
         return _as_sent(self.do(self.store.query(self.axon, sql, params)))
