@@ -141,7 +141,7 @@ export class View implements Around {
   #draw(now: number): void {
     const { chat } = this;
     chat.update();
-    this.#drawParts(chat.session.kernelNow || Date.now());
+    this.#drawParts(chat.session.snapshotTaken ?? (chat.session.kernelNow || Date.now()));
     this.#composer.draw(now);
     const { length } = chat.outline.parts;
     if (length !== this.#length || now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
