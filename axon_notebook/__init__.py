@@ -34,11 +34,13 @@ _HOMES = {
     "Execution": "execution",
     "ExecutionLog": "widgets.execution_log",
     "Recording": "recording",
+    "Replay": "replaying",
     "Subscription": "wire.subscription",
     "Timeline": "widgets.timeline",
     "connect": "client",
     "open_dataset": "dataset",
     "open_recording": "recording",
+    "replay": "replaying",
 }
 
 __all__ = [
@@ -55,12 +57,14 @@ __all__ = [
     "Execution",
     "ExecutionLog",
     "Recording",
+    "Replay",
     "Subscription",
     "Timeline",
     "connect",
     "load_ipython_extension",
     "open_dataset",
     "open_recording",
+    "replay",
     "unload_ipython_extension",
 ]
 
@@ -75,6 +79,7 @@ if TYPE_CHECKING:
     from .execution import Execution
     from .models import AxonEvent
     from .recording import Recording, open_recording
+    from .replaying import Replay, replay
     from .widgets.agent_chat import AgentChat
     from .widgets.event_viewer import EventViewer
     from .widgets.execution_log import ExecutionLog

@@ -60,7 +60,7 @@ class RecordedApi:
         count: How many events there are.
     """
 
-    accepts_batches = False
+    accepts_batches = accepts_replays = False
 
     def __init__(self, reader: RecordingReader) -> None:
         self._lock = threading.Lock()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from .errors import ApiError, RecordingError
-from .models import PUBLISH_ORIGINS, AxonInfo
+from .models import PUBLISH_ORIGINS, AxonEvent, AxonInfo, EventDraft
 from .publishing import event_draft, publish_in_batches
 from .recording_database import insert_statement
 from .recording_file import RecordedEvent, RecordingReader, Row, Table, event_line
@@ -21,7 +21,7 @@ from .recording_file import RecordedEvent, RecordingReader, Row, Table, event_li
 if TYPE_CHECKING:
     from .wire.api import ApiClient
 
-__all__ = ["drafts_of", "import_recording"]
+__all__ = ["import_recording", "publish_recorded"]
 
 #: How a server that cannot import may refuse it.
 NO_SUCH_ENDPOINT: Final = frozenset({400, 403, 404, 405, 415, 501})
@@ -115,11 +115,26 @@ class _Source:
             yield _insert(insert, rows)
 
 
-def drafts_of(events: Iterable[RecordedEvent]) -> Iterator[Any]:
+def drafts_of(events: Iterable[RecordedEvent | AxonEvent]) -> Iterator[EventDraft]:
     """Yield *events* as they can be published; the server's own origin is not one of those."""
     for event in events:
         origin = event.origin if event.origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
         yield event_draft(event.event_type, event.payload, event.source, origin)
+
+
+def publish_recorded(api: ApiClient, axon_id: str, events: Sequence[AxonEvent]) -> None:
+    """Publish *events* with their origins where the server takes them from a recording."""
+    if api.accepts_replays:
+        try:
+            api.replay_events(axon_id, events)
+        except ApiError as error:
+            if error.status not in NO_SUCH_ENDPOINT or api.get_axon(axon_id).deleted_at_ms:
+                raise
+            api.accepts_replays = False
+        else:
+            return
+    for _ in publish_in_batches(api, axon_id, drafts_of(events)):
+        pass
 
 
 def _published(api: ApiClient, recording: _Source, about: dict[str, Any]) -> AxonInfo:

@@ -41,6 +41,7 @@ LAYERS = [
         "recording_import",
         "recording_database",
         "recording",
+        "replaying",
         "axon",
         "dataset_files",
         "dataset_tables",
@@ -67,6 +68,7 @@ WAITING = {
     "wire.wake",
     "wire.reader",  # one thread per stream; also lets events gather for half a millisecond
     "fan_out",  # many axons are asked at once
+    "replaying",  # publishes while the notebook does something else
     "widgets.feed",
     "magics.status",
 }

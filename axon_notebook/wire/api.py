@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from .. import errors
 from ..models import (
+    AxonEvent,
     AxonEventList,
     AxonInfo,
     AxonList,
@@ -50,6 +51,8 @@ class ApiClient:
         self._owner = owner
         #: Whether to try :meth:`publish_batch`; false once the server turned out not to have it.
         self.accepts_batches = True
+        #: Whether to try :meth:`replay_events`, likewise.
+        self.accepts_replays = True
 
     @property
     def endpoint(self) -> Endpoint:
@@ -112,6 +115,13 @@ class ApiClient:
                 f"the server stored {len(places)} events where {len(events)} were sent"
             )
         return [PublishResult(place, stored.timestamp_ms) for place in places]
+
+    def replay_events(self, axon_id: str, events: Sequence[AxonEvent]) -> PublishBatchResult:
+        """``POST /v1/axons/{id}/replay``: publish with any origin; the embedded service alone."""
+        fields = ("source", "event_type", "origin", "payload")
+        body = {"events": [{name: getattr(e, name) for name in fields} for e in events]}
+        path = f"/v1/axons/{_part(axon_id)}/replay"
+        return self._http.send("POST", path, PublishBatchResult, json=body)
 
     def import_axon(self, lines: Callable[[], Iterable[bytes]]) -> AxonInfo:
         """``POST /v1/axons/import``, which the embedded service alone has; *lines* is the body."""

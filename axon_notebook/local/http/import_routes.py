@@ -2,6 +2,8 @@
 
 The body has one JSON value per line: first what the axon is, then its events in order.
 It is written to a temporary file as it comes; the axon appears when all of it is stored.
+
+``POST /v1/axons/{id}/replay`` publishes events of a recording with any origin.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Literal
 
-from ...models import AxonInfo
+import msgspec
+
+from ...models import AxonInfo, PublishBatchResult
 from ..refusals import Refusal
-from ..storage.store import Store
-from .axon_routes import CreateParams
+from ..storage.store import Draft, Store
+from .axon_routes import BATCH_LIMIT, CreateParams
 from .json_bodies import decode_object
 from .requests import Disconnected, Request
 from .routing import Route, post
@@ -29,8 +33,23 @@ LINE_LIMIT: Final = 26 * 1024**2
 PIECE: Final = 1024 * 1024
 
 
+class ReplayedEvent(msgspec.Struct):
+    """An event of a recording that is published again, whatever its origin."""
+
+    source: str
+    event_type: str
+    origin: Literal["EXTERNAL_EVENT", "AGENT_EVENT", "USER_EVENT", "SYSTEM_EVENT"]
+    payload: str
+
+
+class ReplayParams(msgspec.Struct):
+    """Body of ``POST /v1/axons/{id}/replay``."""
+
+    events: list[ReplayedEvent]
+
+
 def import_routes(store: Store) -> list[Route]:
-    """Return the route of imports into *store*."""
+    """Return the routes by which recordings come into *store*."""
 
     async def imported(request: Request) -> AxonInfo:
         if (request.header(b"content-type") or b"").lower() != b"application/x-ndjson":
@@ -42,7 +61,20 @@ def import_routes(store: Store) -> list[Route]:
             about = decode_object(next(lines, b""), CreateParams)
             return await store.import_axon(about.name, about.metadata or {}, lines)
 
-    return [post("/v1/axons/import", imported, waits=True)]
+    async def replayed(request: Request) -> PublishBatchResult:
+        params = await request.read(ReplayParams)
+        if not 1 <= len(params.events) <= BATCH_LIMIT:
+            raise Refusal(400, f"events must have 1 to {BATCH_LIMIT} elements.")
+        drafts = [Draft(e.source, e.event_type, e.origin, e.payload) for e in params.events]
+        stored = await store.publish_many(
+            request.path_params["axon_id"], drafts, request_id=request.request_id
+        )
+        return PublishBatchResult(stored[0].sequence, stored[-1].sequence, stored[0].timestamp_ms)
+
+    return [
+        post("/v1/axons/import", imported, waits=True),
+        post("/v1/axons/{axon_id}/replay", replayed),
+    ]
 
 
 async def _save(request: Request, file: BinaryIO) -> None:
