@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from .errors import AxonError, ParameterError, PublishError, SqlError
+from .errors import AxonError, ParameterError, PublishError
 from .models import (
     EVENTS_SELECT,
     ORIGINS,
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .agents.axon_trace import AxonTrace
+    from .axon_statements import AxonStatements
+    from .models import SqlColumns
     from .recording_file import Redact
+    from .trace_sql import TraceTables
     from .wire.api import ApiClient
 
 __all__ = ["Axon"]
@@ -145,7 +149,9 @@ class Axon:
         """Run one statement; return its rows as an exact DataFrame.
 
         Args:
-            query: ``?`` takes its value from a list, ``:name`` from a mapping.
+            query: ``?`` takes its value from a list, ``:name`` from a mapping.  ``events`` is
+                the history, ``turns``, ``tool_calls``, ``messages``, ``questions``, ``notices``
+                and ``annotations`` are its trace, unless the axon has such a table.
             params: The values; never spliced into the text.
             dates: Show ``…_ms`` columns as UTC datetimes.
 
@@ -155,8 +161,22 @@ class Axon:
         """
         from .sql.frames import result_frame
 
-        result = self.api.query(self.id, *_bound(query, params))
+        result = self._query(query, params, None)
         return result_frame(result, dates=dates, axon_id=self.id, sql=query)
+
+    def _query(self, query: str, params: Params, timeout: float | None) -> SqlResult | SqlColumns:
+        return self._statements.query(query, params, timeout)
+
+    @cached_property
+    def _statements(self) -> AxonStatements:
+        from .axon_statements import AxonStatements
+
+        return AxonStatements(self.api, self.id)
+
+    @property
+    def trace_tables(self) -> TraceTables:
+        """What SQL knows of the trace; read when a statement first needs it."""
+        return self._statements.tables
 
     def execute(
         self, query: str, params: Params = None, *, timeout: float | None = None
@@ -165,7 +185,7 @@ class Axon:
 
         *timeout* is the longest silence of the server in seconds, 60 by default.
         """
-        return self.api.query(self.id, *_bound(query, params), timeout=timeout).by_rows()
+        return self._query(query, params, timeout).by_rows()
 
     def batch(
         self, statements: Iterable[str | tuple[str, Params]], *, timeout: float | None = None
@@ -186,17 +206,7 @@ class Axon:
         pairs = [(s, None) if isinstance(s, str) else s for s in statements]
         if not pairs:
             return []
-        bound = [_bound(sql, params) for sql, params in pairs]
-        steps = self.api.batch(self.id, bound, timeout=timeout).results
-        for index, step in enumerate(steps):
-            if step.error is not None:
-                raise SqlError(
-                    f"statement {index + 1} of {len(pairs)}: {step.error.message}; "
-                    "everything was rolled back",
-                    sql=pairs[index][0],
-                    statement_index=index,
-                )
-        return [step.success for step in steps if step.success is not None]
+        return self._statements.batch(pairs, timeout)
 
     # -- reading
 
@@ -416,16 +426,6 @@ def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[
         }
     event_type, payload = event
     return {"event_type": event_type, "payload": payload}
-
-
-def _bound(query: str, params: Params) -> tuple[str, list[Any]]:
-    """Return the text with ``?`` and the values for it."""
-    if not isinstance(params, Mapping):
-        return query, list(params or ())
-    from .sql.binding import bind
-
-    bound = bind(query, params)
-    return bound.sql, list(bound.params)
 
 
 def _history_query(

@@ -27,6 +27,8 @@ LAYERS = [
     ["local"],
     [
         "agent_start",
+        "trace_sql",
+        "axon_statements",
         "agent_state",
         "progress",
         "fan_out",

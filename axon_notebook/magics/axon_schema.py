@@ -15,11 +15,13 @@ __all__ = ["MAGICS"]
 
 def _schema(call: Call) -> Any:
     from ..sql.frames import rows_frame
+    from ..trace_sql import with_trace
 
     schema = request(call, lambda: call.magics.session.fetch_schema(call.axon()))
     tables = list(schema.tables.values())
     if call.words:
-        table = schema.table(call.words[0])
+        schema = with_trace(schema)
+        table = schema.table(call.words[0].removeprefix("trace."))
         if table is None:
             way_out = meant(call.words[0], schema.tables, what="tables")
             raise ParameterError(f"no table {call.words[0]}: {way_out}")

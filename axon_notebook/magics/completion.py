@@ -215,8 +215,11 @@ def _fragment(before: str) -> str:
 
 
 def _schema(magics: MagicContext) -> Schema | None:
+    from ..trace_sql import with_trace  # here, because it loads apsw
+
     current = magics.session.current
-    return magics.session.known_schema(current) if current else None
+    known = magics.session.known_schema(current) if current else None
+    return with_trace(known) if known else None
 
 
 def _tables(schema: Schema) -> list[tuple[str, str]]:

@@ -17,9 +17,10 @@ from ..sql.binding import BoundStatement, bind
 from ..sql.carets import caret_lines
 from ..sql.shaping import limited
 from ..sql.splitting import Statement, split
+from ..sql.supplied import SuppliedTables, supplied_tables
 from ..sql.tables import events_alias
 from ..sql.tokens import significant, tokenize, unquote
-from .shell_session import Last, Session, label
+from .shell_session import FRESH, Last, Session, label
 from .status import StatusLine, in_thread
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class Cell(NamedTuple):
     ) -> AxonError:
         """Return *error* with the lines that point, suggest, and say what was kept."""
         from ..sql.diagnosis import details
+        from ..trace_sql import with_trace
 
         place = f"{label(axon)} ({axon.id})" if axon.name else axon.id
         if not isinstance(error, SqlError):
@@ -151,7 +153,7 @@ class Cell(NamedTuple):
         lines = details(
             str(error),
             self.bound[index],
-            schema,
+            with_trace(schema) if schema else None,
             cell=self.text,
             start=self.statements[index].start,
             earlier=self.sent[:index],
@@ -182,7 +184,8 @@ def prepared(
     statements = split(text)
     _check_transactions(text, statements)
     alias = _events_are_history(statements, session, axon, line)
-    bound = [_bound(text, s, namespace, params, alias) for s in statements]
+    trace = _trace_tables(statements, session, axon, line)
+    bound = [_bound(text, s, namespace, params, alias, trace) for s in statements]
     sent = [b.sql for b in bound]
     if explain:
         sent = [f"EXPLAIN QUERY PLAN {sql}" for sql in sent]
@@ -199,9 +202,10 @@ def _bound(
     namespace: Mapping[str, Any],
     params: Sequence[Any] | None,
     alias: bool,
+    trace: SuppliedTables | None,
 ) -> BoundStatement:
     try:
-        return bind(statement.sql, namespace, params=params, events=alias)
+        return bind(statement.sql, namespace, params=params, events=alias, supplied=trace)
     except ParameterError as error:
         raise _in_cell(error, text, statement) from error.__cause__
 
@@ -239,12 +243,33 @@ def _events_are_history(
         return False
     if any(_defines_events(s.sql) for s in statements):
         return False
-    from .shell_session import FRESH
-
     schema = session.known_schema(axon, within=FRESH)
     if schema is None:
         schema = in_thread(lambda: session.fetch_schema(axon), line)
     return not schema.has_events
+
+
+def _trace_tables(
+    statements: Sequence[Statement], session: Session, axon: Axon, line: StatusLine
+) -> SuppliedTables | None:
+    """Return the tables of the trace if the cell reads one; reads what is new of the history."""
+    from ..trace_sql import TRACE_TABLES
+
+    found = [f for s in statements for f in supplied_tables(tokenize(s.sql), TRACE_TABLES)]
+    if not found:
+        return None
+    schema = session.known_schema(axon, within=FRESH)
+    if schema is None:
+        schema = in_thread(lambda: session.fetch_schema(axon), line)
+    own = frozenset(name.lower() for name in schema.tables) & TRACE_TABLES
+    plain = {table.name.lower() for table, name in found if len(name) == 1}
+    for name in sorted(plain & own):
+        line.note(f"{name} is a table of this axon: trace.{name} is the agent's")
+    if plain <= own and all(len(name) == 1 for _, name in found):
+        return None
+    tables = axon.trace_tables
+    in_thread(tables.refresh, line)
+    return tables.supplied(own)
 
 
 def _defines_events(sql: str) -> bool:

@@ -136,6 +136,11 @@ class StatusLine:
         self._kernel = getattr(shell, "kernel", None) is not None
         self._display: Any = None
         self._width = 0
+        self._notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Say *text* under the last state of the line."""
+        self._notes.append(text)
 
     def running(self, seconds: float, text: str = "") -> None:
         """Say that the work goes on, after a short while of silence."""
@@ -145,7 +150,7 @@ class StatusLine:
     def done(self, text: str) -> None:
         """Replace the line by its last state."""
         if not self._quiet:
-            self._write(text, last=True)
+            self._write("\n".join([text, *(f"  {note}" for note in self._notes)]), last=True)
 
     def clear(self) -> None:
         """Take back what was shown while running."""

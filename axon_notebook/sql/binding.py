@@ -18,7 +18,8 @@ from ..errors import ParameterError
 from .carets import caret_lines
 from .fragments import identifier_fragment, list_fragment, table_fragment
 from .pasted import pasted_character
-from .tables import EVENTS_SQL, events_alias, may_be_alias
+from .supplied import SuppliedTables, supplied_fragment, supplied_tables
+from .tables import EVENTS_SQL, TableName, events_alias, may_be_alias
 from .tokens import Token, quote_identifier, significant, tokenize
 from .values import Fragment, Refused, elements, is_many, is_table, scalar, table
 
@@ -75,6 +76,7 @@ def bind(
     *,
     params: Sequence[Any] | None = None,
     events: bool = False,
+    supplied: SuppliedTables | None = None,
 ) -> BoundStatement:
     """Return the statement *sql* with its marks replaced and their values beside it.
 
@@ -85,19 +87,25 @@ def bind(
         params: Values for plain ``?``, which exclude ``:name`` and ``:{…}``.
         events: Whether ``events``, read as a table, means the event history
             with readable origins; for axons without a table of that name.
+        supplied: Tables whose rows are sent with the statement.
 
     Raises:
         ParameterError: For an unknown name, a value SQL cannot hold, or marks
             that cannot go together; the detail points at the mark.
     """
-    return _Binder(sql, lookup, params, events).bind()
+    return _Binder(sql, lookup, params, events, supplied).bind()
 
 
 class _Binder:
     """One statement on its way to be bound."""
 
     def __init__(
-        self, sql: str, lookup: Mapping[str, Any], params: Sequence[Any] | None, events: bool
+        self,
+        sql: str,
+        lookup: Mapping[str, Any],
+        params: Sequence[Any] | None,
+        events: bool,
+        supplied: SuppliedTables | None,
     ) -> None:
         self.source = sql
         self.lookup = lookup
@@ -107,6 +115,12 @@ class _Binder:
         self.positional = list(params or ())
         aliases = events_alias(self.tokens) if events else []
         self.aliases = {table.token.start: table for table in aliases}
+        self.supplied = supplied
+        self.tables: dict[int, tuple[TableName, list[Token]]] = {}
+        for named, name in supplied_tables(self.tokens, supplied.names) if supplied else ():
+            if len(name) > 1 or (supplied and named.name.lower() not in supplied.own):
+                self.tables[name[0].start] = (named, name)
+        self.hidden = {t.start for _, name in self.tables.values() for t in name[1:]}
         self.parts: list[str] = []
         self.params: list[Any] = []
         self.values: list[BoundValue] = []
@@ -120,6 +134,10 @@ class _Binder:
                 self._replace(token)
             elif token.kind == "variable":
                 self._replace_positional(token)
+            elif token.start in self.tables:
+                self._supply(token, *self.tables[token.start])
+            elif token.start in self.hidden:
+                continue
             elif token.start in self.aliases:
                 named = "" if self.aliases[token.start].has_alias else " AS events"
                 self._put(token, EVENTS_SQL + named)
@@ -174,6 +192,16 @@ class _Binder:
         except Refused as refusal:
             raise self._error(f"{token.text} is {refusal}", token) from None
         self._insert(token, fragment, value, how)
+
+    def _supply(self, token: Token, table: TableName, name: list[Token]) -> None:
+        """Write a sub-select over rows that are sent with the statement."""
+        assert self.supplied is not None
+        try:
+            fragment = supplied_fragment(table, self.tokens, self.supplied)
+        except Refused as refusal:
+            raise self._error(f"{table.name} is {refusal}", name[-1]) from None
+        alias = "" if table.has_alias else f" AS {table.name}"
+        self._insert(token, fragment._replace(sql=fragment.sql + alias), [], "rows of the trace")
 
     def _insert(self, token: Token, fragment: Fragment, value: Any, how: str) -> None:
         kind = type(value).__name__ + (f", {how}" if how else "")

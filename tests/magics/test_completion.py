@@ -33,7 +33,11 @@ def tab(run: Run, shell: InteractiveShell) -> Callable[[str], list[str]]:
     ("cell", "expected"),
     [
         # tables, columns behind an alias, columns before their FROM
-        ("%%axonsql\nSELECT * FROM |", "events seen rl_axon_events"),
+        (
+            "%%axonsql\nSELECT * FROM |",
+            "events seen turns tool_calls messages questions notices annotations rl_axon_events",
+        ),
+        ("%%axonsql\nSELECT t.wai| FROM tool_calls t", "waited_seconds"),
         ("%%axonsql\nSELECT * FROM se|", "seen"),
         ("%axonsql SELECT * FROM se|", "seen"),
         ("x = 1\ndf = %axonsql SELECT * FROM se|", "seen"),
