@@ -111,6 +111,11 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     ranges: list[int] = []
     pieces: list[str] = []
 
+    def __repr__(self) -> str:
+        """Return one line: entries can hold megabytes."""
+        what = " ".join(filter(None, [type(self).__name__, str(self.id), self.status]))
+        return f"<{what}: {(self.title or self.text)[:60]!r}>"
+
     @property
     def text(self) -> str:
         """Its text: of a prompt, a message, a notice, or a plan that is to be approved."""

@@ -72,6 +72,9 @@ class Update(NamedTuple):
     entry: Entry
     revision: Revision
 
+    def __repr__(self) -> str:
+        return f"<Update {self.entry!r}: {self.text[:60]!r}>"
+
     @property
     def kind(self) -> str:
         """The entry's kind."""

@@ -202,7 +202,10 @@ class TurnTracker(Recorder):
         if self.running is turn:
             self.running = self._cancelling = None
         at = self.at_ms
-        self.change(turn, status=status, stop_reason=reason, error=error, ended_ms=at)
+        session = turn.session or (self.known_session.session if self.known_session else "")
+        self.change(
+            turn, status=status, stop_reason=reason, error=error, ended_ms=at, session=session
+        )
         self.close_turn(turn)
 
     def end_by_broker(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import axon_notebook as an
@@ -49,7 +50,7 @@ def messages(session: AgentSession) -> list[Message]:
 
 def contents(session: AgentSession) -> list[str]:
     """Return the entries with texts joined."""
-    return [f"{entry.text} {entry!r}" for entry in session.entries]
+    return [f"{entry.text} {msgspec.to_builtins(entry)}" for entry in session.entries]
 
 
 def held(free: threading.Event) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 import axon_notebook as an
@@ -267,8 +268,8 @@ def test_an_event_that_comes_too_late_changes_nothing() -> None:
         client, session = session_with(server)
         with client, session:
             session.prompt("hello").result(WAIT)
-            before = [repr(entry) for entry in session.entries]
+            before = [msgspec.to_builtins(entry) for entry in session.entries]
             late = Script().says("too late")
             session._conversation.receive(EventBatch([late], [b""], late=True))
 
-            assert [repr(entry) for entry in session.entries] == before
+            assert [msgspec.to_builtins(entry) for entry in session.entries] == before
