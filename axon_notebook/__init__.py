@@ -27,7 +27,9 @@ _HOMES = {
     "AxonError": "errors",
     "AxonEvent": "models",
     "AxonSet": "axon_set",
+    "AxonSetTrace": "axon_set_trace",
     "Client": "client",
+    "Comparison": "comparison",
     "Dataset": "dataset",
     "Devbox": "devbox",
     "EventViewer": "widgets.event_viewer",
@@ -37,6 +39,7 @@ _HOMES = {
     "Replay": "replaying",
     "Subscription": "wire.subscription",
     "Timeline": "widgets.timeline",
+    "compare": "comparison",
     "connect": "client",
     "open_dataset": "dataset",
     "open_recording": "recording",
@@ -50,7 +53,9 @@ __all__ = [
     "AxonError",
     "AxonEvent",
     "AxonSet",
+    "AxonSetTrace",
     "Client",
+    "Comparison",
     "Dataset",
     "Devbox",
     "EventViewer",
@@ -60,6 +65,7 @@ __all__ = [
     "Replay",
     "Subscription",
     "Timeline",
+    "compare",
     "connect",
     "load_ipython_extension",
     "open_dataset",
@@ -72,7 +78,9 @@ if TYPE_CHECKING:
     from .agents.session import AgentSession
     from .axon import Axon
     from .axon_set import AxonSet
+    from .axon_set_trace import AxonSetTrace
     from .client import Client, connect
+    from .comparison import Comparison, compare
     from .dataset import Dataset, open_dataset
     from .devbox import Devbox
     from .errors import AxonError

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from .axon import Axon
+from .axon_set_trace import AxonSetTrace
 from .errors import AxonError, ParameterError
 from .fan_out import Outcome, fan_out
 from .progress import ProgressLine
@@ -18,6 +19,7 @@ from .visible import visible
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .agents.axon_trace import AxonTrace
     from .dataset_export import Exported, Redact
     from .models import AxonInfo
     from .wire.api import ApiClient
@@ -130,6 +132,48 @@ class AxonSet(Sequence[Axon]):
         outcomes = self._run(self._axons, function, progress)
         return [o.error if o.error is not None else o.value for o in outcomes]  # type: ignore[misc]
 
+    def trace(self, *, as_of: int | None = None, progress: bool = True) -> AxonSetTrace:
+        """Read every history as the trace of its agent's runs; see :meth:`Axon.trace`.
+
+        Axons that cannot be read are named in the frames' ``attrs["axon"]["failed"]``.
+
+        Raises:
+            AxonError: Every axon failed; the first reason.
+        """
+        traces: list[tuple[Axon, AxonTrace]] = []
+        failed: dict[str, Exception] = {}
+        outcomes = self._run(self._axons, lambda axon: axon.trace(as_of=as_of), progress)
+        for axon, outcome in zip(self._axons, outcomes, strict=True):
+            if outcome.value is not None:
+                traces.append((axon, outcome.value))
+            elif outcome.error is not None:
+                failed[axon.id] = outcome.error
+        if failed and not traces:
+            raise self._all_failed(failed)
+        reasons = {key: str(error).partition("\n")[0] for key, error in failed.items()}
+        return AxonSetTrace(traces, reasons, _refresh)
+
+    def summary(self, *, progress: bool = True) -> pd.DataFrame:
+        """Return one row per run: agent, state, times, turns, calls, tokens, cost.
+
+        :meth:`AxonSetTrace.summary` says what the columns are.
+        """
+        return self.trace(progress=progress).summary()
+
+    def compare(self, *, progress: bool = True) -> pd.DataFrame:
+        """Return tool calls against runs: how often each run made each call.
+
+        Returns:
+            One row per name and input, in the order of their first appearance: ``name``, ``input``
+            (JSON), ``runs`` (how many made it), then a column of counts per axon, named by its
+            id.
+        """
+        from .comparison import call_matrix
+
+        trace = self.trace(progress=progress)
+        read = [axon.id for axon in self._axons if axon.id in trace]
+        return call_matrix([(axon_id, trace[axon_id].entries) for axon_id in read])
+
     def export(
         self,
         path: str | os.PathLike[str],
@@ -208,6 +252,15 @@ class AxonSet(Sequence[Axon]):
         if len(failed) == 1 or not isinstance(first, AxonError):
             return first
         return AxonError(f"all {len(failed):,} axons failed; the first: {first}")
+
+
+def _refresh(traces: Sequence[AxonTrace]) -> int:
+    """Read what is new in each of *traces*; return how many events that were."""
+    outcomes = fan_out(traces, lambda trace: trace.refresh())
+    error = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+    if error is not None:
+        raise error
+    return sum(outcome.value or 0 for outcome in outcomes)
 
 
 def select(

@@ -21,7 +21,7 @@ from .visible import visible
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Comparison", "compare", "steps_of"]
+__all__ = ["Comparison", "call_matrix", "compare", "steps_of"]
 
 #: A placement in words; the first run is *a*, the second *b*.
 WORDS: Final[dict[Placement, str]] = {
@@ -160,6 +160,19 @@ def compare(a: Traced, b: Traced) -> Comparison:
     """
     names = (a.name or "a", b.name or "b")
     return Comparison(steps_of(a.trace().entries), steps_of(b.trace().entries), names)
+
+
+def call_matrix(runs: Sequence[tuple[str, Sequence[Entry]]]) -> pd.DataFrame:
+    """Return one row per tool call (name and input) with a column of counts per run."""
+    from .sql.frames import rows_frame
+
+    counts = [
+        Counter(step.key[1:] for step in steps_of(entries) if step.kind == "tool call")
+        for _, entries in runs
+    ]
+    keys = list(dict.fromkeys(key for count in counts for key in count))
+    rows = [[*key, sum(key in c for c in counts), *(c[key] for c in counts)] for key in keys]
+    return rows_frame(rows, ["name", "input", "runs", *(name for name, _ in runs)])
 
 
 def steps_of(entries: Iterable[Entry]) -> list[RunStep]:

@@ -29,7 +29,7 @@ import msgspec
 
 from .errors import AxonError, ParameterError
 
-__all__ = ["Commit", "DataFile", "DatasetFiles", "State"]
+__all__ = ["Commit", "DataFile", "DatasetFiles", "Reached", "State"]
 
 LEASE_SECONDS: Final = 120.0
 FORMAT: Final = 1
@@ -44,10 +44,17 @@ class DataFile(msgspec.Struct, frozen=True):
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """How far an axon was exported: the sequence of its newest exported event."""
+    """How far an axon was exported.
+
+    Attributes:
+        sequence: Of its newest exported event.
+        name: The axon's name then.
+        traced: Up to which event the rows of its trace are there.
+    """
 
     sequence: int
     name: str | None = None
+    traced: int = 0
 
 
 class Commit(msgspec.Struct, frozen=True):

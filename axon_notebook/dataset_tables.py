@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from .agents.trace_tables import TABLES as TRACE_TABLES
 from .dataset_files import DataFile, DatasetFiles
 from .errors import ParameterError
 
@@ -21,7 +22,8 @@ Row = Mapping[str, Any]
 
 _AXON: Final = {"axon": "text", "axon_name": "text"}
 
-#: Columns of each table and their types: text, integer, real, time (UTC, milliseconds).
+#: Columns of each table and their types: text, integer, real, time (UTC, milliseconds), json (its
+#: text).
 TABLES: Final[dict[str, dict[str, str]]] = {
     "events": {
         **_AXON,
@@ -34,11 +36,25 @@ TABLES: Final[dict[str, dict[str, str]]] = {
     },
 }
 
-#: What names a row of a table whose rows are written again when they change: the newest wins.
-KEYS: Final[dict[str, tuple[str, ...]]] = {}
+# A row of the trace that changes is written again with a larger ``version`` (the sequence up to
+# which the axon was read), and the newest wins; ``part`` tells rows apart that one event made.
+for _name in ("turns", "tool_calls", "messages"):
+    TABLES[_name] = {**_AXON, **TRACE_TABLES[_name], "version": "integer", "part": "integer"}
+
+#: What names a row of a table whose rows are written again when they change.
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "turns": ("turn_id", "part"),
+    "tool_calls": ("call_id", "first_sequence", "part"),
+    "messages": ("turn_id", "parent_id", "role", "first_sequence", "part"),
+}
 
 #: The column by whose UTC day a table is partitioned.
-DAY_OF: Final = {"events": "timestamp"}
+DAY_OF: Final = {
+    "events": "timestamp",
+    "turns": "started",
+    "tool_calls": "started",
+    "messages": "started",
+}
 
 
 @functools.cache
@@ -51,6 +67,7 @@ def schema_of(table: str) -> Any:
     pa = _pyarrow()
     types = {
         "text": pa.string(),
+        "json": pa.string(),
         "integer": pa.int64(),
         "real": pa.float64(),
         "time": pa.timestamp("ms", tz="UTC"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..exports.spans import spans
+from ..exports.trajectory import trajectory
 from ..models import EVENTS_SELECT, AxonEvent
 from .annotations import Annotation, read_annotation
 from .model import Revision, Turn
@@ -17,6 +19,7 @@ from .trace_tables import TABLES, columns_of_rows, table_columns
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..exports.otlp import Sent
     from ..wire.api import ApiClient
 
 __all__ = ["AxonTrace", "TraceUsage", "trace_of_axon", "trace_of_events"]
@@ -72,6 +75,10 @@ class AxonTrace(Trace):
         self.title = title
         self.as_of = as_of
         self._source = source
+        #: The axon the events come from; empty before the first.
+        self.axon_id = ""
+        #: The time of the newest event in milliseconds; ``None`` before the first.
+        self.newest_ms: int | None = None
         self._frames: dict[str, pd.DataFrame] = {}
         self._annotations: dict[int, tuple[AxonEvent, Annotation]] = {}
         self._retracted: set[int] = set()
@@ -98,6 +105,8 @@ class AxonTrace(Trace):
         """Read *event*; return what it changes."""
         if self._frames:
             self._frames = {}
+        self.axon_id = self.axon_id or event.axon_id
+        self.newest_ms = max(self.newest_ms or 0, event.timestamp_ms)
         if event.event_type == "annotation" and event.sequence > self.position:
             self._annotate(event)
         return super().feed(event)
@@ -175,6 +184,46 @@ class AxonTrace(Trace):
                 for event, made in kept
             ],
         )
+
+    # -- other formats
+
+    def to_atif(self) -> dict[str, Any]:
+        """Return the run as a document of the Agent Trajectory Interchange Format (v1.8)."""
+        return trajectory(self.entries, session_id=self.axon_id or None)
+
+    def to_otlp(self, *, content: bool = False) -> Any:
+        """Return the ended turns as an OTLP ``ExportTraceServiceRequest``.  Experimental.
+
+        Args:
+            content: Include prompts, answers, arguments and results.
+
+        Raises:
+            ParameterError: opentelemetry-proto is not installed.
+        """
+        from ..exports.otlp import encode
+
+        return encode(spans(self.entries, self.axon_id, content=content))
+
+    def send(
+        self, endpoint: str, *, headers: Mapping[str, str] | None = None, content: bool = False
+    ) -> Sent:
+        """Send the ended turns to an OpenTelemetry receiver over OTLP/HTTP.  Experimental.
+
+        Spans have stable ids: what is sent twice is there once.
+
+        Args:
+            endpoint: The receiver's URL, ``https://`` except on this machine; ``/v1/traces``
+                is added to one without a path.
+            headers: For authentication.
+            content: Include prompts, answers, arguments and results.
+
+        Raises:
+            ParameterError: The endpoint cannot be used, or a package is missing.
+            AxonError: The receiver did not answer, or refused; says how many spans it has.
+        """
+        from ..exports.otlp import send
+
+        return send(spans(self.entries, self.axon_id, content=content), endpoint, headers=headers)
 
     @property
     def usage(self) -> TraceUsage:

@@ -34,6 +34,7 @@ __all__ = [
     "typed_frame",
     "set_frame",
     "set_result_frame",
+    "set_typed_frame",
 ]
 
 
@@ -127,6 +128,15 @@ def set_frame(parts: Sequence[tuple[NamedAxon, pd.DataFrame]]) -> pd.DataFrame:
         frame.attrs = {}  # pandas compares those of all frames
     whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return _with_axons(whole, [(axon, len(frame)) for axon, frame in parts])
+
+
+def set_typed_frame(
+    types: Mapping[str, str], parts: Sequence[tuple[NamedAxon, Mapping[str, list[Any]]]]
+) -> pd.DataFrame:
+    """Return the columns of several axons as one :func:`typed_frame`, the axon's first."""
+    whole = {name: [value for _, part in parts for value in part[name]] for name in types}
+    first = next(iter(types))
+    return _with_axons(typed_frame(types, whole), [(axon, len(p[first])) for axon, p in parts])
 
 
 def _with_axons(frame: pd.DataFrame, lengths: Sequence[tuple[NamedAxon, int]]) -> pd.DataFrame:
