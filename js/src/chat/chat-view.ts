@@ -13,7 +13,7 @@ import { type FollowInput, type FollowState, follow, NEAR_PX } from "../ui/follo
 import frame from "../ui/frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../ui/height.ts";
 import { icon } from "../ui/icons.ts";
-import { Hand } from "../ui/scroll-origin.ts";
+import { ScrollOrigin } from "../ui/scroll-origin.ts";
 import theme from "../ui/theme.css";
 import { applyTheme, watchTheme } from "../ui/theme.ts";
 import tree from "../ui/tree.css";
@@ -60,7 +60,7 @@ export class View implements Around {
   readonly #composer: Composer;
   readonly #announcer = new Announcer();
   readonly #handle: HeightHandle;
-  readonly #hand: Hand;
+  readonly #origin: ScrollOrigin;
   readonly #views = new Map<OutlinePart, ItemView>();
   #trace: object | null = null;
   #most = MOST_PARTS;
@@ -85,7 +85,7 @@ export class View implements Around {
     signal.addEventListener("abort", remove, { once: true });
     this.#composer = new Composer(chat, this, signal);
     this.#header = new Header(chat);
-    this.#hand = new Hand(this.#log, (input) => this.#feed(input), signal);
+    this.#origin = new ScrollOrigin(this.#log, (input) => this.#feed(input), signal);
     this.#handle = new HeightHandle(root, (height) => this.#keepHeight(height), signal);
     this.#handle.element.setAttribute("aria-label", "Height of the chat");
     this.#line.append(this.#lineText, this.#retry);
@@ -248,7 +248,7 @@ export class View implements Around {
   #scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.#log;
     const distance = scrollHeight - scrollTop - clientHeight;
-    this.#feed({ type: "scrolled", distance, height: clientHeight, byUser: this.#hand.isOn });
+    this.#feed({ type: "scrolled", distance, height: clientHeight, byUser: this.#origin.isUser });
     // What the browser moved goes back to the end.
     if (this.#state === "following" && distance > NEAR_PX) this.#invalidate();
   }

@@ -1,8 +1,8 @@
-// Whose hand moved a scroller: the user's, or the browser's while it laid out.
+// What moved a scroller: the user, or the browser while it laid out.
 //
 // A scroll event does not say who caused it. The browser moves a scroller by itself when what is in
 // it shrinks, when another scroll bar comes or goes, when it is shown again; following the newest
-// row must outlive all of that. So a movement is the user's only while their hand is there: with a
+// row must outlive all of that. So a movement is the user's only while they act on it: with a
 // button down in the scroller (its scroll bar included), or shortly after a wheel, a touch, a key
 // or a focus that the browser answers by scrolling.
 
@@ -20,14 +20,14 @@ const PASSIVE = { passive: true };
 
 type Meant = Extract<FollowInput, { type: "up" | "hold" }>;
 
-export class Hand {
+export class ScrollOrigin {
   #held: AbortController | null = null;
   #touchedAt = Number.NEGATIVE_INFINITY;
-  /** What the hand did last; the browser does not scroll for what a widget took. */
+  /** The last input; the browser does not scroll for an event that a widget has handled. */
   #touch: Event | null = null;
   #touchY = 0;
 
-  /** `meant` hears what the user wants before the browser has scrolled. */
+  /** `meant` is called with what the user wants before the browser has scrolled. */
   constructor(
     private readonly element: HTMLElement,
     private readonly meant: (input: Meant) => void,
@@ -49,7 +49,7 @@ export class Hand {
   }
 
   /** Whether a scroll event of now is the user's. */
-  get isOn(): boolean {
+  get isUser(): boolean {
     if (this.holds) return true;
     if (this.#touch?.defaultPrevented) return false;
     return performance.now() - this.#touchedAt < GLIDE_MS;

@@ -1,13 +1,13 @@
 // A native scroll bar over rows that are drawn: keeps both at one place and knows who moved.
 //
-// The element scrolls a spacer; what is shown is the map's. What the user's hand moves goes to the
+// The element scrolls a spacer; what is shown is the map's. What the user moves goes to the
 // follow machine, what this file sets is recognised by its value, and what the browser moves by
 // itself is undone while the newest row is followed, and taken as the place otherwise.
 
 import { h, on } from "./dom.ts";
 import type { FollowInput } from "./follow.ts";
 import { ScrollMap } from "./scroll-map.ts";
-import { Hand } from "./scroll-origin.ts";
+import { ScrollOrigin } from "./scroll-origin.ts";
 
 const WHEEL_LINE_PX = 40;
 /** Who moves down to where the end was this long ago, ms, has arrived at it. */
@@ -27,7 +27,7 @@ interface Drawn {
 
 export class Scroller {
   readonly spacer = h("div", { class: "spacer", role: "presentation" });
-  readonly #hand: Hand;
+  readonly #origin: ScrollOrigin;
   /** Where this file scrolled to: the event about it says nothing new. */
   #set = -1;
   #ends: { until: number; bottom: number }[] = [];
@@ -43,7 +43,7 @@ export class Scroller {
     readonly map = new ScrollMap(),
   ) {
     const { signal } = view;
-    this.#hand = new Hand(element, (input) => follower.feed(input), signal);
+    this.#origin = new ScrollOrigin(element, (input) => follower.feed(input), signal);
     on(element, "scroll", () => this.#scrolled(), signal);
     signal.addEventListener("abort", () => this.#wheeling?.abort(), { once: true });
   }
@@ -76,7 +76,7 @@ export class Scroller {
     const position = element.scrollTop;
     if (element.clientHeight === 0 || Math.abs(position - this.#set) < 1) return;
     view.invalidate();
-    const byUser = this.#hand.isOn;
+    const byUser = this.#origin.isUser;
     if (!byUser) this.#heldAt = null;
     // The next frame goes back to the end.
     if (follower.on && !byUser) return;
@@ -84,7 +84,7 @@ export class Scroller {
     const before = map.top;
     map.fromPhysical(position);
     const heldAt = this.#heldAt;
-    if (this.#hand.holds) this.#heldAt = map.top;
+    if (this.#origin.holds) this.#heldAt = map.top;
     // A bar that is held at the end falls behind it when rows come: that is no movement up.
     if (follower.on && heldAt !== null && map.top > heldAt - map.view) return;
     // Content that grew under a resting scroll bar is no movement of the user.

@@ -1,4 +1,4 @@
-// Light or dark: the widget's own wish, else the host's colour scheme, else what is behind it.
+// Light or dark: the widget's own setting, else the host's colour scheme, else what is behind it.
 
 /** What the trait `theme` may say. */
 export type Theme = "auto" | "light" | "dark";

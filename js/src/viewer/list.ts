@@ -38,7 +38,7 @@ const COLUMNS = [
   ["gap", "gap"],
   ["type", "kind"],
   ["summary", "event"],
-  ["pair", "took"],
+  ["pair", "duration"],
 ] as const;
 
 let lists = 0;

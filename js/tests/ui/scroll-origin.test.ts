@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { GLIDE_MS, Hand } from "../../src/ui/scroll-origin.ts";
+import { GLIDE_MS, ScrollOrigin } from "../../src/ui/scroll-origin.ts";
 
 // Events and their targets are Node's own; a scroller is a target with a scroll position.
 function scene(scrollTop = 100) {
@@ -8,7 +8,7 @@ function scene(scrollTop = 100) {
   const ended = new AbortController();
   const meant: string[] = [];
   const element = scroller as unknown as HTMLElement;
-  const hand = new Hand(element, ({ type }) => meant.push(type), ended.signal, page);
+  const origin = new ScrollOrigin(element, ({ type }) => meant.push(type), ended.signal, page);
   const send = (target: EventTarget, type: string, more: object = {}) => {
     const event = Object.assign(new Event(type, { cancelable: true }), more);
     target.dispatchEvent(event);
@@ -16,7 +16,7 @@ function scene(scrollTop = 100) {
   };
   const on = (type: string, more?: object) => send(scroller, type, more);
   return {
-    hand,
+    origin,
     meant,
     ended,
     on,
@@ -32,9 +32,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe("the hand on a scroller", () => {
+describe("the origin on a scroller", () => {
   test("is not there until the user does something", () => {
-    expect(scene().hand.isOn).toBe(false);
+    expect(scene().origin.isUser).toBe(false);
   });
 
   test.each([
@@ -42,43 +42,43 @@ describe("the hand on a scroller", () => {
     ["touchmove", { touches: [{ clientY: 10 }] }],
     ["keydown", { key: "PageDown" }],
   ])("a %s counts while the scroller glides on, and no longer", (type, more) => {
-    const { hand, on } = scene();
+    const { origin, on } = scene();
     on(type, more);
 
-    expect(hand.isOn).toBe(true);
+    expect(origin.isUser).toBe(true);
     vi.advanceTimersByTime(GLIDE_MS - 1);
-    expect(hand.isOn).toBe(true);
+    expect(origin.isUser).toBe(true);
     vi.advanceTimersByTime(1);
-    expect(hand.isOn).toBe(false);
+    expect(origin.isUser).toBe(false);
   });
 
   test("a button down in it counts for as long as it is down", () => {
-    const { hand, on, onPage } = scene();
+    const { origin, on, onPage } = scene();
     on("pointerdown", { button: 0 });
     onPage("pointermove", { buttons: 1 });
     vi.advanceTimersByTime(60_000);
 
-    expect(hand.isOn).toBe(true);
+    expect(origin.isUser).toBe(true);
     onPage("pointerup");
-    expect(hand.isOn).toBe(true);
+    expect(origin.isUser).toBe(true);
     vi.advanceTimersByTime(GLIDE_MS);
-    expect(hand.isOn).toBe(false);
+    expect(origin.isUser).toBe(false);
   });
 
   test("a scroll bar let go of is noticed with the next movement of the pointer", () => {
-    const { hand, on, onPage } = scene();
+    const { origin, on, onPage } = scene();
     on("pointerdown", { button: 0 });
     onPage("pointermove", { buttons: 0 });
     vi.advanceTimersByTime(GLIDE_MS);
 
-    expect(hand.isOn).toBe(false);
+    expect(origin.isUser).toBe(false);
   });
 
   test("what a widget took for itself does not scroll", () => {
-    const { hand, on } = scene();
+    const { origin, on } = scene();
     on("keydown", { key: "ArrowDown" }).preventDefault();
 
-    expect(hand.isOn).toBe(false);
+    expect(origin.isUser).toBe(false);
   });
 
   test.each([
@@ -86,25 +86,25 @@ describe("the hand on a scroller", () => {
     ["keydown", { key: "ArrowUp", altKey: true }],
     ["wheel", { deltaY: -40, ctrlKey: true }],
     ["wheel", { deltaY: 0, deltaX: 40 }],
-  ])("a %s that scrolls nothing is no hand: %j", (type, more) => {
-    const { hand, meant, on } = scene();
+  ])("a %s that scrolls nothing is no origin: %j", (type, more) => {
+    const { origin, meant, on } = scene();
     on(type, more);
 
-    expect(hand.isOn).toBe(false);
+    expect(origin.isUser).toBe(false);
     expect(meant).toEqual([]);
   });
 
   test("nothing is heard after its view ended", () => {
-    const { hand, ended, on } = scene();
+    const { origin, ended, on } = scene();
     on("pointerdown", { button: 0 });
     ended.abort();
     on("wheel", { deltaY: -1 });
 
-    expect(hand.isOn).toBe(false);
+    expect(origin.isUser).toBe(false);
   });
 });
 
-describe("what the hand means", () => {
+describe("what the origin means", () => {
   test.each([
     ["wheel", { deltaY: -1 }, ["up"]],
     ["wheel", { deltaY: 1 }, []],
