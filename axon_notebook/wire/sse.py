@@ -11,7 +11,6 @@ all of them, in a fifth (64 KiB chunks) to a half (1,460 bytes) of the SDK's tim
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -24,8 +23,6 @@ CUT_BYTES: Final = 64 * 1024
 
 _BOM: Final = b"\xef\xbb\xbf"
 _PREFIX: Final = b"data: "
-# A regular expression splits twice as fast as bytes.split() with more than one byte.
-_BETWEEN: Final = re.compile(rb"\n\ndata: ")
 # Larger pieces are taken in slices: a line table costs 8 bytes per line, 64 MiB of LF 512 MiB.
 _SLICE_BYTES: Final = 256 * 1024
 # 10**40 ms is longer than any wait, and CPython refuses to parse much longer numbers.
@@ -134,10 +131,10 @@ class EventDecoder:
         tail = chunk[end + 2 :]
         if end < 0 or b"\n" in tail or b"\r" in chunk:
             return None
-        body = b"".join((self._line, memoryview(chunk)[:end]))
+        body = b"".join((self._line, chunk[:end]))
         if not body.startswith(_PREFIX) or len(body) > self._max:
             return None
-        raws = _BETWEEN.split(body[len(_PREFIX) :])
+        raws = body[len(_PREFIX) :].split(b"\n\n" + _PREFIX)
         if b"\n" in b"".join(raws):
             return None
         self._start = None
