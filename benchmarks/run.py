@@ -29,7 +29,7 @@ from report import ROWS_FILE, Row, markdown, plain, read_rows
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_PROGRAMS = ("compare.py", "report.py", "run.py")
+NOT_PROGRAMS = ("compare.py", "report.py", "run.py", "service_load.py")
 #: For all of them together.
 MINUTES = 15.0
 #: Seconds for each of them at most, so that one that hangs leaves the others their time.

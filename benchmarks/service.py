@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -25,9 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from report import report
+from service_load import LENGTH, Http2Caller, Reader, calls, connect
 
-LENGTH = re.compile(rb"content-length: (\d+)")
-SENT_AT = re.compile(rb'\\"sent\\":(\d+)')
 #: Makes a frame of about 535 bytes, a typical event of an agent.
 TEXT = "x" * 330
 #: Events of one request of the bulk measurement, as many as the client sends.
@@ -89,7 +87,7 @@ class Service:
         command = [sys.executable, str(Path(__file__).resolve()), "--serve", str(home)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        url, self._token = self._process.stdout.readline().split()
+        url, self.token = self._process.stdout.readline().split()
         self.port = int(url.rpartition(":")[2])
 
     def __enter__(self) -> Service:
@@ -103,7 +101,7 @@ class Service:
         lines = [
             f"{method} {path} HTTP/1.1",
             f"Host: 127.0.0.1:{self.port}",
-            f"Authorization: Bearer {self._token}",
+            f"Authorization: Bearer {self.token}",
         ]
         if body:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -132,89 +130,6 @@ class Service:
 
 
 # The load's side ---------------------------------------------------------------------
-
-
-class Caller(asyncio.Protocol):
-    """One connection that sends the same request again as soon as it is answered."""
-
-    def __init__(self, request: bytes) -> None:
-        self.request = request
-        self.times: list[float] = []
-        self.running = True
-        self.idle = asyncio.Event()
-        self._buffer = b""
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self._call()
-
-    def _call(self) -> None:
-        self._sent_at = time.perf_counter()
-        self.transport.write(self.request)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head = self._buffer.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        length = int(LENGTH.search(self._buffer)[1])  # type: ignore[index]
-        if len(self._buffer) < head + 4 + length:
-            return
-        assert self._buffer.startswith(b"HTTP/1.1 200"), self._buffer
-        self._buffer = b""
-        self.times.append(time.perf_counter() - self._sent_at)
-        if self.running:
-            self._call()
-        else:
-            self.idle.set()
-
-
-class Reader(asyncio.Protocol):
-    """One subscriber; counts frames, and notes how old each was when it came."""
-
-    def __init__(self, request: bytes, total: int = 0, *, timed: bool = False) -> None:
-        self._request, self._total, self._timed = request, total, timed
-        self._newlines = self.bytes = 0
-        self.ages: list[float] = []
-        self.opened, self.done = asyncio.Event(), asyncio.Event()
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        transport.write(self._request)
-
-    @property
-    def frames(self) -> int:
-        return self._newlines // 2
-
-    def data_received(self, data: bytes) -> None:
-        self.opened.set()
-        self.bytes += len(data)
-        # Two bare line feeds end a frame; those of HTTP come with a carriage return.
-        self._newlines += data.count(b"\n") - data.count(b"\r")
-        if self._timed:
-            now = time.perf_counter_ns()
-            self.ages += ((now - int(sent)) / 1e9 for sent in SENT_AT.findall(data))
-        if self._total and self.frames >= self._total:
-            self.done.set()
-
-
-async def connect(service: Service, protocol: Any) -> Any:
-    loop = asyncio.get_running_loop()
-    await loop.create_connection(lambda: protocol, "127.0.0.1", service.port)
-    return protocol
-
-
-async def calls(service: Service, request: bytes, connections: int, seconds: float) -> list[float]:
-    """Send *request* over and over; return how long each answer took."""
-    callers = [await connect(service, Caller(request)) for _ in range(connections)]
-    await asyncio.sleep(seconds)
-    done = [time for caller in callers for time in caller.times]
-    for caller in callers:
-        caller.running = False
-    for caller in callers:
-        await caller.idle.wait()
-        caller.transport.close()
-    return done
 
 
 async def paced(service: Service, axon_id: str, per_second: int, seconds: float) -> list[float]:
@@ -263,6 +178,30 @@ async def publishing(service: Service, connections: int, seconds: float, rounds:
         f"{statistics.median(durable):>9,.0f}/s durable, {statistics.median(empty):,.0f}/s empty: "
         f"ratio {ratio:.2f} · p50 {ms(times, 0.5)}, p99 {ms(times, 0.99)}"
     )
+
+
+async def over_http2(service: Service, seconds: float, rounds: int) -> str:
+    """Publish over 32 streams of one connection, beside 32 connections of HTTP/1.1."""
+    axon_id = await service.create()
+    request = service.publish(axon_id)
+    body = request.partition(b"\r\n\r\n")[2]
+    ours, peers = [], []
+    for _ in range(rounds):
+        caller = Http2Caller(service, f"/v1/axons/{axon_id}/publish", body, 32)
+        await connect(service, caller)
+        await asyncio.sleep(seconds)
+        ours.append(caller.answered / seconds)
+        caller.transport.abort()
+        peers.append(len(await calls(service, request, 32, seconds)) / seconds)
+    rate, peer = statistics.median(ours), statistics.median(peers)
+    report(
+        "publish over HTTP/2, 32 streams",
+        "answers/s",
+        rate,
+        {"the same over HTTP/1.1, 32 connections": peer},
+        better="higher",
+    )
+    return f"{rate:>9,.0f}/s durable, {peer:,.0f}/s over HTTP/1.1: ratio {rate / peer:.2f}"
 
 
 async def bulk(service: Service, seconds: float, rounds: int) -> str:
@@ -375,6 +314,8 @@ async def measure(home: Path, quick: bool) -> None:
             print(
                 f"{name:<32}{await publishing(service, connections, seconds, rounds)}", flush=True
             )
+        two = await over_http2(service, seconds, rounds)
+        print(f"{'publish, HTTP/2, 32 streams':<32}{two}", flush=True)
         print(f"{'bulk publish':<32}{await bulk(service, seconds, rounds)}", flush=True)
         threads = await asyncio.to_thread(from_threads, home)
         print(f"{'6,000 publishes, 24 threads':<32}{threads}", flush=True)
