@@ -92,7 +92,7 @@ class AgentChat(LiveWidget):
         an.AgentChat(session)
 
         an.AgentChat(axon)              # read-only: no session, nothing to write with
-        an.AgentChat(an.open_recording("run.jsonl.gz"))
+        an.AgentChat(an.open_recording("run.jsonl.gz"))    # read-only, too: no service
 
     It shows the whole conversation on the axon, other clients' turns included, also
     while a cell runs; what you write meanwhile is sent when the kernel is free.
@@ -238,7 +238,7 @@ class AgentChat(LiveWidget):
         name = self._source.stream_state.name
         was, self._state_name = self._state_name, name
         self._notify(stat=name != was)
-        if self._refresh_due and name == "live":
+        if self._refresh_due and name in ("live", "ended"):
             self._refresh_due = False
             self.refresh()
         elif was and name == "failed" and not self._closed:

@@ -116,7 +116,7 @@ class AxonWidget(LiveWidget):
         """Take the stream's new state."""
         self._store.change(state)
         self._notify(stat=True)
-        if self._refresh_due and state.name == "live":
+        if self._refresh_due and state.name in ("live", "ended"):
             self._refresh_due = False
             self.refresh()
 

@@ -41,7 +41,7 @@ class EventViewer(AxonWidget):
     What is shown is saved with the notebook: the newest events as plain HTML.
 
     Args:
-        axon: The axon; its connection is borrowed.
+        axon: The axon, or a recording; borrowed.
         after_sequence: Start after this event; ``"head"`` starts live.
         filter: What to show, in the language of the filter box.
         height: In pixels.

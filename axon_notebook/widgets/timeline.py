@@ -31,13 +31,14 @@ class Timeline(AxonWidget):
     ::
 
         Timeline(axon)
+        Timeline(an.open_recording("run.jsonl.gz"))
 
     One bar per turn, below it its tool calls, below those what a subagent called; waiting for a
     person is a lighter part of a bar, failed ones are red.  Hover or the arrow keys tell
     duration, tokens and cost.  Bars of what runs grow.
 
     Args:
-        axon: The axon; its connection is borrowed.
+        axon: The axon, or a recording; borrowed.
         height: In pixels.
         redact: Called with every event before it is read; returns what to read instead, or
             ``None`` to leave it out.
