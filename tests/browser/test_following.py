@@ -13,7 +13,7 @@ from ..faults.scripted_server import ScriptedServer
 from ..widgets.hostile_chat import hostile_conversation
 from .log_view import SETUP, LogView
 from .notebook_page import NotebookPage
-from .test_chat import SILENT
+from .test_chat import READ_ONLY
 from .viewer_page import CONNECT, Viewer
 
 LINES = """\
@@ -61,7 +61,7 @@ def chat_of_the_past(open_notebook) -> Iterator[tuple[NotebookPage, Locator, Loc
     for number in range(12):
         events += hostile_conversation(f"question {number} " * 20, len(events))
     with ScriptedServer(events) as server:
-        notebook = open_notebook([CONNECT.format(url=server.base_url), SILENT])
+        notebook = open_notebook([CONNECT.format(url=server.base_url), READ_ONLY])
         notebook.run_all()
         root = notebook.page.locator(".axon[role=region]")
         yield (

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from axon_notebook.config import Secret
-from axon_notebook.local.http import app as app_module
 from axon_notebook.local.http.app import ServiceApp, build_app
 
 from ..local.stored import Home, opened
@@ -79,7 +78,7 @@ def test_h35_no_more_than_64_requests_are_worked_on_at_once(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others wait for a while, and are then told to come later; none is dropped."""
-    monkeypatch.setattr(app_module, "TURN", 0.2)
+    monkeypatch.setattr("axon_notebook.local.http.slots.PATIENCE", 0.2)
     go_on = threading.Event()
     working = 0
 

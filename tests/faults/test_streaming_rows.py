@@ -163,7 +163,7 @@ def authority(monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     make = httpx.Client
 
     def trusting(**options: object) -> httpx.Client:
-        return make(verify=context, **options)  # type: ignore[arg-type]
+        return make(**(options | {"verify": context}))  # type: ignore[arg-type]
 
     monkeypatch.setattr(httpx, "Client", trusting)
     return authority
