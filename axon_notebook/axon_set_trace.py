@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .agents.axon_trace import AxonTrace
 from .agents.model import Notice, Tool, Turn
+from .agents.trace_frames import TraceFrames
 from .agents.trace_tables import TABLES
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ SUMMARY: Final = {
 }
 
 
-class AxonSetTrace:
+class AxonSetTrace(TraceFrames):
     """What the agents of many axons did; made by :meth:`AxonSet.trace`.
 
     Frames have the columns of :class:`~axon_notebook.agents.axon_trace.AxonTrace`'s, after
@@ -77,36 +78,6 @@ class AxonSetTrace:
     def refresh(self) -> int:
         """Read what is new in every axon; return how many events that were."""
         return self._refresh([trace for _, trace in self._traces])
-
-    @property
-    def turns(self) -> pd.DataFrame:
-        """One row per turn."""
-        return self.frame("turns")
-
-    @property
-    def tool_calls(self) -> pd.DataFrame:
-        """One row per tool call."""
-        return self.frame("tool_calls")
-
-    @property
-    def messages(self) -> pd.DataFrame:
-        """One row per message."""
-        return self.frame("messages")
-
-    @property
-    def questions(self) -> pd.DataFrame:
-        """One row per question."""
-        return self.frame("questions")
-
-    @property
-    def notices(self) -> pd.DataFrame:
-        """One row per notice."""
-        return self.frame("notices")
-
-    @property
-    def annotations(self) -> pd.DataFrame:
-        """One row per annotation that was not retracted."""
-        return self.frame("annotations")
 
     def frame(self, table: str) -> pd.DataFrame:
         """Return one of the tables over all axons."""

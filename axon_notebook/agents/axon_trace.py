@@ -14,6 +14,7 @@ from .annotations import Annotation, read_annotation
 from .model import Revision, Turn
 from .trace import Trace
 from .trace_card import card_html, card_text
+from .trace_frames import TraceFrames
 from .trace_tables import TABLES, columns_of_rows, table_columns
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class TraceUsage(msgspec.Struct, frozen=True):
     unknown_tokens: int
 
 
-class AxonTrace(Trace):
+class AxonTrace(TraceFrames, Trace):
     """A trace that reads its events itself, with frames; made by :meth:`Axon.trace`.
 
     Frames are made when they are asked for, and kept until the trace changes.
@@ -121,36 +122,6 @@ class AxonTrace(Trace):
             self._annotations[event.sequence] = (event, found)
 
     # -- frames
-
-    @property
-    def turns(self) -> pd.DataFrame:
-        """One row per turn that has begun."""
-        return self.frame("turns")
-
-    @property
-    def tool_calls(self) -> pd.DataFrame:
-        """One row per tool call; those of subagents have a ``parent_id``."""
-        return self.frame("tool_calls")
-
-    @property
-    def messages(self) -> pd.DataFrame:
-        """One row per message of the agent, thought, or message of a user within a turn."""
-        return self.frame("messages")
-
-    @property
-    def questions(self) -> pd.DataFrame:
-        """One row per question of the agent."""
-        return self.frame("questions")
-
-    @property
-    def notices(self) -> pd.DataFrame:
-        """One row per piece of news of agent, broker and devbox."""
-        return self.frame("notices")
-
-    @property
-    def annotations(self) -> pd.DataFrame:
-        """One row per annotation that was not retracted."""
-        return self.frame("annotations")
 
     def frame(self, table: str) -> pd.DataFrame:
         """Return one of the tables as a DataFrame; see :data:`.trace_tables.TABLES`."""

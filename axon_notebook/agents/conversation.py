@@ -182,7 +182,7 @@ class Conversation:
                 self.publish(message)
             if revisions:
                 self.tell(revisions, changed)
-        except Exception as error:  # noqa: BLE001 - shown to whoever waits next
+        except Exception as error:  # noqa: BLE001 - shown to the next caller that waits
             self.fail(error)
 
     def stream_changed(self, state: object) -> None:

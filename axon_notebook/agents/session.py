@@ -164,7 +164,7 @@ class AgentSession(Closing):
                 turn.cancel()
 
     def stop(self) -> None:
-        """Cancel the turn that runs, whoever asked for it; those that wait go on."""
+        """Cancel the running turn, also one of another client; queued turns go on."""
         own = [turn for turn in self.turns if turn.state == "running"]
         for turn in own:
             turn.cancel()

@@ -43,7 +43,7 @@ def _serve(home: str, idle_seconds: float | None) -> int:
 
 
 def _let_go() -> None:
-    """Close the pipe: whoever waits at the other end sees the service is ready."""
+    """Close the pipe, which tells the launcher that the service is ready."""
     sys.stdout.flush()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 1)

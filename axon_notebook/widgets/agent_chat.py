@@ -58,7 +58,7 @@ class Talks(Listens, Protocol):
         """Ask for a turn; return at once."""
 
     def stop(self) -> None:
-        """Cancel the turn that runs, whoever asked for it."""
+        """Cancel the running turn, also one of another client."""
 
     def answer(self, question: str, value: object, *, confirm_secrets: bool = False) -> None:
         """Answer a question, named by its id."""

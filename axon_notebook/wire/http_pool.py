@@ -57,7 +57,7 @@ class HttpPool:
             self._take_back(client)
 
     def fresh(self) -> httpx.Client:
-        """Return a client that whoever asks owns and closes."""
+        """Return a client; the caller owns and closes it."""
         if self._closed:
             raise ClosedError("this client is closed: make a new one with connect()")
         return httpx.Client(verify=self._tls, trust_env=self._trust_env)

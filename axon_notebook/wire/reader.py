@@ -45,7 +45,7 @@ class Entry(Generic[Item]):
 
 
 class Reader(Generic[Received, Item]):
-    """The threads, and the queue between them and whoever iterates.
+    """The threads, and the queue between them and the iterating thread.
 
     Args:
         streams: Owned: closed with the reader.

@@ -2,7 +2,7 @@
 
 The loop's side of running commands; :mod:`.supervisor` has the processes.  An
 execution is in the registry before its process exists, and complete there only
-when its logs are, so whoever reads "completed" finds the whole output.
+when its logs are, so a reader of "completed" finds the whole output.
 """
 
 from __future__ import annotations

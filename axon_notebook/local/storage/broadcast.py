@@ -36,7 +36,7 @@ class FrameReader(Protocol):
 
 
 class Broadcast:
-    """Delivers what is published to whoever subscribes; ``close`` ends its threads."""
+    """Delivers published events to subscribers; ``close`` ends its threads."""
 
     def __init__(self, reader: FrameReader, *, threads: int = 2) -> None:
         self._reader = reader

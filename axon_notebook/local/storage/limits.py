@@ -79,5 +79,5 @@ def storage_busy() -> Refusal:
 
 
 def stopping() -> Refusal:
-    """Return the refusal for whoever comes while the store closes."""
+    """Return the refusal of requests that come while the store closes."""
     return Refusal(503, "Server is stopping.")

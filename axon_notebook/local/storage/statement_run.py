@@ -96,7 +96,7 @@ class Run(Generic[T]):
             result = self._call(self)
         except apsw.Error as problem:
             error = refusal_for(problem)
-        except Exception as problem:  # noqa: BLE001 - handed to whoever waits
+        except Exception as problem:  # noqa: BLE001 - handed to the waiting request
             error = problem
         self._tell(self._finish, result, error)
 

@@ -198,7 +198,7 @@ class Lane:
                     self._resume(connection)
                 with Commit(connection, self._timestamp, self._limits) as commit:
                     outcome = [(publish, _added(commit, publish)) for publish in group]
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+        except Exception as error:  # noqa: BLE001 - handed to the waiting request
             refused = _refused(error)
             return [(publish, refused) for publish in group]
         self._timestamp = commit.timestamp
