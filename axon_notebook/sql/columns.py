@@ -8,9 +8,10 @@ only NULLs), by SQLite's own affinity rules.
 
 JSON has no bytes and no infinities.  The embedded service sends a BLOB as
 base64 in a column of type ``BLOB`` (where every text is base64) and an infinity
-as the text ``Infinity`` in a column of type ``REAL``; both are read back here.  A
-column with another text among its values comes from another server, or holds what
-it was not declared for, and is left alone.
+as the text ``Infinity`` in a column of type ``REAL``; in a column with texts, they
+are objects: ``{"blob": base64}`` and ``{"real": "Infinity"}``.  All are read back
+here.  A ``BLOB`` or ``REAL`` column with another text among its values comes from
+another server and is left alone.
 
 Pure: no third-party import, so that every output form starts from here.
 
@@ -20,7 +21,7 @@ Source: SQLite, "Datatypes In SQLite", section 3.1 (determination of affinity).
 from __future__ import annotations
 
 import math
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import count
@@ -124,52 +125,56 @@ def columns_of(result: SqlResult | SqlColumns) -> list[Column]:
 def unified(results: Sequence[SqlResult]) -> list[SqlResult]:
     """Return pages of one result with the same types of columns.
 
-    A page without blobs does not know that its column is one of blobs; its
-    texts become base64 like those of the other pages.  Nor does one without
-    infinities know of theirs.
+    Each page has the types that its own values ask for.  Where they differ, the encoded
+    values of ``BLOB`` and ``REAL`` pages become objects, which are read back in every column.
     """
-    blobs, reals = _places(results, "BLOB"), _places(results, "REAL")
-    return [_with_blobs(_with_reals(result, reals), blobs) for result in results]
+    places = range(len(results[0].columns) if results else 0)
+    types = [{result.columns[place].type for result in results} for place in places]
+    differing = {place: _common_type(found) for place, found in enumerate(types) if len(found) > 1}
+    return [_with_types(result, differing) for result in results] if differing else list(results)
 
 
-def _places(results: Sequence[SqlResult], declared: str) -> set[int]:
-    return {
-        place
-        for result in results
-        for place, column in enumerate(result.columns)
-        if column.type.upper() == declared
-    }
+def _common_type(types: set[str]) -> str:
+    plain = sorted(name for name in types if name.upper() not in _ENCODED)
+    return "TEXT" if "TEXT" in plain else next(iter(plain), "")
 
 
-def _with_reals(result: SqlResult, reals: set[int]) -> SqlResult:
-    columns = [
-        SqlColumn(c.name, "REAL") if p in reals and c.type.upper() != "BLOB" else c
-        for p, c in enumerate(result.columns)
-    ]
-    return SqlResult(columns, result.rows, result.meta)
-
-
-def _with_blobs(result: SqlResult, blobs: set[int]) -> SqlResult:
-    plain = {p for p in blobs if result.columns[p].type.upper() != "BLOB"}
-    if not plain:
-        return result
-    columns = [SqlColumn(c.name, "BLOB") if p in plain else c for p, c in enumerate(result.columns)]
-    rows = [
-        [
-            b64encode(value.encode()).decode() if p in plain and isinstance(value, str) else value
-            for p, value in enumerate(row)
-        ]
-        for row in result.rows
-    ]
+def _with_types(result: SqlResult, types: Mapping[int, str]) -> SqlResult:
+    columns = list(result.columns)
+    rows = [list(row) for row in result.rows]
+    for place, declared in types.items():
+        column = columns[place]
+        columns[place] = SqlColumn(column.name, declared)
+        if column.type != declared and (tag := _ENCODED.get(column.type.upper())):
+            for row in rows:
+                value = row[place]
+                if type(value) is str and (tag == "blob" or value in INFINITIES):
+                    row[place] = {tag: value}
     return SqlResult(columns, rows, result.meta)
 
 
+#: Types of columns whose texts are encoded values, and the key of the same value as an object.
+_ENCODED: Final[Mapping[str, str]] = {"BLOB": "blob", "REAL": "real"}
+
+
 def _read_back(values: list[Any], declared: str) -> list[Any]:
+    if dict in set(map(type, values)):
+        return [_from_object(v) if type(v) is dict else v for v in values]
     if declared.upper() == "BLOB":
         return _bytes_of(values)
     if affinity(declared) == "real":
         return _infinities_of(values)
     return values
+
+
+def _from_object(value: dict[str, Any]) -> Any:
+    """Return what the service encoded as an object; another server's objects stay."""
+    match value:
+        case {"blob": str(text), **rest} if not rest:
+            return _bytes_of([text])[0]
+        case {"real": str(text), **rest} if not rest:
+            return INFINITIES.get(text, value)
+    return value
 
 
 def _bytes_of(values: list[Any]) -> list[Any]:

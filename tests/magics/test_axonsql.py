@@ -118,6 +118,16 @@ def test_blobs_come_as_bytes(run: Run) -> None:
     assert run("%axonsql --to scalar SELECT x'00ff'") == b"\x00\xff"
 
 
+def test_a_blob_among_texts_leaves_them_texts(run: Run, messages: Callable[[], str]) -> None:
+    """One odd value must not turn a column of texts into bytes; the column is listed as mixed."""
+    run("%%axonsql\nCREATE TABLE t(t TEXT); INSERT INTO t VALUES ('001'), (x'00ff'), (NULL), ('AP8=')")
+    frame = run("%axonsql SELECT t FROM t")
+
+    assert frame["t"].tolist() == ["001", b"\x00\xff", None, "AP8="]
+    assert frame.attrs["axon"]["mixed"] == ["t"]
+    assert "several storage classes, kept as objects: t" in messages()
+
+
 def test_dates_json_and_expand(run: Run, events: None) -> None:
     """Shaping on request."""
     frame = run("%axonsql --dates --json SELECT timestamp_ms, payload FROM events LIMIT 1")

@@ -111,10 +111,46 @@ def test_infinities_are_read_back(declared: str, values: list[Any], expected: li
     assert values_of(declared, values) == expected
 
 
-def test_pages_of_one_result_agree_on_blobs() -> None:
-    """Only the page that holds a blob knows it."""
-    texts = SqlResult([SqlColumn("v", "")], [["x"], [None]])
-    blobs = SqlResult([SqlColumn("v", "BLOB")], [["AP8="]])
-    pages = unified([texts, blobs])
+def test_blobs_and_infinities_among_texts_are_objects() -> None:
+    """The texts of such a column stay as they are."""
+    values = ["AP8=", {"blob": "AP8="}, {"real": "-Infinity"}, "Infinity", None]
 
-    assert [columns_of(page)[0].values for page in pages] == [[b"x", None], [b"\x00\xff"]]
+    assert values_of("TEXT", values) == ["AP8=", b"\x00\xff", -math.inf, "Infinity", None]
+    assert columns_of(SqlResult([SqlColumn("v", "TEXT")], [[v] for v in values]))[0].kind == "mixed"
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, {"blob": "AP8=", "n": 1}, {"blob": 1}, {"real": "x"}])
+def test_another_servers_objects_stay(value: dict[str, Any]) -> None:
+    """Only what the embedded service encodes is read back."""
+    assert values_of("JSON", [value]) == [value]
+
+
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        pytest.param(
+            [("", ["x", None]), ("BLOB", ["AP8="])], ["x", None, b"\x00\xff"], id="texts, then blobs"
+        ),
+        pytest.param(
+            [("TEXT", ["x", {"blob": "AA=="}]), ("BLOB", ["AP8="])],
+            ["x", b"\x00", b"\x00\xff"],
+            id="both, then blobs",
+        ),
+        pytest.param(
+            [("REAL", ["Infinity", 0.5]), ("BLOB", ["AP8="]), ("TEXT", ["Infinity"])],
+            [math.inf, 0.5, b"\x00\xff", "Infinity"],
+            id="infinities, blobs, texts",
+        ),
+        pytest.param([("BLOB", ["AA=="]), ("BLOB", ["AP8="])], [b"\x00", b"\x00\xff"], id="blobs"),
+    ],
+)
+def test_pages_of_one_result_keep_their_values(
+    pages: list[tuple[str, list[Any]]], expected: list[Any]
+) -> None:
+    """Only the page that holds a blob knows it; all pages end up with one type."""
+    made = [SqlResult([SqlColumn("v", t)], [[v] for v in values]) for t, values in pages]
+    same = unified(made)
+
+    assert [value for page in same for value in columns_of(page)[0].values] == expected
+    whole = SqlResult(same[0].columns, [row for page in same for row in page.rows])
+    assert columns_of(whole)[0].values == expected

@@ -3,12 +3,14 @@
 How values leave (this service's choice where the API is silent):
 
 * INTEGER is a number, exact over 64 bits.  REAL is a number; the infinities
-  are the texts ``"Infinity"`` and ``"-Infinity"`` (SQLite stores NaN as NULL),
-  and the column's ``type`` becomes ``"REAL"`` as soon as one of its values is one.
-* A BLOB is base64 text, in a column whose ``type`` is ``"BLOB"``.  A column
-  without that declared type gets it as soon as one of its values is a BLOB;
-  and in a column with that type *every* text is base64, of a TEXT's UTF-8 too.
-  So a client may decode every text of such a column, and none of another.
+  are the texts ``"Infinity"`` and ``"-Infinity"`` (SQLite stores NaN as NULL) in a
+  column whose ``type`` is ``"REAL"``, which a column gets that holds one and no TEXT.
+* A BLOB is base64 text, in a column whose ``type`` is ``"BLOB"``: a column that
+  holds a BLOB and no TEXT gets that type.  In a column with that type every text
+  is base64.
+* Where a column holds both, its texts stay as they are, and a BLOB is the object
+  ``{"blob": base64}``, an infinity ``{"real": "Infinity"}``.  Such a column, and
+  one declared ``BLOB`` that holds texts alone, has the type ``"TEXT"``.
 * TEXT that is not UTF-8 has U+FFFD where it is wrong.
 
 And how they come in: null, numbers of 64 bits, text; true and false are 1 and 0.
@@ -215,7 +217,7 @@ class _Table:
     """Rows as JSON can carry them, up to the limits.
 
     Attributes:
-        columns: Name and type; the type says where texts are base64.
+        columns: Name and type; the type says where texts are encoded values.
         rows: Sequences in column order, as SQLite's binding made them where nothing had
             to be encoded: copying 10,000 of them takes a sixth of the whole query.
         cut: Whether there were more rows than the limits allow.
@@ -229,9 +231,8 @@ class _Table:
         self._blobs: set[int] = set()
         self._infinite: set[int] = set()
         self._take(iter(rows), limits)
-        types = dict.fromkeys(self._infinite, "REAL") | dict.fromkeys(self._blobs, "BLOB")
-        self.columns = [SqlColumn(c.name, types.get(i, c.type)) for i, c in enumerate(columns)]
-        self._encode({i for i, c in enumerate(self.columns) if c.type.upper() == "BLOB"})
+        self.columns = list(columns)
+        self._encode()
 
     def _take(self, rows: Iterator[Sequence[Any]], limits: Limits) -> None:
         """Take rows by the handful, weighed column by column: that is what C is quick at."""
@@ -278,19 +279,32 @@ class _Table:
             return 0
         return sum(len(v) for v in column if isinstance(v, (str, bytes)))
 
-    def _encode(self, blobs: set[int]) -> None:
-        if not blobs and not self._infinite:
-            return
-        rows = [list(row) for row in self.rows]
-        self.rows[:] = rows
-        for i in blobs | self._infinite:
-            for row in rows:
-                value = row[i]
-                if isinstance(value, float) and math.isinf(value):
-                    row[i] = "Infinity" if value > 0 else "-Infinity"
-                elif i in blobs and isinstance(value, (str, bytes)):
-                    raw = value.encode() if isinstance(value, str) else value
-                    row[i] = base64.b64encode(raw).decode()
+    def _encode(self) -> None:
+        """Make JSON of what is not, and say so in the column's type."""
+        declared = {i for i, c in enumerate(self.columns) if c.type.upper() == "BLOB"}
+        encoded = self._blobs | self._infinite
+        mixed = {
+            i for i in encoded | declared if any(isinstance(row[i], str) for row in self.rows)
+        }
+        for i in encoded | mixed:
+            kind = "TEXT" if i in mixed else "BLOB" if i in self._blobs | declared else "REAL"
+            self.columns[i] = SqlColumn(self.columns[i].name, kind)
+        if encoded:
+            self.rows[:] = rows = [list(row) for row in self.rows]
+            for i in encoded:
+                for row in rows:
+                    row[i] = _json_value(row[i], tagged=i in mixed)
+
+
+def _json_value(value: Any, *, tagged: bool) -> Any:
+    """Return *value* as JSON carries it; *tagged* where its column holds texts as well."""
+    if isinstance(value, bytes):
+        text = base64.b64encode(value).decode()
+        return {"blob": text} if tagged else text
+    if isinstance(value, float) and math.isinf(value):
+        text = "Infinity" if value > 0 else "-Infinity"
+        return {"real": text} if tagged else text
+    return value
 
 
 def _uniform_weight(column: Sequence[Any]) -> int | None:
