@@ -21,7 +21,7 @@ from .recording_file import RecordedEvent, RecordingReader, Row, Table, event_li
 if TYPE_CHECKING:
     from .wire.api import ApiClient
 
-__all__ = ["import_recording", "publish_recorded"]
+__all__ = ["import_events", "import_recording", "publish_recorded"]
 
 #: How a server that cannot import may refuse it.
 NO_SUCH_ENDPOINT: Final = frozenset({400, 403, 404, 405, 415, 501})
@@ -62,6 +62,24 @@ def import_recording(api: ApiClient, path: Path, name: str | None = None) -> Axo
     for note in recording.notes:
         warnings.warn(f"{path.name}: {note}", stacklevel=3)
     return info
+
+
+def import_events(api: ApiClient, axon_id: str, events: Sequence[RecordedEvent]) -> str:
+    """Store *events* in an axon without any, with their sequences, times and origins.
+
+    Returns:
+        Why that cannot be; nothing was done then.  Empty if they are stored.
+    """
+    if api.list_events(axon_id, limit=1, count=False).events:
+        return "the axon has events"
+    try:
+        api.import_events(axon_id, lambda: _pieces(map(event_line, events)))
+    except ApiError as error:
+        refused = error.status in NO_SUCH_ENDPOINT and not _is_about_an_event(error)
+        if not refused or api.get_axon(axon_id).deleted_at_ms:
+            raise
+        return "this server cannot import"
+    return ""
 
 
 class _Source:

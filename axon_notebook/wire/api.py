@@ -29,7 +29,8 @@ from .http import ByteStream, Endpoint, HttpClient, Interrupt, Locate
 
 __all__ = ["ApiClient"]
 
-IMPORT_PATH: Final = "/v1/axons/import"
+IMPORT: Final = "import"
+IMPORT_PATH: Final = f"/v1/axons/{IMPORT}"
 IMPORT_SECONDS: Final = 600.0  # the server stores what was sent before it answers
 
 
@@ -126,6 +127,11 @@ class ApiClient:
     def import_axon(self, lines: Callable[[], Iterable[bytes]]) -> AxonInfo:
         """``POST /v1/axons/import``, which the embedded service alone has; *lines* is the body."""
         return self._http.send("POST", IMPORT_PATH, AxonInfo, lines=lines, timeout=IMPORT_SECONDS)
+
+    def import_events(self, axon_id: str, lines: Callable[[], Iterable[bytes]]) -> PublishResult:
+        """``POST /v1/axons/{id}/import``, likewise: into an axon without events."""
+        path = f"/v1/axons/{_part(axon_id)}/{IMPORT}"
+        return self._http.send("POST", path, PublishResult, lines=lines, timeout=IMPORT_SECONDS)
 
     def list_events(
         self,

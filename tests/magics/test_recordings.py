@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from axon_notebook.errors import RecordingError
-from axon_notebook.magics.recordings import is_recording, read_recording
+from axon_notebook.magics.recordings import is_recording, publishable, read_recording
+
+from .conftest import Run
 
 SHIPPED = Path(__file__).parents[2] / "notebooks" / "data" / "test_run.jsonl.gz"
 
@@ -45,7 +48,8 @@ def test_events_read_back_without_what_only_the_server_gives(tmp_path: Path) -> 
     path = tmp_path / "run.jsonl.gz"
     path.write_bytes(gzip.compress(f"{json.dumps(EVENT)}\n\n".encode()))
 
-    (event,) = read_recording(str(path))
+    events, _ = read_recording(str(path))
+    (event,) = publishable(events)
 
     assert event == {
         "event_type": "turn.started",
@@ -80,10 +84,58 @@ def test_a_file_that_cannot_be_read_says_where_paths_start(tmp_path: Path) -> No
 
 def test_the_shipped_recording_is_a_real_run_of_at_least_5000_events() -> None:
     """The demo stands on real input."""
-    events = read_recording(str(SHIPPED))
+    events, _ = read_recording(str(SHIPPED))
 
-    starts = [json.loads(e["payload"]) for e in events if e["event_type"] == "session/update"]
+    starts = [json.loads(e.payload) for e in events if e.event_type == "session/update"]
     calls = [s["update"] for s in starts if s["update"]["sessionUpdate"] == "tool_call"]
     assert len(events) >= 5000
     assert len(calls) > 1000
-    assert not any("/root" in e["payload"] or "/tmp/" in e["payload"] for e in events)
+    assert not any("/root" in e.payload or "/tmp/" in e.payload for e in events)
+
+
+def test_an_empty_axon_gets_the_events_as_they_were(
+    run: Run, tmp_path: Path, messages: Callable[[], str]
+) -> None:
+    """With their sequences, times and origins; what comes later goes on from there."""
+    path = tmp_path / "run.jsonl"
+    path.write_text("".join(json.dumps({**EVENT, "sequence": n}) + "\n" for n in (7, 9)))
+    run("%axon create loaded-empty")
+    frame = run(f"%axon load {path}")
+    said = messages()
+    run("%axon_publish more")
+
+    assert "2 events with their times" in said
+    assert frame["sequence"].tolist() == [7, 9]
+    assert frame["timestamp"].astype("int64").gt(0).all()
+    shown = run("%axonsql SELECT sequence, timestamp_ms < 10 AS old, origin FROM rl_axon_events")
+    assert shown["sequence"].tolist() == [7, 9, 10]
+    assert shown["old"].tolist() == [1, 1, 0]
+    assert shown["origin"].tolist()[:2] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("path", "first", "why"),
+    [("import", True, "the axon has events"), ("none", False, "this server cannot import")],
+)
+def test_elsewhere_the_events_are_published_and_it_says_so(
+    run: Run,
+    tmp_path: Path,
+    messages: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    first: bool,
+    why: str,
+) -> None:
+    """Sequences and times are new, and the reason is told."""
+    monkeypatch.setattr("axon_notebook.wire.api.IMPORT", path)
+    file = tmp_path / "run.jsonl"
+    file.write_text(json.dumps(EVENT))
+    run(f"%axon create loaded-{path}")
+    if first:
+        run("%axon_publish before")
+    run(f"%axon load {file}")
+    said = messages()
+
+    assert f"sequences and times are new: {why}" in said
+    assert run("%axon events")["event_type"].tolist()[-1] == "turn.started"
+    assert run("%axon events")["sequence"].tolist()[-1] == 1 + first

@@ -3,6 +3,8 @@
 The body has one JSON value per line: first what the axon is, then its events in order.
 It is written to a temporary file as it comes; the axon appears when all of it is stored.
 
+``POST /v1/axons/{id}/import`` takes the events alone, for an axon without any (409 otherwise).
+
 ``POST /v1/axons/{id}/replay`` publishes events of a recording with any origin.
 """
 
@@ -15,7 +17,7 @@ from typing import BinaryIO, Final, Literal
 
 import msgspec
 
-from ...models import AxonInfo, PublishBatchResult
+from ...models import AxonInfo, PublishBatchResult, PublishResult
 from ..refusals import Refusal
 from ..storage.store import Draft, Store
 from .axon_routes import BATCH_LIMIT, CreateParams
@@ -52,14 +54,17 @@ def import_routes(store: Store) -> list[Route]:
     """Return the routes by which recordings come into *store*."""
 
     async def imported(request: Request) -> AxonInfo:
-        if (request.header(b"content-type") or b"").lower() != b"application/x-ndjson":
-            raise Refusal(415, "Content-Type must be application/x-ndjson.")
+        _check_type(request)
         with tempfile.TemporaryFile(dir=store.folder) as file:
-            await _save(request, file)
-            file.seek(0)
-            lines = _lines(file)
+            lines = await _saved(request, file)
             about = decode_object(next(lines, b""), CreateParams)
             return await store.import_axon(about.name, about.metadata or {}, lines)
+
+    async def filled(request: Request) -> PublishResult:
+        _check_type(request)
+        with tempfile.TemporaryFile(dir=store.folder) as file:
+            lines = await _saved(request, file)
+            return await store.import_events(request.path_params["axon_id"], lines)
 
     async def replayed(request: Request) -> PublishBatchResult:
         params = await request.read(ReplayParams)
@@ -73,11 +78,18 @@ def import_routes(store: Store) -> list[Route]:
 
     return [
         post("/v1/axons/import", imported, waits=True),
+        post("/v1/axons/{axon_id}/import", filled, waits=True),
         post("/v1/axons/{axon_id}/replay", replayed),
     ]
 
 
-async def _save(request: Request, file: BinaryIO) -> None:
+def _check_type(request: Request) -> None:
+    if (request.header(b"content-type") or b"").lower() != b"application/x-ndjson":
+        raise Refusal(415, "Content-Type must be application/x-ndjson.")
+
+
+async def _saved(request: Request, file: BinaryIO) -> Iterator[bytes]:
+    """Write the body to *file*; return its lines."""
     gathered, size, more = bytearray(), 0, True
     while more:
         message = await request.receive()
@@ -91,6 +103,8 @@ async def _save(request: Request, file: BinaryIO) -> None:
                 raise Refusal(413, f"An import has at most {IMPORT_LIMIT} bytes.", close=True)
             await asyncio.to_thread(file.write, bytes(gathered))
             gathered.clear()
+    file.seek(0)
+    return _lines(file)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

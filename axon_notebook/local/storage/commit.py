@@ -16,7 +16,7 @@ from ...models import EVENT_COLUMNS, ORIGINS, PublishResult
 from ..refusals import Refusal
 from .limits import Limits, storage_full
 
-__all__ = ["Commit", "Draft"]
+__all__ = ["Commit", "Draft", "Row"]
 
 ORIGIN_NUMBERS: Final = {name: number for number, name in ORIGINS.items()}
 LAST_SEQUENCE: Final = 2**63 - 1

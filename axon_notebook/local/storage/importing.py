@@ -1,4 +1,4 @@
-"""Fills a new axon with recorded events: their sequences, times and origins are kept."""
+"""Fills an empty axon with recorded events: their sequences, times and origins are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...models import EVENT_COLUMNS, ORIGINS
 from ..refusals import Refusal
 from .limits import Limits, stopping
 
-__all__ = ["ImportedEvent", "import_events"]
+__all__ = ["ImportedEvent", "import_events", "insert_events"]
 
 _NUMBERS: Final = {name: number for number, name in ORIGINS.items()}
 _INSERT: Final = (
@@ -56,10 +56,35 @@ def import_events(
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.pragma("synchronous", "full")
-        with connection:
-            connection.executemany(_INSERT, _rows(lines, limits, stopped))
+        insert_events(connection, lines, limits, stopped=stopped)
     finally:
         connection.close()
+
+
+def insert_events(
+    connection: apsw.Connection,
+    lines: Iterable[bytes],
+    limits: Limits,
+    *,
+    stopped: Callable[[], bool],
+) -> Row | None:
+    """Do the same on an open *connection*; return the newest event, if there is one."""
+    newest: Row | None = None
+
+    def noted(row: Row) -> Row:
+        nonlocal newest
+        newest = row
+        return row
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(_INSERT, map(noted, _rows(lines, limits, stopped)))
+        connection.execute("COMMIT")
+    finally:
+        # After a full disk SQLite may have rolled back on its own.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return newest
 
 
 def _rows(lines: Iterable[bytes], limits: Limits, stopped: Callable[[], bool]) -> Iterator[Row]:

@@ -47,7 +47,7 @@ from .commit import LAST_SEQUENCE, Draft
 from .connections import Connections
 from .database import AxonDatabase
 from .history import events_after, events_before, head_of
-from .importing import import_events
+from .importing import import_events, insert_events
 from .limits import Limits, axon_not_found, stopping
 from .statement_run import Run
 from .statements import NeedsWriter, SqlConnection, Statement, checked, refusal_for
@@ -135,6 +135,12 @@ class Store:
         await self._on_disk(create)
         self._known[info.id] = info
         return info
+
+    async def import_events(self, axon_id: str, lines: Iterable[bytes]) -> PublishResult:
+        """Give an axon without events recorded ones; 409 if it has any.  Returns the newest."""
+        limits, lane = self.limits, await self._lane(axon_id)
+        stopped = lambda: self._closed  # noqa: E731
+        return await lane.fill(lambda file: insert_events(file, lines, limits, stopped=stopped))
 
     async def get_axon(self, axon_id: str) -> AxonInfo:
         """Return an axon, deleted or not; 404."""

@@ -18,7 +18,7 @@ import apsw
 
 from ...models import AxonEvent, PublishResult
 from ..refusals import Refusal
-from .commit import Commit, Draft
+from .commit import Commit, Draft, Row
 from .database import AxonDatabase
 from .limits import Limits, storage_busy, storage_damaged
 from .statement_run import Run
@@ -38,6 +38,13 @@ class Publish(NamedTuple):
 
     drafts: Sequence[Draft]
     request_id: str | None
+    answer: asyncio.Future[list[PublishResult]]
+
+
+class Fill(NamedTuple):
+    """What stores recorded events in an axon without any, and who waits for the answer."""
+
+    insert: Callable[[apsw.Connection], Row | None]
     answer: asyncio.Future[list[PublishResult]]
 
 
@@ -72,7 +79,7 @@ class Lane:
         self._sql_writers = sql_writers
         self._published = published
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[Publish | Run[Any]] = deque()
+        self._waiting: deque[Publish | Fill | Run[Any]] = deque()
         self._busy = False
         self._stuck = False
         self._idle = asyncio.Event()
@@ -89,6 +96,15 @@ class Lane:
         self._waiting.append(Publish(drafts, request_id, answer))
         self._start()
         return await answer
+
+    async def fill(self, insert: Callable[[apsw.Connection], Row | None]) -> PublishResult:
+        """Let *insert* store recorded events and return the newest; 409 if there are events."""
+        if self._stuck:
+            raise storage_busy()
+        answer: asyncio.Future[list[PublishResult]] = self._loop.create_future()
+        self._waiting.append(Fill(insert, answer))
+        self._start()
+        return (await answer)[0]
 
     async def current_head(self) -> int:
         """Return the highest sequence, 0 for an empty history."""
@@ -124,6 +140,9 @@ class Lane:
         if isinstance(head, Run):
             self._waiting.popleft()
             self._sql_writers.submit(lambda: self._run_one(head))
+        elif isinstance(head, Fill):
+            self._waiting.popleft()
+            self._publishers.submit(lambda: self._fill(head))
         else:
             group = self._group()
             self._publishers.submit(lambda: self._commit(group))
@@ -133,7 +152,7 @@ class Lane:
         events, room = self._limits.group_events, self._limits.group_bytes
         while self._waiting and events > 0 and room > 0:
             head = self._waiting[0]
-            if isinstance(head, Run):
+            if not isinstance(head, Publish):
                 break
             self._waiting.popleft()
             group.append(head)
@@ -141,7 +160,9 @@ class Lane:
             room -= sum(len(draft.payload) for draft in head.drafts)
         return group
 
-    def _committed(self, outcome: list[tuple[Publish, Outcome]], events: list[AxonEvent]) -> None:
+    def _committed(
+        self, outcome: Sequence[tuple[Publish | Fill, Outcome]], events: list[AxonEvent]
+    ) -> None:
         for publish, result in outcome:
             if publish.answer.done():
                 continue  # who published has left; the events are stored all the same
@@ -159,7 +180,7 @@ class Lane:
     def stuck(self, stuck: bool) -> None:
         """Hear that a statement cannot be stopped, or ended after all."""
         self._stuck = stuck
-        refused = [w for w in self._waiting if isinstance(w, Publish)] if stuck else []
+        refused = [w for w in self._waiting if not isinstance(w, Run)] if stuck else []
         for publish in refused:
             self._waiting.remove(publish)
             if not publish.answer.done():
@@ -179,6 +200,26 @@ class Lane:
     def _run_one(self, run: Run[Any]) -> None:
         run.work()
         self._loop.call_soon_threadsafe(self._work)
+
+    def _fill(self, fill: Fill) -> None:
+        events: list[AxonEvent] = []
+        outcome: Outcome
+        try:
+            with self._open_database().publisher() as connection:
+                if not self._ready:
+                    self._resume(connection)
+                if self._head:
+                    raise Refusal(409, "The axon has events already.")
+                if (newest := fill.insert(connection)) is None:
+                    raise Refusal(400, "There is no event to import.")
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            outcome = _refused(error)
+        else:
+            sequence, self._timestamp = newest[:2]
+            outcome = [PublishResult(sequence, self._timestamp)]
+            # The newest is enough: subscribers read those before it from disk.
+            events.append(AxonEvent.from_row(self.axon_id, newest))
+        self._loop.call_soon_threadsafe(self._committed, [(fill, outcome)], events)
 
     def _commit(self, group: list[Publish]) -> None:
         events: list[AxonEvent] = []
