@@ -144,8 +144,10 @@ def test_the_command_is_installed() -> None:
     """The entry point of the wheel is this function."""
     from importlib.metadata import entry_points
 
+    from axon_notebook import command_line
+
     (point,) = entry_points(group="console_scripts", name="axon-notebook")
-    assert point.load() is main
+    assert point.load() is command_line.main
 
 
 def test_an_axon_is_saved_and_imported(home: Path, tmp_path: Path) -> None:
