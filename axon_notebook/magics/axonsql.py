@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ParameterError
+from ..sql.file_output import FILE_FORMATS, check_target, write_file
 from ..sql.forms import FORMS
-from ..sql.shaping import Shape, shaped
+from ..sql.shaping import Shape, file_columns, shaped
 from .options import Option, checked_name, meant
 from .registry import Call, Magic
 from .shell_session import label
@@ -56,6 +57,8 @@ _OPTIONS: Final = (
     Option("--explain", "", "flag", "", "show how SQLite would run it"),
     Option("--dry-run", "", "flag", "", "show what would be sent, and send nothing"),
     Option("--file", "", "text", "PATH", "read the SQL from a file", "sql file"),
+    Option("--csv", "", "text", "PATH", "write what is shown as CSV", "file"),
+    Option("--parquet", "", "text", "PATH", "write what is shown as Parquet (pyarrow)", "file"),
     Option("--timeout", "", "number", "SECONDS", "give up when the server is silent for so long"),
     Option("--bg", "", "flag", "", "run in the background; await what is returned"),
     Option("--quiet", "-q", "flag", "", "no status line, no output"),
@@ -72,6 +75,8 @@ Examples::
     SELECT sequence, event_type, payload ->> '$.service' AS service
     FROM   events
     WHERE  event_type IN :kinds AND sequence > :{since - 1}
+
+    %axonsql --csv deploys.csv SELECT * FROM events WHERE event_type = 'deploy'
 
     %%axonsql --to scalar -p kind=deploy
     SELECT count(*) FROM events WHERE event_type = :kind
@@ -130,6 +135,7 @@ class _Query(NamedTuple):
     timeout: float | None
     name: str | None
     shown: bool
+    files: dict[str, Path]
 
     def has(self, key: str) -> bool:
         return bool(self.options.get(key))
@@ -164,7 +170,8 @@ def _axonsql(call: Call) -> Any:
         magics.session, axon, status, timeout=query.timeout, all_rows=query.has("all")
     )
     value = _value(cell, answer, query, axon)
-    status.done(_summary(cell, answer, query, axon, value))
+    written = _write_files(answer, query)
+    status.done("\n".join([_summary(cell, answer, query, axon, value), *written]))
     return _delivered(magics, query, value)
 
 
@@ -199,7 +206,21 @@ def _query(call: Call) -> _Query:
     name = checked_name(out) if out else call.name
     shown = call.name is None and not given.get("quiet")
     limit = given.get("limit", None if given.get("explain") else magics.limit or None)
-    return _Query(given, shape, limit, given.get("timeout", magics.timeout or None), name, shown)
+    timeout = given.get("timeout", magics.timeout or None)
+    return _Query(given, shape, limit, timeout, name, shown, _files(given))
+
+
+def _files(given: Mapping[str, Any]) -> dict[str, Path]:
+    """Return where to write which format; refuse what is sure to fail before anything is sent."""
+    files = {name: Path(given[name]).expanduser() for name in FILE_FORMATS if name in given}
+    for file_format, path in files.items():
+        for other in ("each", "explain"):
+            if given.get(other):
+                raise ParameterError(
+                    f"--{file_format} {path} is for one result: leave --{other} out"
+                )
+        check_target(file_format, path)
+    return files
 
 
 def _params(call: Call, names: ChainMap[str, Any]) -> Sequence[Any] | None:
@@ -243,6 +264,24 @@ def _shaped(result: SqlResult, query: _Query, axon: Axon, sql: str) -> Any:
     return shaped(result, query.shape, axon_id=axon.id, sql=sql)
 
 
+def _write_files(answer: Answer, query: _Query) -> list[str]:
+    """Write the files that were asked for; return a line of the status for each."""
+    result = answer.shown
+    if result is None:
+        return [
+            f"  ⚠ {path} not written: no statement returned rows" for path in query.files.values()
+        ]
+    if not query.files:
+        return []
+    columns, count = file_columns(result, query.shape), len(result.rows)
+    for file_format, path in query.files.items():
+        write_file(file_format, path, columns, count)
+    return [
+        f"  {_counted(count, 'row')} → {path} ({path.stat().st_size:,} bytes)"
+        for path in query.files.values()
+    ]
+
+
 def _delivered(magics: MagicContext, query: _Query, value: Any) -> Any:
     if query.name is not None:
         magics.namespace[query.name] = value
@@ -252,7 +291,9 @@ def _delivered(magics: MagicContext, query: _Query, value: Any) -> Any:
 def _in_background(magics: MagicContext, axon: Axon, cell: Cell, query: _Query) -> Background[Any]:
     def work() -> Any:
         answer = cell.ask(magics.session, axon, timeout=query.timeout, all_rows=query.has("all"))
-        return _value(cell, answer, query, axon)
+        value = _value(cell, answer, query, axon)
+        _write_files(answer, query)
+        return value
 
     running = Background(work, label=f"{_cut(cell.statements[0].sql, 60)} · {label(axon)}")
     if query.name is not None:

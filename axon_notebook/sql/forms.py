@@ -8,7 +8,16 @@ from typing import Any, Final
 from ..errors import ParameterError
 from .columns import Column
 
-__all__ = ["FORMS", "as_arrow", "as_dicts", "as_polars", "as_rows", "as_scalar"]
+__all__ = [
+    "FORMS",
+    "arrow_array",
+    "as_arrow",
+    "as_dicts",
+    "as_polars",
+    "as_rows",
+    "as_scalar",
+    "required",
+]
 
 #: What ``--to`` takes.
 FORMS: Final = ("pandas", "polars", "arrow", "rows", "dicts", "scalar", "none")
@@ -48,7 +57,19 @@ def as_arrow(columns: Sequence[Column], length: int) -> Any:
         ParameterError: If pyarrow is missing, or a column holds values of
             several storage classes, which Arrow has no type for.
     """
-    pa = _required("pyarrow")
+    pa = required("pyarrow", "this form")
+    arrays = [arrow_array(column) for column in columns]
+    return pa.table(arrays, names=[column.name for column in columns])
+
+
+def arrow_array(column: Column) -> Any:
+    """Return the values as a ``pyarrow.Array``.
+
+    Raises:
+        ParameterError: If they are of several storage classes, which Arrow has no type for.
+    """
+    import pyarrow as pa
+
     types = {
         "integer": pa.int64(),
         "real": pa.float64(),
@@ -57,15 +78,12 @@ def as_arrow(columns: Sequence[Column], length: int) -> Any:
         "boolean": pa.bool_(),
         "unknown": pa.null(),
     }
-    arrays = []
-    for column in columns:
-        if column.kind == "mixed":
-            raise ParameterError(
-                f"column {column.name} holds several storage classes, Arrow takes one: "
-                f"CAST({column.name} AS TEXT), or choose --to pandas"
-            )
-        arrays.append(pa.array(_values(column), types[column.kind]))
-    return pa.table(arrays, names=[column.name for column in columns])
+    if column.kind == "mixed":
+        raise ParameterError(
+            f"column {column.name} holds several storage classes, Arrow takes one: "
+            f"CAST({column.name} AS TEXT), or choose another format"
+        )
+    return pa.array(_values(column), types[column.kind])
 
 
 def as_polars(columns: Sequence[Column], length: int) -> Any:
@@ -74,7 +92,7 @@ def as_polars(columns: Sequence[Column], length: int) -> Any:
     Raises:
         ParameterError: If polars is missing.
     """
-    pl = _required("polars")
+    pl = required("polars", "this form")
     types = {
         "integer": pl.Int64,
         "real": pl.Float64,
@@ -96,10 +114,15 @@ def _values(column: Column) -> list[Any]:
     return column.values
 
 
-def _required(module: str) -> Any:
+def required(module: str, what: str) -> Any:
+    """Return an optional package.
+
+    Raises:
+        ParameterError: It is not installed; says *what* needs it.
+    """
     import importlib
 
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise ParameterError(f"this form needs {module}: pip install {module}") from None
+        raise ParameterError(f"{what} needs {module}: pip install {module}") from None

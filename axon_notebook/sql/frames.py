@@ -27,6 +27,7 @@ __all__ = [
     "arrow_frame",
     "axons_frame",
     "columns_frame",
+    "dated_columns",
     "events_frame",
     "publish_frame",
     "result_frame",
@@ -397,6 +398,16 @@ def _make_dates(
                 "or seconds or milliseconds since 1970 as integers"
             )
         frame[name] = found
+
+
+def dated_columns(frame: pd.DataFrame, columns: Sequence[Column]) -> list[Column]:
+    """Return *columns*, those that *frame* holds as datetimes with its values."""
+    return [
+        Column(c.name, "", [None if pd.isna(value) else value for value in frame[c.name]])
+        if isinstance(frame[c.name].dtype, pd.DatetimeTZDtype)
+        else c
+        for c in columns
+    ]
 
 
 def _looks_like_time(column: Column) -> bool:

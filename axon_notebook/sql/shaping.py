@@ -13,7 +13,7 @@ from .json_columns import decoded, expanded
 from .splitting import verb_of
 from .tokens import Token, significant, tokenize
 
-__all__ = ["Shape", "limited", "shaped"]
+__all__ = ["Shape", "file_columns", "limited", "shaped"]
 
 _FORMS: Final[Mapping[str, Callable[[Sequence[Column], int], Any]]] = {
     "polars": forms.as_polars,
@@ -47,21 +47,38 @@ def shaped(result: SqlResult, shape: Shape, *, axon_id: str | None, sql: str | N
     Raises:
         ParameterError: If the form does not fit the result.
     """
-    columns = columns_of(result)
-    if shape.json:
-        columns = decoded(columns, shape.json)
-    if shape.expand:
-        columns = expanded(columns, shape.expand)
+    columns = _shaped_columns(result, shape)
     if shape.to == "pandas":
         from .frames import result_frame
 
         return result_frame(result, dates=shape.dates, axon_id=axon_id, sql=sql, columns=columns)
-    # True is a wish for every form, names are meant.
+    # True holds for every form; names ask for these columns.
     if shape.dates and shape.dates is not True:
         raise ParameterError(
             f"dates are read for pandas, not for {shape.to}: leave one of both out"
         )
     return _FORMS[shape.to](columns, len(result.rows))
+
+
+def _shaped_columns(result: SqlResult, shape: Shape) -> list[Column]:
+    columns = columns_of(result)
+    if shape.json:
+        columns = decoded(columns, shape.json)
+    return expanded(columns, shape.expand) if shape.expand else columns
+
+
+def file_columns(result: SqlResult, shape: Shape) -> list[Column]:
+    """Return the columns of *result* as *shape* wants them, dates as datetimes, for a file.
+
+    Raises:
+        ParameterError: If the shape does not fit the result.
+    """
+    columns = _shaped_columns(result, shape)
+    if not shape.dates:
+        return columns
+    from .frames import dated_columns, result_frame
+
+    return dated_columns(result_frame(result, dates=shape.dates, columns=columns), columns)
 
 
 def limited(sql: str, limit: int, offset: int = 0) -> str:

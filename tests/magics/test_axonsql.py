@@ -120,7 +120,8 @@ def test_blobs_come_as_bytes(run: Run) -> None:
 
 def test_a_blob_among_texts_leaves_them_texts(run: Run, messages: Callable[[], str]) -> None:
     """One odd value must not turn a column of texts into bytes; the column is listed as mixed."""
-    run("%%axonsql\nCREATE TABLE t(t TEXT); INSERT INTO t VALUES ('001'), (x'00ff'), (NULL), ('AP8=')")
+    run("%axonsql CREATE TABLE t(t TEXT)")
+    run("%axonsql INSERT INTO t VALUES ('001'), (x'00ff'), (NULL), ('AP8=')")
     frame = run("%axonsql SELECT t FROM t")
 
     assert frame["t"].tolist() == ["001", b"\x00\xff", None, "AP8="]

@@ -283,9 +283,7 @@ class _Table:
         """Make JSON of what is not, and say so in the column's type."""
         declared = {i for i, c in enumerate(self.columns) if c.type.upper() == "BLOB"}
         encoded = self._blobs | self._infinite
-        mixed = {
-            i for i in encoded | declared if any(isinstance(row[i], str) for row in self.rows)
-        }
+        mixed = {i for i in encoded | declared if any(isinstance(row[i], str) for row in self.rows)}
         for i in encoded | mixed:
             kind = "TEXT" if i in mixed else "BLOB" if i in self._blobs | declared else "REAL"
             self.columns[i] = SqlColumn(self.columns[i].name, kind)
