@@ -12,6 +12,7 @@ import { copyText, h, on, setText, shadow } from "../ui/dom.ts";
 import { type FollowInput, type FollowState, follow, NEAR_PX } from "../ui/follow.ts";
 import frame from "../ui/frame.css";
 import { HeightHandle, USUAL_HEIGHT } from "../ui/height.ts";
+import hues from "../ui/hues.css";
 import { icon } from "../ui/icons.ts";
 import { ScrollOrigin } from "../ui/scroll-origin.ts";
 import theme from "../ui/theme.css";
@@ -79,7 +80,7 @@ export class View implements Around {
   ) {
     const { root, remove } = shadow(
       host,
-      [theme, frame, tree, content, css, toolsCss, composeCss].join(""),
+      [theme, hues, frame, tree, content, css, toolsCss, composeCss].join(""),
     );
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });

@@ -103,7 +103,7 @@ export class Conn {
   #queue: Promise<void> | null = null;
 
   constructor(
-    private readonly channel: Channel,
+    readonly channel: Channel,
     private readonly receiver: Receiver,
     signal: AbortSignal,
     private readonly now: () => number = () => performance.now(),
@@ -141,16 +141,6 @@ export class Conn {
 
   command(name: CommandMessage["name"], value = ""): void {
     this.channel.send({ kind: "cmd", page: this.page, name, value });
-  }
-
-  select(ranges: Range[], truncated: boolean): void {
-    this.channel.send({
-      kind: "select",
-      page: this.page,
-      epoch: this.epoch,
-      ranges,
-      truncated,
-    });
   }
 
   #arrive(content: unknown, buffers: readonly ArrayBufferView[]): void {

@@ -5,6 +5,7 @@ import { assign, observe } from "../kernel/traits.ts";
 import { h, setText } from "../ui/dom.ts";
 import frameCss from "../ui/frame.css";
 import { StateLine, StateSign } from "../ui/header-parts.ts";
+import hues from "../ui/hues.css";
 import theme from "../ui/theme.css";
 import { WidgetFrame } from "../ui/widget-frame.ts";
 import css from "./timeline.css";
@@ -29,7 +30,7 @@ export class TimelineView {
     signal: AbortSignal,
   ) {
     const frame = new WidgetFrame(model, host, signal, {
-      css: theme + frameCss + css,
+      css: theme + hues + frameCss + css,
       label: `Timeline ${this.#name}`,
       medium: 720,
       narrow: 480,

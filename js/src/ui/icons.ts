@@ -2,40 +2,41 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Outlines in a square of 16 by 16; `fill` for areas, otherwise lines. */
-const ICONS = {
-  dot: { d: "M8 3.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z", fill: true },
-  ring: { d: "M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0-8z", fill: false },
-  arc: { d: "M8 3.5a4.5 4.5 0 1 0 4.5 4.5", fill: false },
-  half: { d: "M8 3.5a4.5 4.5 0 1 0 0 9z M8 3.5a4.5 4.5 0 0 1 0 9", fill: false },
-  square: { d: "M4 4h8v8H4z", fill: true },
-  diamond: { d: "M8 2.5L13.5 8L8 13.5L2.5 8z", fill: true },
-  triangle: { d: "M8 3L14 13H2z", fill: true },
-  check: { d: "M3 8.5L6.5 12L13 4.5", fill: false },
-  cross: { d: "M4 4L12 12M12 4L4 12", fill: false },
-  pause: { d: "M4 3h3v10H4zM9 3h3v10H9z", fill: true },
-  play: { d: "M4.5 2.5L13 8L4.5 13.5z", fill: true },
-  follow: { d: "M8 2v8M4.5 6.5L8 10L11.5 6.5M3 13.5h10", fill: false },
-  wrap: { d: "M2 4h12M2 8h9a2.5 2.5 0 0 1 0 5H7M9 11L7 13L9 15M2 12h2", fill: false },
-  clock: { d: "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12zM8 4.5V8L10.5 9.5", fill: false },
-  more: {
-    d: "M3.2 6.6a1.4 1.4 0 1 0 0 2.8a1.4 1.4 0 1 0 0-2.8zM8 6.6a1.4 1.4 0 1 0 0 2.8a1.4 1.4 0 1 0 0-2.8zM12.8 6.6a1.4 1.4 0 1 0 0 2.8a1.4 1.4 0 1 0 0-2.8z",
-    fill: true,
-  },
-  down: { d: "M4 6L8 10L12 6", fill: false },
-  right: { d: "M6 4L10 8L6 12", fill: false },
-  left: { d: "M10 4L6 8L10 12", fill: false },
-  newest: { d: "M2.5 5h11L8 12z", fill: true },
-  sort: { d: "M5 3v10M2.5 5.5L5 3L7.5 5.5M11 3v10M8.5 10.5L11 13L13.5 10.5", fill: false },
-  filter: { d: "M2 3h12L9.5 8.5V13L6.5 11.5V8.5z", fill: false },
-  copy: { d: "M5.5 5.5V2.5h8v8h-3M2.5 5.5h8v8h-8z", fill: false },
-  prompt: { d: "M3 3.5L8 8L3 12.5M9 13h4", fill: false },
-  opens: { d: "M3 6h7v8", fill: false },
-  closes: { d: "M3 10h7V2", fill: false },
-  inside: { d: "M10 1v14", fill: false },
-} as const satisfies Record<string, { d: string; fill: boolean }>;
+/** Areas in a square of 16 by 16. */
+const AREAS = {
+  dot: "M8 3.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
+  square: "M4 4h8v8H4z",
+  diamond: "M8 2.5L13.5 8L8 13.5L2.5 8z",
+  triangle: "M8 3L14 13H2z",
+  pause: "M4 3h3v10H4zM9 3h3v10H9z",
+  play: "M4.5 2.5L13 8L4.5 13.5z",
+  more: "M3.2 6.6a1.4 1.4 0 1 0 0 2.8a1.4 1.4 0 1 0 0-2.8zM8 6.6a1.4 1.4 0 1 0 0 2.8a1.4 1.4 0 1 0 0-2.8zM12.8 6.6a1.4 1.4 0 1 0 0 2.8a1.4 1.4 0 1 0 0-2.8z",
+  newest: "M2.5 5h11L8 12z",
+} as const;
 
-export type IconName = keyof typeof ICONS;
+/** Lines in the same square. */
+const LINES = {
+  ring: "M8 4a4 4 0 1 0 0 8a4 4 0 1 0 0-8z",
+  arc: "M8 3.5a4.5 4.5 0 1 0 4.5 4.5",
+  half: "M8 3.5a4.5 4.5 0 1 0 0 9z M8 3.5a4.5 4.5 0 0 1 0 9",
+  check: "M3 8.5L6.5 12L13 4.5",
+  cross: "M4 4L12 12M12 4L4 12",
+  follow: "M8 2v8M4.5 6.5L8 10L11.5 6.5M3 13.5h10",
+  wrap: "M2 4h12M2 8h9a2.5 2.5 0 0 1 0 5H7M9 11L7 13L9 15M2 12h2",
+  clock: "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12zM8 4.5V8L10.5 9.5",
+  down: "M4 6L8 10L12 6",
+  right: "M6 4L10 8L6 12",
+  left: "M10 4L6 8L10 12",
+  sort: "M5 3v10M2.5 5.5L5 3L7.5 5.5M11 3v10M8.5 10.5L11 13L13.5 10.5",
+  filter: "M2 3h12L9.5 8.5V13L6.5 11.5V8.5z",
+  copy: "M5.5 5.5V2.5h8v8h-3M2.5 5.5h8v8h-8z",
+  prompt: "M3 3.5L8 8L3 12.5M9 13h4",
+  opens: "M3 6h7v8",
+  closes: "M3 10h7V2",
+  inside: "M10 1v14",
+} as const;
+
+export type IconName = keyof typeof AREAS | keyof typeof LINES;
 
 /** An icon without a name of its own: what stands with it, or around it, says what it is. */
 export function icon(name: IconName | "", className = ""): SVGSVGElement {
@@ -53,8 +54,10 @@ export function setIcon(svg: SVGSVGElement, name: IconName | ""): void {
   if (svg.dataset.icon === name) return;
   svg.dataset.icon = name;
   const path = svg.firstElementChild!;
-  const { d, fill } = name === "" ? { d: "", fill: true } : ICONS[name];
-  path.setAttribute("d", d);
+  const { [name]: line }: Record<string, string> = LINES;
+  const { [name]: area }: Record<string, string> = AREAS;
+  const fill = line === undefined;
+  path.setAttribute("d", line ?? area ?? "");
   path.setAttribute("fill", fill ? "currentColor" : "none");
   path.setAttribute("stroke", fill ? "none" : "currentColor");
 }

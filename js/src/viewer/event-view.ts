@@ -12,6 +12,7 @@ import type { TimelineSession } from "../trace/timeline-session.ts";
 import { h, on, setText } from "../ui/dom.ts";
 import { Follow } from "../ui/follow.ts";
 import frameCss from "../ui/frame.css";
+import hues from "../ui/hues.css";
 import { icon } from "../ui/icons.ts";
 import { ScrollMap } from "../ui/scroll-map.ts";
 import theme from "../ui/theme.css";
@@ -76,7 +77,7 @@ export class EventView {
     signal: AbortSignal,
   ) {
     const frame = new WidgetFrame(model, host, signal, {
-      css: [theme, frameCss, tree, timelineCss, css, rowsCss, inspectorCss].join(""),
+      css: [theme, hues, frameCss, tree, timelineCss, css, rowsCss, inspectorCss].join(""),
       label: `Event viewer ${this.#title}`,
       medium: 720,
       narrow: 480,

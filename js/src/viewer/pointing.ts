@@ -251,7 +251,13 @@ export class Pointing {
         store.sequence(Math.max(from, low)),
         store.sequence(to),
       ]);
-    conn.select(ranges.slice(0, SELECT_RANGES), ranges.length > SELECT_RANGES);
+    conn.channel.send({
+      kind: "select",
+      page: conn.page,
+      epoch: conn.epoch,
+      ranges: ranges.slice(0, SELECT_RANGES),
+      truncated: ranges.length > SELECT_RANGES,
+    });
   }
 }
 
