@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import NotFound
 from .options import Option
+from .plain_lines import HOLD_SECONDS, PlainLines
 from .registry import Call
 from .status import StatusLine
 from .terminal_text import TerminalText
@@ -16,6 +17,7 @@ from .terminal_text import TerminalText
 if TYPE_CHECKING:
     from ..devbox import Devbox
     from ..execution import Execution
+    from ..models import OutputChunk
     from ..wire.output_subscription import OutputSubscription
     from .magic_context import MagicContext
 
@@ -136,18 +138,46 @@ def _print_to_the_end(
 
 
 def _print_all(chunks: OutputSubscription) -> None:
+    if sys.stdout.isatty():
+        _print_to_terminal(chunks)
+    else:
+        _print_lines(chunks)
+
+
+def _print_to_terminal(chunks: OutputSubscription) -> None:
     fit = {stream.cursor.stream: TerminalText() for stream in chunks.streams}
     last = "\n"
     try:
         for chunk in chunks:
-            missing = f"\n[{chunk.missing} bytes of {chunk.stream} are missing]\n"
-            text = (missing if chunk.missing else "") + fit[chunk.stream].feed(chunk.text)
+            text = _missing(chunk) + fit[chunk.stream].feed(chunk.text)
             sys.stdout.write(text)
             sys.stdout.flush()
             last = text[-1:] or last
     finally:
         if last != "\n":  # what the notebook says next stands on a line of its own
             sys.stdout.write("\n")
+
+
+def _print_lines(chunks: OutputSubscription) -> None:
+    """Print whole lines in their last state: neither a notebook nor a file moves a cursor."""
+    lines = PlainLines(stream.cursor.stream for stream in chunks.streams)
+    try:
+        while True:
+            ended, holds = chunks.ended, lines.holds  # before looking: the rest may come now
+            chunk = chunks.next_chunk(HOLD_SECONDS if holds else None)
+            if chunk is None and (ended or not holds):
+                break
+            text = lines.due()
+            if chunk is not None:
+                text += lines.feed(chunk.stream, _missing(chunk) + chunk.text)
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    finally:
+        sys.stdout.write(lines.finish())
+
+
+def _missing(chunk: OutputChunk) -> str:
+    return f"\n[{chunk.missing} bytes of {chunk.stream} are missing]\n" if chunk.missing else ""
 
 
 def _way_back(execution: Execution, chunks: OutputSubscription) -> str:

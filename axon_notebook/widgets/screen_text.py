@@ -55,6 +55,7 @@ class ScreenText:
         self._top = 0
         self._alternate = False
         self._begun = ""  # of a sequence
+        self._rewritten: int | None = None
 
     def feed(self, text: str) -> None:
         """Take the next output, cut anywhere."""
@@ -79,6 +80,16 @@ class ScreenText:
     def text(self, line: int) -> str:
         """Return one line, without blanks at its end."""
         return "".join(self.lines[line]).rstrip(" ")
+
+    @property
+    def cursor_line(self) -> int:
+        """Index of the line in which the cursor is; it may be one that does not exist yet."""
+        return self._row
+
+    def take_rewritten(self) -> int | None:
+        """Return the first line to which the output went back since the last call, if it did."""
+        rewritten, self._rewritten = self._rewritten, None
+        return rewritten
 
     @property
     def open_line(self) -> int:
@@ -164,6 +175,7 @@ class ScreenText:
             self._restore()
         if final in "EF":
             self._column = 0
+        self._went_back(self._row)
 
     def _to_column(self, column: int) -> None:
         self._column = max(0, min(column, max(self._column, COLUMNS - 1)))
@@ -174,6 +186,11 @@ class ScreenText:
     def _restore(self) -> None:
         row, self._column = self._saved
         self._row = self._top + row
+        self._went_back(self._row)
+
+    def _went_back(self, row: int) -> None:
+        if row < self.open_line and (self._rewritten is None or row < self._rewritten):
+            self._rewritten = row
 
     def _erase_line(self, kind: int, line: int | None = None) -> None:
         row = self._row if line is None else line
@@ -196,6 +213,7 @@ class ScreenText:
             return
         self._erase_line(kind)
         rows = range(self._row + 1, len(self.lines)) if kind == 0 else range(self._top, self._row)
+        self._went_back(self._row if kind == 0 else self._top)
         for row in rows:
             self._erase_line(2, row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -50,11 +51,23 @@ def test_what_follows_the_options_is_the_commands_own(run: Run, printed: Callabl
     assert printed() == "-n|a  b|--bg|2|{x}|{y}|\n"
 
 
-def test_only_text_and_colours_are_shown(run: Run, printed: Callable[[], str]) -> None:
+def test_only_text_and_colours_are_shown(
+    run: Run, printed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A command must not clear the screen of who looks at it."""
-    run(r"%axon run printf '\033[31mred\033[0m\033[2J\033]0;title\007 end\n'")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    run(r"%axon run printf '\033[31mred\033[0m\033[2J\033]0;title\007 end\n10%%\r20%%'")
 
-    assert printed() == "\x1b[31mred\x1b[0m end\n"
+    assert printed() == "\x1b[31mred\x1b[0m end\n10%\r20%\n"
+
+
+def test_without_a_terminal_the_last_state_of_a_progress_bar_is_printed(
+    run: Run, printed: Callable[[], str]
+) -> None:
+    """A notebook and a file would keep every frame."""
+    run(r"%axon run printf '\033[31mred\033[0m\n10%%\r20%%\ra\rb\033[1A\r\033[KB\n'")
+
+    assert printed() == "B\nb0%\n"
 
 
 def test_a_cell_is_a_script_of_the_shell(run: Run, printed: Callable[[], str]) -> None:
@@ -67,10 +80,10 @@ def test_a_cell_is_a_script_of_the_shell(run: Run, printed: Callable[[], str]) -
 
 def test_a_cell_may_name_its_own_program(run: Run, printed: Callable[[], str]) -> None:
     """A first line like that of any script."""
-    script = "#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:], sys.stdin.read())\n"
+    script = "#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:], [sys.stdin.read()])\n"
     run(f"%%axon_run -o done\n{script}")
 
-    assert printed() == "[] \n"
+    assert printed() == "[] ['']\n"
     assert run("done.status().exit_status") == 0
 
 
