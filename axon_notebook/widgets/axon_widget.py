@@ -142,6 +142,10 @@ class AxonWidget(LiveWidget):
             return events
         return [kept for event in events if (kept := redacted(self._redact, event))]
 
+    def saved_fields(self) -> dict[str, Any]:
+        """Return what a subclass saves besides events, by its name in the snapshot."""
+        return {}
+
     def status(self) -> str:
         """Return how the stream stands, and when that was."""
         state = self._store.state
@@ -163,6 +167,7 @@ class AxonWidget(LiveWidget):
             **{name: stat[name] for name in names},
             "events": events,
             "kinds": "".join(str(code_of(event)) for event in events),
+            **self.saved_fields(),
         }
         return zlib.compress(msgspec.json.encode(body), 6)
 

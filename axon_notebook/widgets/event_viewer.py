@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import traitlets
@@ -11,7 +12,7 @@ from ..agents.kinds import kind_of
 from ..errors import ParameterError
 from ..filtering.event_filter import EventFilter
 from ..wire.resuming import StreamState
-from .axon_widget import AxonWidget, Redact
+from .axon_widget import AxonWidget, Redact, redacted
 from .event_store import EventStore
 from .live import STATIC
 from .protocol import Range
@@ -38,7 +39,8 @@ class EventViewer(AxonWidget):
         EventViewer(axon, filter="type:tool_* -heartbeat")
 
     The page filters, searches and scrolls by itself, also while a cell runs.
-    What is shown is saved with the notebook: the newest events as plain HTML.
+    What is shown is saved with the notebook: the newest events, as plain HTML too, and the bars
+    of the timeline.
 
     Args:
         axon: The axon, or a recording; borrowed.
@@ -51,7 +53,8 @@ class EventViewer(AxonWidget):
             every event, which costs time and memory in the kernel.
         redact: Called with every event that would be saved with the notebook;
             returns what to save instead, or ``None`` to leave it out.  The live
-            view shows events as they are.
+            view shows events as they are; a timeline is saved, too, so its bars are those of
+            what this returns.
         snapshot: ``False`` saves no event at all.
         keep: Do not close the viewer that the same cell made before.
 
@@ -102,7 +105,9 @@ class EventViewer(AxonWidget):
         start = after_sequence if isinstance(after_sequence, int) else 0
         store = EventStore(start=start, max_bytes=max_bytes)
         if timeline:
-            store = SpanStore(max_bytes=max_bytes, start=start)
+            # Spans are saved too, so they are made from what may be saved.
+            reads = redact and partial(redacted, redact)
+            store = SpanStore(reads, max_bytes=max_bytes, start=start)
         self.start(axon, store, after_sequence)
 
     # -- what was received, in Python
@@ -152,6 +157,11 @@ class EventViewer(AxonWidget):
     def static_text(self) -> str:
         """Return the newest events as text."""
         return events_text(self.title, self.status(), self.saved(), total=self._counts()[0])
+
+    def saved_fields(self) -> dict[str, Any]:
+        """Return the spans of the timeline, if it is shown."""
+        store = self._store
+        return {"spans": store.spans()} if self._saves and isinstance(store, SpanStore) else {}
 
     def state_changed(self, state: StreamState) -> None:
         """Take the stream's new state; a viewer of what is new begins where the axon stands."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import zlib
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import traitlets
 
+from ..models import AxonEvent
 from .axon_widget import AxonWidget, Redact, redacted
 from .live import STATIC
 from .span_store import SpanStore
@@ -98,17 +97,10 @@ class Timeline(AxonWidget):
         """Return the newest turns as text."""
         return timeline_text(self.title, self.status(), self._spans.spans(), titles=self._saves)
 
-    def _packed_snapshot(self, *, everything: bool = False, **marks: bool) -> bytes:
+    def saved(self, *, everything: bool = False) -> list[AxonEvent]:
+        """Return no event: spans are saved instead."""
+        return []
+
+    def saved_fields(self) -> dict[str, Any]:
         """Return the spans, all of them in any case."""
-        stat = self._spans.stat()
-        names = ("state", "start", "head", "received", "dropped", "lost")
-        body = {
-            "version": 1,
-            "taken_ms": int(time.time() * 1000),
-            **marks,
-            **{name: stat[name] for name in names},
-            "events": [],
-            "kinds": "",
-            "spans": self._spans.spans() if self._saves else [],
-        }
-        return zlib.compress(msgspec.json.encode(body), 6)
+        return {"spans": self._spans.spans() if self._saves else []}

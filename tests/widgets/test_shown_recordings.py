@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import axon_notebook as an
@@ -95,3 +97,29 @@ def test_what_is_read_after_the_display_is_put_into_the_notebook(
 
     assert "ended" in shown[1]["text/plain"]
     assert len(shown[1]["text/html"]) > len(shown[0]["text/html"])
+
+
+def test_a_viewer_saves_the_bars_of_its_timeline_as_redact_leaves_them(
+    comms: Comms, recording: Recording
+) -> None:
+    """A notebook opened without a kernel shows the bars above the rows; never more than they."""
+
+    def redact(event: an.AxonEvent) -> an.AxonEvent | None:
+        return msgspec.structs.replace(event, payload=event.payload.replace("tuesday", "******"))
+
+    def saved(widget: an.EventViewer | an.Timeline) -> dict[str, Any]:
+        with widget:
+            wait_until(lambda: has_ended(widget))
+            return dict(json.loads(zlib.decompress(widget.saved_state())))
+
+    alone = saved(an.Timeline(recording, redact=redact))
+    above = saved(an.EventViewer(recording, timeline=True, redact=redact))
+    hidden = saved(an.EventViewer(recording, timeline=True, snapshot=False))
+
+    assert len(above["spans"]) > 20
+    assert above["spans"] == alone["spans"]
+    assert alone["events"] == []
+    assert above["events"] != []
+    assert "tuesday" not in json.dumps([above, alone])
+    assert "spans" not in hidden
+    assert "spans" not in saved(an.EventViewer(recording))

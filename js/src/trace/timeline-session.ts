@@ -18,6 +18,11 @@ export class TimelineSession extends Session {
     return { ...super.facts, size: Math.max(this.store.size, this.spans.byId.size) };
   }
 
+  /** Where bars of what runs end: the kernel's clock, or when the snapshot was taken. */
+  get until(): number {
+    return this.snapshotTaken ?? this.kernelNow;
+  }
+
   override epoch(epoch: string, previous: string): void {
     super.epoch(epoch, previous);
     this.spans.clear();

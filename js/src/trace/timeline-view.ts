@@ -54,7 +54,7 @@ export class TimelineView {
   #actions() {
     const { model, session } = this;
     return {
-      now: () => (session.facts.snapshot === null ? session.kernelNow : session.facts.snapshot),
+      now: () => session.until,
       open: ({ first, last }: { first: number; last: number }) =>
         assign(model, "opened", [first, last]),
       get brush() {

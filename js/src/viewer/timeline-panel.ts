@@ -27,7 +27,7 @@ export class TimelinePanel {
       if (session.store.has(position)) pointing.goTo(position);
     };
     const actions = {
-      now: () => session.kernelNow,
+      now: () => session.until,
       open,
       get brush() {
         return showing.brush;
