@@ -33,7 +33,7 @@ CONTROLS = [
 # What the log may be made of: text in spans, its own controls, links to where a text leads.
 ALLOWED = {
     *("div", "span", "i", "b", "button", "input", "select", "option", "details", "summary"),
-    *("form", "canvas", "mark", "a", "pre"),
+    *("form", "canvas", "mark", "a", "pre", "svg", "path"),
 }
 ELEMENTS = """root => [...root.querySelectorAll('*')].map(e => ({
   tag: e.tagName.toLowerCase(), href: e.getAttribute('href'), id: e.id,

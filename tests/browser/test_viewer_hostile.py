@@ -1,4 +1,4 @@
-"""Events of strangers, on the screen and in the saved notebook: text stays text."""
+"""Hostile events, on the screen and in the saved notebook: text stays text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ MADE_OF = re.compile(
     r"|dl|dt|dd|ul|li|p|label)"
     r"( (class|style|id|type|title|role|tabindex|hidden|dir|placeholder|disabled|open|value|width"
     r"|height|autocomplete|autocapitalize|spellcheck|aria-[a-z]+|data-[a-z-]+))?"
+    r"|svg( (viewBox|class|aria-hidden|data-icon))?|path( (d|fill|stroke))?"  # an icon of the table
 )
 
 EVERYTHING = """root => {
   const found = new Set();
   for (const element of root.getRootNode().querySelectorAll('*')) {
     found.add(element.localName);
+    const isIcon = element.matches('svg.icon:has(> path:only-child)');
+    if (element.localName === 'svg' && !isIcon) found.add(`BAD ${element.outerHTML}`);
     for (const { name, value } of element.attributes) {
       found.add(`${element.localName} ${name}`);
       if (/^on|javascript:|https?:/i.test(name) || /javascript:|https?:/i.test(
