@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import AxonError
 from .local.cli import Commands, run
 
 if TYPE_CHECKING:
@@ -30,6 +32,31 @@ def _add_commands(commands: Commands, home: argparse.ArgumentParser) -> None:
     imported.add_argument("file", metavar="FILE", type=Path, help="what save has written")
     imported.add_argument("--name", metavar="NAME", help="else the name in the recording")
     imported.set_defaults(run=_import)
+    replay = commands.add_parser(
+        "replay", parents=[home], help="publish a recording with the timing of the run"
+    )
+    replay.add_argument("file", metavar="FILE", type=Path, help="what save has written")
+    replay.add_argument("axon", metavar="AXON", help="its id or name")
+    replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="times as fast (1)")
+    replay.add_argument(
+        "--max-idle", type=float, metavar="SECONDS", help="cut longer silences short"
+    )
+    replay.set_defaults(run=_replay)
+    html = commands.add_parser(
+        "html", parents=[home], help="write all events of an axon as one interactive file"
+    )
+    html.add_argument("axon", metavar="AXON", help="its id or name")
+    html.add_argument("path", metavar="PATH", type=Path, help="one that exists is replaced")
+    html.set_defaults(run=_html)
+    trace = commands.add_parser(
+        "trace", parents=[home], help="send an agent's runs to an OpenTelemetry receiver"
+    )
+    trace.add_argument("axon", metavar="AXON", help="its id or name")
+    trace.add_argument("--otlp", metavar="URL", required=True, help="the receiver, OTLP/HTTP")
+    trace.add_argument(
+        "--content", action="store_true", help="prompts, answers, arguments and results as well"
+    )
+    trace.set_defaults(run=_trace)
 
 
 def _client(options: argparse.Namespace) -> Client:
@@ -50,3 +77,48 @@ def _import(options: argparse.Namespace) -> int:
         axon = client.import_recording(options.file, options.name)
     print(f"{options.file} → {axon.name} ({axon.id})")
     return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from .recording import open_recording
+    from .replaying import replay
+
+    with open_recording(options.file) as recording, _client(options) as client:
+        for note in recording.notes:
+            print(f"{options.file}: {note}", file=sys.stderr)
+        axon = client.axon(options.axon)
+        with replay(recording, axon, options.speed, max_idle=options.max_idle) as running:
+            while not running.wait(1.0):
+                _progress(f"{running.position:,} of {len(recording):,} events")
+    print(f"{running.position:,} events → {axon.name or axon.id}")
+    return 0
+
+
+def _html(options: argparse.Namespace) -> int:
+    from .widgets.event_viewer import EventViewer
+
+    with _client(options) as client, EventViewer(client.axon(options.axon)) as viewer:
+        while not viewer.wait_for_history(1.0):
+            _progress(f"{viewer.stats()['received']:,} events read")
+        stats = viewer.stats()
+        if stats["state"]["name"] == "failed":
+            raise AxonError(f"the events cannot be read: {stats['state'].get('reason', '')}")
+        viewer.save_html(options.path)
+    older = f"; {stats['dropped']:,} older ones do not fit" if stats["dropped"] else ""
+    print(f"{stats['received'] - stats['dropped']:,} events → {options.path}{older}")
+    return 0
+
+
+def _trace(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        sent = client.axon(options.axon).trace().send(options.otlp, content=options.content)
+    print(f"{sent.spans:,} spans sent, {sent.rejected:,} rejected")
+    for reason in sent.reasons:
+        print(f"axon-notebook: {reason}", file=sys.stderr)
+    return 1 if sent.rejected else 0
+
+
+def _progress(text: str) -> None:
+    """Show how far it is, where a person looks on."""
+    if sys.stderr.isatty():
+        print(f"\r{text}", end="\r", file=sys.stderr, flush=True)

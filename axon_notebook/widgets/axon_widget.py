@@ -78,6 +78,16 @@ class AxonWidget(LiveWidget):
         pump = self._feed.stats() if self._feed is not None else {}
         return {**self._subscription.stats()._asdict(), **kept, **pump}
 
+    def wait_for_history(self, timeout: float) -> bool:
+        """Wait until what the axon held at first is here, or cannot be read; return whether."""
+
+        def is_here() -> bool:
+            return self._store.state.name in ("live", "ended", "failed")
+
+        if self._feed is not None:
+            self._feed.wait_for(is_here, timeout)
+        return is_here()
+
     def reconnect(self) -> None:
         """Connect to the server now instead of waiting for the next attempt."""
         self._subscription.reconnect()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from axon_notebook.local.cli import main
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, find_service
 
 
@@ -141,7 +140,7 @@ def test_an_unusable_home_is_one_line_on_stderr(tmp_path: Path) -> None:
 
 
 def test_the_command_is_installed() -> None:
-    """The entry point of the wheel is this function."""
+    """The entry point of the wheel has the service's commands and those of a client."""
     from importlib.metadata import entry_points
 
     from axon_notebook import command_line

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import gzip
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,3 +141,34 @@ def test_elsewhere_the_events_are_published_and_it_says_so(
     assert f"sequences and times are new: {why}" in said
     assert run("%axon events")["event_type"].tolist()[-1] == "turn.started"
     assert run("%axon events")["sequence"].tolist()[-1] == 1 + first
+
+
+def test_a_recording_is_replayed_into_the_current_axon(
+    run: Run, messages: Callable[[], str]
+) -> None:
+    """Origins are kept; sequences and times are new."""
+    run("%axon create replayed")
+    run(f"%axon replay '{SHIPPED.parent}/agent_run.jsonl.gz' --speed 10000 --max-idle 1")
+
+    assert "✓ 308 events in" in messages()
+    assert run("%axonsql --to scalar SELECT count(*) FROM rl_axon_events WHERE origin = 4") > 0
+
+
+def test_the_stop_button_ends_a_replay(run: Run, tmp_path: Path) -> None:
+    """What was published stays, and it says how much."""
+    path = tmp_path / "run.jsonl"
+    late = {**EVENT, "sequence": 8, "timestamp_ms": 3_600_000}
+    path.write_text(json.dumps(EVENT) + "\n" + json.dumps(late))
+    axon = run("%axon create stopped-replay")
+
+    def press() -> None:
+        with axon.subscribe() as events:
+            next(events)
+        _thread.interrupt_main()
+
+    threading.Thread(target=press, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt, match="stopped: 1 of 2 events were published"):
+        run(f"%axon replay {path}")
+
+    assert len(run("%axon events")) == 1
+    assert not [t for t in threading.enumerate() if t.name.startswith("axon-replay")]
