@@ -129,7 +129,9 @@ def test_another_servers_objects_stay(value: dict[str, Any]) -> None:
     ("pages", "expected"),
     [
         pytest.param(
-            [("", ["x", None]), ("BLOB", ["AP8="])], ["x", None, b"\x00\xff"], id="texts, then blobs"
+            [("", ["x", None]), ("BLOB", ["AP8="])],
+            ["x", None, b"\x00\xff"],
+            id="texts, then blobs",
         ),
         pytest.param(
             [("TEXT", ["x", {"blob": "AA=="}]), ("BLOB", ["AP8="])],
