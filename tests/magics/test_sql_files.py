@@ -28,7 +28,7 @@ def test_csv_is_exact_and_keeps_types(
     path = tmp_path / "values.csv"
     run(f"%%axonsql --csv {path}\n{VALUES}")
 
-    head, row = path.read_text("utf-8").split("\r\n", 1)
+    head, row = path.read_bytes().decode().split("\r\n", 1)
     assert head == '"n","empty","missing","b","r","formula","quoted","digits"'
     assert row == '9007199254740993,"",,X\'00FF\',0.1,"=1+1","a,""b""\n","001"\r\n'
     assert f"1 row → {path} ({path.stat().st_size} bytes)" in messages()
