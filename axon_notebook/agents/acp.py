@@ -32,6 +32,9 @@ from .untrusted import Fields, array, integer, number, obj, string, text
 
 __all__ = ["AcpCodec"]
 
+#: Where agents put a command's exit status into ``rawOutput``.
+EXIT_STATUS: Final = ("exit_status", "exit_code", "exitCode")
+
 
 class AcpCodec:
     """Reads the events of one axon, in order."""
@@ -324,6 +327,9 @@ class AcpCodec:
         if isinstance(given := update.get("content"), list):
             self._b.output(tool, content.tool_parts(given))
         self._terminal(tool, obj(update.get("_meta")))
+        raw = obj(update.get("rawOutput"))  # ACP leaves its content to the agent
+        if (status := next((raw[key] for key in EXIT_STATUS if key in raw), None)) is not None:
+            self._b.change(tool, exit_status=integer(status))
         return tool
 
     def _terminal(self, tool: Tool, meta: Fields) -> None:

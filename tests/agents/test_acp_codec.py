@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from axon_notebook.agents.model import Entry, Message, Notice, Plan, Question, Session, Tool, Turn
 from axon_notebook.agents.parts import Usage
 from axon_notebook.agents.trace import Trace
@@ -223,3 +225,27 @@ def test_secrets_of_forms_are_not_kept_in_answers() -> None:
     [question] = of(trace, Question)
 
     assert (question.secret, question.answer) == (True, {"region": "eu"})
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"exit_status": 1}, 1),
+        ({"exit_code": 0}, 0),
+        ({"exitCode": 2}, 2),
+        ({"exit_code": None}, None),
+    ],
+)
+def test_the_exit_status_of_a_command_is_read_from_its_raw_output(
+    raw: dict[str, Any], expected: int | None
+) -> None:
+    """A command may end with an error though its call is completed."""
+    s = Script()
+    trace = trace_of(
+        s.update("tool_call", toolCallId="c", title="t", status="in_progress"),
+        s.update("tool_call_update", toolCallId="c", status="completed", rawOutput=raw),
+    )
+
+    assert [(tool.status, tool.exit_status) for tool in of(trace, Tool)] == [
+        ("completed", expected)
+    ]
