@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from axon_notebook.models import AxonEvent
 
 from ..faults.scripted_server import ScriptedServer
+from ..widgets.conversations import Script
 from ..widgets.hostile_chat import hostile_conversation
 from ..widgets.hostile_texts import HOSTILE
 from .chat_page import SETUP, Chat
@@ -190,3 +191,36 @@ def test_no_text_of_a_conversation_becomes_anything_else(open_notebook):
     allowed = ("http://", "https://", "mailto:", "data:image/png;base64,")
     assert [address for address in addresses if not address.startswith(allowed)] == []
     assert watch.is_calm()
+
+
+DRAWN = "row => row.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
+NOT_DRAWN = DRAWN.replace("row.first", "!row.first")
+AT_END = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 5"
+
+
+def waits(element: Locator, condition: str) -> None:
+    handle = element.element_handle()
+    element.page.wait_for_function(condition, arg=handle, timeout=30_000)
+
+
+def test_of_a_long_turn_only_what_is_in_sight_is_drawn(open_notebook):
+    """An agent may work for hours in one turn, and every one of its words changes the page."""
+    script = Script()
+    script.acp_prompt("go on")
+    for step in range(60):
+        script.acp_text(f"Step {step}\n\n- one\n- two\n", messageId=f"m{step}")
+    with ScriptedServer(script.events) as server:
+        notebook = open_notebook([CONNECT.format(url=server.base_url), READ_ONLY])
+        notebook.run_all()
+        chat = Chat(notebook)
+        rows = chat.turns.last.locator(".row")
+        expect(rows).to_have_count(60, timeout=60_000)
+        expect(rows.last).to_contain_text("Step 59")
+        waits(rows.last, DRAWN)
+        waits(rows.first, NOT_DRAWN)
+        waits(chat.log, AT_END)
+
+        chat.log.hover()
+        notebook.page.mouse.wheel(0, -1_000_000)
+        waits(rows.first, DRAWN)
+        waits(rows.nth(50), NOT_DRAWN)
