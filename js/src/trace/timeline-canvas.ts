@@ -2,7 +2,15 @@
 // hundred thousand bars cost no more than the pixels they fill.
 
 import { clock } from "../base/format.ts";
-import { type Bar, firstAfter, type TimelineLayout } from "./timeline-layout.ts";
+import {
+  BAD,
+  type Bar,
+  firstAfter,
+  OFF,
+  OPEN,
+  type TimelineLayout,
+  type Tone,
+} from "./timeline-layout.ts";
 
 export const LANE_PX = 20;
 export const AXIS_PX = 18;
@@ -29,15 +37,6 @@ export interface Colours {
 export interface TimeWindow {
   from: number;
   to: number;
-}
-
-/** Loud first: of many bars in a pixel the first of these is seen. */
-const RANK = { bad: 3, open: 2, normal: 1, off: 0 } as const;
-
-export function toneOf(status: string): keyof typeof RANK {
-  if (status === "failed") return "bad";
-  if (status === "running" || status === "in_progress" || status === "pending") return "open";
-  return status === "cancelled" || status === "stopped" || status === "queued" ? "off" : "normal";
 }
 
 export class TimelineCanvas {
@@ -84,36 +83,38 @@ export class TimelineCanvas {
 
   #lane(lane: number, bars: readonly Bar[]): void {
     const y = AXIS_PX + lane * LANE_PX + (LANE_PX - BAR_PX) / 2;
-    const end = firstAfter(bars, this.window.to);
-    // Pixels [from, to) of one look, drawn when another begins.
+    const { from: begin, to: until } = this.window;
+    const scale = this.width / Math.max(1, until - begin);
+    const count = firstAfter(bars, until);
+    // Pixels [from, to) of one look, drawn when another begins. The loop runs a hundred thousand
+    // times in a frame: no calls for a bar that is one of many in a pixel.
     let from = -1;
     let to = -1;
-    let look: keyof typeof RANK = "off";
+    let tone: Tone = OFF;
     let kind: Bar["span"]["kind"] = "tool";
     const flush = () => {
       if (to <= from) return;
-      this.context.fillStyle = this.#fill(look, kind);
+      this.context.fillStyle = this.#fill(tone, kind);
       this.context.fillRect(from, y, to - from, BAR_PX);
     };
-    for (let i = 0; i < end; i++) {
+    for (let i = 0; i < count; i++) {
       const bar = bars[i]!;
-      if (bar.end < this.window.from) continue;
-      const x0 = this.#x(bar.start);
-      const x1 = Math.max(x0 + 1, this.#x(bar.end));
+      if (bar.end < begin) continue;
+      const x0 = (bar.start - begin) * scale;
+      const x1 = Math.max(x0 + 1, (bar.end - begin) * scale);
       if (x1 - x0 >= 3) {
         flush();
         from = to = -1;
         this.#bar(bar, x0, x1, y);
         continue;
       }
-      const tone = toneOf(bar.span.status);
-      if (x0 > to || (RANK[tone] !== RANK[look] && x0 - from >= 1)) {
+      if (x0 > to || (bar.tone !== tone && x0 - from >= 1)) {
         flush();
         from = Math.floor(x0);
-        look = tone;
-      } else if (RANK[tone] > RANK[look]) look = tone;
+        tone = bar.tone;
+      } else if (bar.tone > tone) tone = bar.tone;
       kind = bar.span.kind;
-      to = Math.max(to, Math.ceil(x1));
+      if (x1 > to) to = Math.ceil(x1);
     }
     flush();
   }
@@ -122,12 +123,11 @@ export class TimelineCanvas {
     const { context, colours } = this;
     const left = Math.max(-2, x0);
     const right = Math.min(this.width + 2, x1);
-    const tone = toneOf(bar.span.status);
-    context.fillStyle = this.#fill(tone, bar.span.kind);
+    context.fillStyle = this.#fill(bar.tone, bar.span.kind);
     context.fillRect(left, y, Math.max(1, right - left - 1), BAR_PX);
     for (const [from, to] of bar.span.waits ?? []) this.#wait(bar, from, to ?? bar.end, y);
     // Colour is not all: what failed has a bar across it.
-    if (tone === "bad") {
+    if (bar.tone === BAD) {
       context.fillStyle = colours.background;
       context.fillRect(left, y + BAR_PX - 4, Math.max(1, right - left - 1), 1);
     }
@@ -150,11 +150,11 @@ export class TimelineCanvas {
     this.context.fillRect(x0, y, x1 - x0, BAR_PX);
   }
 
-  #fill(tone: keyof typeof RANK, kind: Bar["span"]["kind"]): string {
+  #fill(tone: Tone, kind: Bar["span"]["kind"]): string {
     const { colours } = this;
-    if (tone === "bad") return colours.bad;
-    if (tone === "open") return colours.open;
-    if (tone === "off") return colours.off;
+    if (tone === BAD) return colours.bad;
+    if (tone === OPEN) return colours.open;
+    if (tone === OFF) return colours.off;
     return kind === "turn" ? colours.turn : colours.tool;
   }
 

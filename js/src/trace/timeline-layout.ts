@@ -3,8 +3,16 @@
 
 import type { Span } from "../events/spans.ts";
 
+/** How loud a bar is: of many in a pixel the loudest is seen. */
+export const OFF = 0;
+export const NORMAL = 1;
+export const OPEN = 2;
+export const BAD = 3;
+export type Tone = typeof OFF | typeof NORMAL | typeof OPEN | typeof BAD;
+
 export interface Bar {
   span: Span;
+  tone: Tone;
   lane: number;
   start: number;
   /** Of an open span: now. */
@@ -37,7 +45,7 @@ export class TimelineLayout {
       const end = Math.max(span.start_ms, span.end_ms ?? Math.max(now, span.start_ms));
       const lane = laneFor(ends[depth], span.start_ms);
       ends[depth][lane] = Math.max(ends[depth][lane] ?? 0, end);
-      return [{ span, lane, start: span.start_ms, end }, depth];
+      return [{ span, tone: toneOf(span.status), lane, start: span.start_ms, end }, depth];
     });
     const offsets: number[] = [];
     for (let depth = 0, sum = 0; depth < ends.length; depth++) {
@@ -94,6 +102,12 @@ export function firstAfter(bars: readonly Bar[], time: number): number {
     else high = middle;
   }
   return low;
+}
+
+function toneOf(status: string): Tone {
+  if (status === "failed") return BAD;
+  if (status === "running" || status === "in_progress" || status === "pending") return OPEN;
+  return status === "cancelled" || status === "stopped" || status === "queued" ? OFF : NORMAL;
 }
 
 function depthsOf(spans: readonly Span[]): Map<number, number> {
