@@ -27,7 +27,7 @@ def _create(call: Call) -> Any:
         status = StatusLine(call.magics.shell, quiet=not call.magics.feedback)
         count = "an axon" if len(older) == 1 else f"{len(older)} axons"
         status.done(
-            f"⚠ there was {count} named {name} already ({', '.join(older[:3])}); "
+            f"⚠ {count} named {name} already existed ({', '.join(older[:3])}); "
             f"this is a new one, {axon.id} · %axon use {name} --create takes the existing one"
         )
     return axon if call.options.get("no_use") else choose(call, axon)

@@ -183,7 +183,7 @@ def _text(call: Call) -> str:
     if inline.strip():
         raise ParameterError(f"--file {path} and SQL in the cell: leave one of both out")
     try:
-        # A byte order mark is no part of the SQL.
+        # A byte order mark is not part of the SQL.
         return Path(path).expanduser().read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"--file {path} cannot be read: {error}") from error
@@ -193,7 +193,7 @@ def _query(call: Call) -> _Query:
     magics, given = call.magics, call.options
     form = given.get("to", magics.to)
     if form not in FORMS:
-        raise ParameterError(f"--to {form} is no form: {meant(form, FORMS, what='forms')}")
+        raise ParameterError(f"--to {form} is not a form: {meant(form, FORMS, what='forms')}")
     json = given.get("json", [])
     expand = given.get("expand")
     shape = Shape(
@@ -311,26 +311,26 @@ def _in_background(magics: MagicContext, axon: Axon, cell: Cell, query: _Query) 
 
 
 def _summary(cell: Cell, answer: Answer, query: _Query, axon: Axon, value: Any) -> str:
-    took = _took(answer)
+    elapsed = _elapsed(answer)
     if len(cell.sent) > 1:
-        first = f"✓ {len(cell.sent)} statements, one transaction · {took} · {label(axon)}"
+        first = f"✓ {len(cell.sent)} statements, one transaction · {elapsed} · {label(axon)}"
         return "\n".join([first, *_table(cell, answer), *_notes(value)])
     result = answer.results[0]
     if query.has("explain"):
-        return f"✓ plan · {took} · {label(axon)}"
+        return f"✓ plan · {elapsed} · {label(axon)}"
     if not result.columns:
-        return f"✓ {_effect(cell.statements[0].verb, result)} · {took} · {label(axon)}"
+        return f"✓ {_effect(cell.statements[0].verb, result)} · {elapsed} · {label(axon)}"
     name = f"{query.name}: " if query.name else ""
     rows = f"{_counted(len(result.rows), 'row')} × {len(result.columns)}"
     if result.meta.rows_read_limit_reached:
         return "\n".join([
             f"⚠ {name}{rows}, TRUNCATED at the server's row limit: add a LIMIT, aggregate, "
-            f"or use --all · {took} · {label(axon)}",
+            f"or use --all · {elapsed} · {label(axon)}",
             *_notes(value),
         ])  # fmt: skip
     cut = query.limit is not None and len(result.rows) == query.limit
     limit = f" (limit {query.limit})" if cut else ""
-    return "\n".join([f"✓ {name}{rows}{limit} · {took} · {label(axon)}", *_notes(value)])
+    return "\n".join([f"✓ {name}{rows}{limit} · {elapsed} · {label(axon)}", *_notes(value)])
 
 
 def _table(cell: Cell, answer: Answer) -> list[str]:
@@ -369,7 +369,7 @@ def _notes(value: Any) -> list[str]:
     return notes
 
 
-def _took(answer: Answer) -> str:
+def _elapsed(answer: Answer) -> str:
     server = sum(result.meta.duration_ms for result in answer.results)
     whole = answer.seconds * 1000
     client = f"{whole:.0f} ms" if whole < 1000 else f"{answer.seconds:.1f} s"

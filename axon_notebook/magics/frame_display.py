@@ -1,4 +1,4 @@
-"""DataFrames of strangers' words, shown: no cell commands the terminal that shows it.
+"""DataFrames of untrusted text, shown: no cell commands the terminal that shows it.
 
 pandas prints control characters as they are, and so a payload could set the title of
 a terminal or write to its clipboard.  While the extension is loaded they show as ``�``

@@ -178,10 +178,10 @@ def checked_name(name: str) -> str:
     """Return *name* if a variable can have it.
 
     Raises:
-        ParameterError: If it is no identifier, or a keyword of Python.
+        ParameterError: If it is not an identifier, or a keyword of Python.
     """
     if not name.isidentifier() or keyword.iskeyword(name):
-        raise ParameterError(f"{name!r} is no name for a variable: use letters, digits and _")
+        raise ParameterError(f"{name!r} is not a valid variable name: use letters, digits and _")
     return name
 
 

@@ -42,7 +42,7 @@ def json_value(source: str, names: Mapping[str, Any]) -> Any:
     """Return the value of the JSON text *source*.
 
     Raises:
-        ParameterError: With a caret, if it is no JSON or an expression fails.
+        ParameterError: With a caret, if it is not valid JSON or an expression fails.
     """
     rendered = _render(source, names)
     try:
@@ -60,7 +60,7 @@ def json_value(source: str, names: Mapping[str, Any]) -> Any:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON: write null, or a text")
+    raise ValueError(f"{name} is not valid JSON: write null, or a text")
 
 
 def _finite_float(digits: str) -> float:
@@ -76,7 +76,7 @@ def json_lines(source: str, names: Mapping[str, Any]) -> list[Any]:
     """Return one value per line of *source*; empty lines are left out.
 
     Raises:
-        ParameterError: Naming the line that is no JSON.
+        ParameterError: Naming the line that is not valid JSON.
     """
     values = []
     for number, line in enumerate(source.splitlines(), start=1):
@@ -162,7 +162,7 @@ def key_values(text: str, names: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ``key=value`` pairs of a line; a value is a literal, a text or ``${…}``.
 
     Raises:
-        ParameterError: Pointing at what is no pair.
+        ParameterError: Pointing at what is not a pair.
     """
     payload: dict[str, Any] = {}
     position = 0

@@ -19,7 +19,7 @@ __all__ = ["PREFIX", "Found", "outside_settings"]
 
 PREFIX: Final = "AXON_NOTEBOOK_"
 
-#: Environment variables with the same prefix that are no settings of the magics.
+#: Environment variables with the same prefix that are not settings of the magics.
 _OTHERS: Final = frozenset({"HOME"})
 
 

@@ -53,10 +53,10 @@ class Last:
         self.error: BaseException | None = None
 
     def __repr__(self) -> str:
-        took = "unanswered" if self.seconds is None else f"{self.seconds * 1000:.0f} ms"
+        elapsed = "unanswered" if self.seconds is None else f"{self.seconds * 1000:.0f} ms"
         outcome = f"failed: {self.error}" if self.error else f"{self.rows} rows"
         values = [f"params: {params}" for params in self.params if params]
-        lines = [f"{self.axon} · {took} · {outcome}", self.sql, *values]
+        lines = [f"{self.axon} · {elapsed} · {outcome}", self.sql, *values]
         return visible("\n".join(lines), keep="\n")
 
 

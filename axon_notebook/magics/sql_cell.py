@@ -1,7 +1,7 @@
 """A cell of SQL on its way: split, bound, checked, sent, explained, shaped.
 
 Expressions of the user are evaluated in the main thread; only requests run
-beside it.
+in a worker thread.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Cell(NamedTuple):
     Attributes:
         text: As written.
         statements: Its pieces.
-        bound: The same, with values beside them.
+        bound: The same, with their values.
         sent: The texts that go to the server: ``bound`` with a limit, or explained.
     """
 
@@ -78,7 +78,7 @@ class Cell(NamedTuple):
         Raises:
             SqlError: With what is wrong, where, and what was kept.
         """
-        self._foresee(session, axon, line)
+        self._check_names(session, axon, line)
         return in_thread(lambda: self.ask(session, axon, timeout=timeout, all_rows=all_rows), line)
 
     def ask(self, session: Session, axon: Axon, *, timeout: float | None, all_rows: bool) -> Answer:
@@ -108,23 +108,23 @@ class Cell(NamedTuple):
         pairs = [(sql, b.params) for sql, b in zip(self.sent, self.bound, strict=True)]
         return axon.batch(pairs, timeout=timeout)
 
-    def _foresee(self, session: Session, axon: Axon, line: StatusLine) -> None:
+    def _check_names(self, session: Session, axon: Axon, line: StatusLine) -> None:
         """Refuse names that the axon does not have, without sending the statement."""
-        from ..sql.diagnosis import foresee
+        from ..sql.diagnosis import find_unknown_name
 
         schema = session.known_schema(axon)
-        if schema is None or foresee(self.sent, schema) is None:
+        if schema is None or find_unknown_name(self.sent, schema) is None:
             return
         # Somebody may have made it a moment ago: ask before refusing.
-        foreseen = foresee(self.sent, in_thread(lambda: session.fetch_schema(axon), line))
-        if foreseen is None:
+        unknown = find_unknown_name(self.sent, in_thread(lambda: session.fetch_schema(axon), line))
+        if unknown is None:
             return
         many = len(self.sent) > 1
-        where = f"statement {foreseen.statement_index + 1} of {len(self.sent)}: " if many else ""
+        where = f"statement {unknown.statement_index + 1} of {len(self.sent)}: " if many else ""
         error = SqlError(
-            f"{where}{foreseen.message}",
-            sql=self.sent[foreseen.statement_index],
-            statement_index=foreseen.statement_index,
+            f"{where}{unknown.message}",
+            sql=self.sent[unknown.statement_index],
+            statement_index=unknown.statement_index,
         )
         session.last = Last(
             label(axon), ";\n".join(self.sent), [list(b.params) for b in self.bound]

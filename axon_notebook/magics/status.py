@@ -1,8 +1,8 @@
-"""A request beside the main thread, and the one line that tells how it goes.
+"""A request in a worker thread, and the one line that tells how it goes.
 
-A blocking request in the main thread would hear the stop button only when the
+A blocking request in the main thread would notice the stop button only when the
 answer is there.  So the request runs in a thread and the main thread waits in
-small steps: it hears the interrupt at once, and it alone writes the line.
+small steps: it notices the interrupt at once, and it alone writes the line.
 
 The only file of the magics that starts threads.  A thread belongs to one
 :class:`Task`; it is a daemon, because an abandoned request ends when the server

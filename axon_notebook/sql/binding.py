@@ -1,6 +1,6 @@
 """Python values in SQL: bound, never spliced.
 
-``:name`` and ``:{expression}`` become ``?`` with the value beside the
+``:name`` and ``:{expression}`` become ``?`` with the value next to the
 statement; ``${name}`` becomes a quoted identifier.  Whatever text a value
 holds, the statement's tokens stay as they were written.  A list fits where a
 list belongs (``IN :kinds``), a DataFrame where a table belongs (``FROM :df``).
@@ -78,7 +78,7 @@ def bind(
     events: bool = False,
     supplied: SuppliedTables | None = None,
 ) -> BoundStatement:
-    """Return the statement *sql* with its marks replaced and their values beside it.
+    """Return the statement *sql* with its marks replaced and their values next to it.
 
     Args:
         sql: One statement.
@@ -158,7 +158,7 @@ class _Binder:
                 where = Token("illegal", token.text[place], token.start + place)
                 raise self._error(f"{name} is not SQL: {way_out}", where)
             if token.text == "::":
-                raise self._error(":: is no operator of SQLite: write CAST(… AS …)", token)
+                raise self._error(":: is not an operator of SQLite: write CAST(… AS …)", token)
             if token.text == ":":
                 raise self._error("a colon that starts no :name: is a quote missing?", token)
         variables = [token for token in self.words if token.kind == "variable"]
@@ -282,7 +282,7 @@ class _Binder:
         in_list, bracketed = self._list_place(place)
         if is_many(value) and in_list:
             return list_fragment(elements(value), bracketed)
-        milliseconds = self._beside_milliseconds(place)
+        milliseconds = self._compared_with_milliseconds(place)
         fragment = scalar(value, milliseconds=milliseconds)
         plain = fragment.params[0] if fragment.params else None
         moment = milliseconds and isinstance(plain, int) and not isinstance(value, int | float)
@@ -310,7 +310,7 @@ class _Binder:
                 return self._follows(index, "IN") and not query, True
         return False, False
 
-    def _beside_milliseconds(self, place: int) -> bool:
+    def _compared_with_milliseconds(self, place: int) -> bool:
         """Whether the value is compared with a column named ``…_ms``.
 
         A moment bound as text would compare as greater than every integer.

@@ -18,7 +18,7 @@ from .schema import EVENTS_TABLE, Complaint, Mirror, Schema, TableInfo
 from .tables import table_names
 from .tokens import Token, significant, tokenize, unquote
 
-__all__ = ["Foreseen", "details", "foresee"]
+__all__ = ["UnknownName", "details", "find_unknown_name"]
 
 _NAME_IN: Final = re.compile(
     r"no such (?P<kind>column|table|function): (?P<name>.+?)(?: - should this be .*)?$"
@@ -66,14 +66,14 @@ _KEYWORDS: Final = (
 NAMES_WIDTH: Final = 100
 
 
-class Foreseen(NamedTuple):
+class UnknownName(NamedTuple):
     """A statement that cannot succeed: its place in the batch, and why."""
 
     statement_index: int
     message: str
 
 
-def foresee(statements: Sequence[str], schema: Schema) -> Foreseen | None:
+def find_unknown_name(statements: Sequence[str], schema: Schema) -> UnknownName | None:
     """Return the first of *statements* that names a table or column *schema* does not have.
 
     Nothing else is judged here: syntax and functions are the server's, whose
@@ -86,7 +86,7 @@ def foresee(statements: Sequence[str], schema: Schema) -> Foreseen | None:
                 continue
             name = _name_in(complaint.message)
             known = name is not None and not _touches(sql, schema.refused)
-            return Foreseen(index, complaint.message) if known else None
+            return UnknownName(index, complaint.message) if known else None
     return None
 
 

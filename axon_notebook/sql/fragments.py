@@ -38,7 +38,7 @@ def list_fragment(values: list[Any], bracketed: bool) -> tuple[Fragment, str]:
         select = "SELECT value FROM json_each(?)"
         return Fragment(select if bracketed else f"({select})", [array]), f"{count}, as JSON"
     if not values and bracketed:
-        # An empty list beside other values would leave a comma behind.
+        # An empty list among other values would leave a comma behind.
         return Fragment("SELECT NULL WHERE 0", []), count
     sql = ", ".join(f.sql for f in fragments)
     params = [param for f in fragments for param in f.params]

@@ -79,7 +79,7 @@ def result_frame(
 
     Raises:
         ParameterError: If a column named in *dates* is missing, or holds a
-            value that is no date.
+            value that is not a date.
     """
     own = columns_of(result) if columns is None else columns
     frame = columns_frame(own, result.row_count)
@@ -354,7 +354,7 @@ def _text(values: list[Any], nullable: bool = False) -> Any:
             return _arrow_text(pa.array(values, pa.large_string()))
         return pd.array(values, dtype="str")
     except UnicodeEncodeError:
-        # A lone surrogate is no UTF-8, and Arrow stores nothing else.
+        # A lone surrogate is not UTF-8, and Arrow stores nothing else.
         return _objects(values)
 
 
@@ -394,7 +394,7 @@ def _make_dates(
         found = _datetimes(by_name[name])
         if found is None:
             raise ParameterError(
-                f"column {name} holds values that are no dates: expected ISO 8601 texts, "
+                f"column {name} holds values that are not dates: expected ISO 8601 texts, "
                 "or seconds or milliseconds since 1970 as integers"
             )
         frame[name] = found
@@ -417,7 +417,7 @@ def _looks_like_time(column: Column) -> bool:
 
 
 def _datetimes(column: Column) -> Any:
-    """Return the values as UTC datetimes, or ``None`` if one of them is no date."""
+    """Return the values as UTC datetimes, or ``None`` if one of them is not a date."""
     if column.kind == "integer":
         return _from_integers(column)
     if column.kind == "text":

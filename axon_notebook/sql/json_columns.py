@@ -19,7 +19,7 @@ MOST_KEYS: Final = 200
 def decoded(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
     """Return *columns* with the JSON texts of those in *names* as Python objects.
 
-    What is no JSON stays the text it is.
+    What is not valid JSON stays the text it is.
 
     Raises:
         ParameterError: If there is no such column.
@@ -37,7 +37,7 @@ def expanded(columns: Sequence[Column], name: str) -> list[Column]:
     """Return *columns* with the JSON objects of column *name* as columns ``name.key``.
 
     Objects inside become ``name.key.inner``; a missing key is NULL.  The column
-    itself stays, behind them, only where a value is no JSON object.
+    itself stays, behind them, only where a value is not a JSON object.
 
     Raises:
         ParameterError: If there is no such column, or there are more than 200 keys.

@@ -130,7 +130,7 @@ def _checked_text(text: str) -> str:
     except UnicodeEncodeError as error:
         raise Refused(
             f"a text with the lone surrogate U+{ord(text[error.start]):04X} at {error.start}, "
-            "which is no UTF-8: encode it, or bind bytes"
+            "which is not UTF-8: encode it, or bind bytes"
         ) from None
     return text
 

@@ -66,7 +66,7 @@ def test_run_all_twice_takes_the_same_axon(run: Run, messages: Callable[[], str]
     second = run("%axon create twice")
 
     assert first.id == again.id != second.id
-    assert f"an axon named twice already ({first.id})" in messages()
+    assert f"an axon named twice already existed ({first.id})" in messages()
     with pytest.warns(UserWarning, match=rf"2 axons are named 'twice'.*{second.id}.*{first.id}"):
         run("%axon use twice")
 

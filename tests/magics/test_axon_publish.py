@@ -120,7 +120,7 @@ def test_an_unknown_name_is_suggested(run: Run) -> None:
 
 def test_constants_that_json_lacks_are_refused(run: Run) -> None:
     """``NaN`` is accepted by Python's parser and by nobody else's."""
-    with pytest.raises(ParameterError, match="NaN is no JSON"):
+    with pytest.raises(ParameterError, match="NaN is not valid JSON"):
         run('%%axon_publish note\n{"a": NaN}')
 
 

@@ -69,7 +69,7 @@ def test_a_shift_in_the_sql_is_a_shift(run: Run) -> None:
 @pytest.mark.parametrize("name", ["class", "1a", "a-b"])
 def test_a_name_that_is_none_is_refused(run: Run, name: str) -> None:
     """Before anything is sent."""
-    with pytest.raises(ParameterError, match="is no name for a variable"):
+    with pytest.raises(ParameterError, match="is not a valid variable name"):
         run(f"%%axonsql -o {name}\nSELECT 1")
 
 
@@ -91,7 +91,7 @@ def test_other_forms(run: Run, form: str, kind: str) -> None:
 
 def test_an_unknown_form_is_answered_with_a_suggestion(run: Run) -> None:
     """Did you mean, everywhere."""
-    with pytest.raises(ParameterError, match=r"--to polar is no form: did you mean polars\?"):
+    with pytest.raises(ParameterError, match=r"--to polar is not a form: did you mean polars\?"):
         run("%axonsql --to polar SELECT 1")
 
 

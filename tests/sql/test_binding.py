@@ -280,7 +280,7 @@ def test_builtins_are_for_expressions_only() -> None:
         ("SELECT $v", r"\$v is not bound here: write :v"),
         ("SELECT :1", r":1 is not bound here: write \?"),
         ("SELECT ?", r"1 \? but 0 values"),
-        ("SELECT a::text", r":: is no operator of SQLite: write CAST"),
+        ("SELECT a::text", r":: is not an operator of SQLite: write CAST"),
     ],
 )
 def test_ways_that_cannot_go_together_are_refused(sql: str, message: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from axon_notebook.sql.binding import bind
 from axon_notebook.sql.carets import caret_lines
-from axon_notebook.sql.diagnosis import details, foresee
+from axon_notebook.sql.diagnosis import details, find_unknown_name
 from axon_notebook.sql.schema import Mirror, Schema
 
 SCHEMA = Schema.from_rows(
@@ -102,17 +102,17 @@ def test_without_a_schema_the_message_itself_locates() -> None:
     assert lines == ["  1 │ SELECT nope FROM mine", "    │        ^^^^"]
 
 
-def test_names_that_are_not_there_are_foreseen() -> None:
+def test_names_that_are_not_there_are_found_before_sending() -> None:
     """Before the request; the schema must be fresh for that."""
-    found = foresee(["CREATE TABLE a(b)", "SELECT b FROM a", "SELECT c FROM a"], SCHEMA)
+    found = find_unknown_name(["CREATE TABLE a(b)", "SELECT b FROM a", "SELECT c FROM a"], SCHEMA)
 
     assert found == (2, "no such column: c")
 
 
 @pytest.mark.parametrize("sql", ["SELEC 1", "SELECT nofn(1)", "SELECT body FROM words", "PRAGMA x"])
-def test_what_the_server_may_know_better_is_not_foreseen(sql: str) -> None:
+def test_what_the_server_may_know_better_is_not_reported_before_sending(sql: str) -> None:
     """Its SQLite may be newer, and knows tables the mirror cannot make."""
-    assert foresee([sql], SCHEMA) is None
+    assert find_unknown_name([sql], SCHEMA) is None
 
 
 def test_a_long_line_is_cut_around_the_culprit() -> None:

@@ -183,7 +183,7 @@ def test_dates_by_name_insist() -> None:
     result = SqlResult([SqlColumn("at", "TIMESTAMP")], [["never"]])
 
     assert result_frame(result, dates=True)["at"].tolist() == ["never"]
-    with pytest.raises(ParameterError, match="column at holds values that are no dates"):
+    with pytest.raises(ParameterError, match="column at holds values that are not dates"):
         result_frame(result, dates=["at"])
     with pytest.raises(ParameterError, match="no column when to read as dates: there are at"):
         result_frame(result, dates=["when"])
