@@ -121,11 +121,11 @@ class Dataset(Closing):
         Raises:
             ParameterError: There is no such table, or dask is not installed.
         """
+        paths = [self._files.fs.unstrip_protocol(path) for path in self._paths(table)]
         try:
             import dask.dataframe as dd
         except ModuleNotFoundError:
             raise ParameterError("dask is not installed: pip install 'dask[dataframe]'") from None
-        paths = [self._files.fs.unstrip_protocol(path) for path in self._paths(table)]
         if not paths:
             raise ParameterError(f"there are no rows of {table} yet")
         return dd.read_parquet(paths, filesystem=self._files.fs)

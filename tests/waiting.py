@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
+import sys
 import time
 from collections.abc import Callable
 
@@ -16,7 +18,9 @@ def wait_until(happened: Callable[[], object], what: object = "the condition") -
     """Return once *happened* is true; fail with *what* after :data:`LIMIT` seconds."""
     deadline = time.monotonic() + LIMIT
     while not happened():
-        assert time.monotonic() < deadline, f"{what} did not come true in {LIMIT:.0f} s"
+        if time.monotonic() >= deadline:
+            faulthandler.dump_traceback(sys.__stderr__)  # where the threads are that it waits for
+            raise AssertionError(f"{what} did not come true in {LIMIT:.0f} s")
         time.sleep(0.005)
 
 

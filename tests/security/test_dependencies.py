@@ -48,8 +48,8 @@ def test_t25_what_is_installed_has_the_fix(name: str) -> None:
 
 
 def test_t25_the_list_of_dependencies_is_short() -> None:
-    """Each one more is one more to watch; whoever adds one changes this number too."""
-    assert len(NEEDED) <= 14
+    """Each one more is one more to watch: a new one changes this number, too."""
+    assert len(NEEDED) <= 15
     assert "jupyterlab" not in NEEDED
 
 

@@ -21,6 +21,9 @@ class Bare(LiveWidget):
     def static_text(self) -> str:
         return ""
 
+    def saved_state(self) -> bytes:
+        return b""
+
     def stop_source(self) -> None:
         pass
 
