@@ -109,13 +109,15 @@ def in_thread(work: Callable[[], T], line: StatusLine) -> T:
     Raises:
         Interrupted: If the user pressed stop; the work is abandoned.
     """
-    task = Task(work, name="axon-request")
+    started = time.monotonic()
     try:
+        # Within the try: an interrupt may come as soon as the thread has begun.
+        task = Task(work, name="axon-request")
         while not task.wait(STEP):
-            line.running(time.monotonic() - task.started)
+            line.running(time.monotonic() - started)
     except KeyboardInterrupt:
         line.clear()
-        raise Interrupted(time.monotonic() - task.started) from None
+        raise Interrupted(time.monotonic() - started) from None
     return task.result()
 
 
