@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from ..waiting import wait_until
 from .examples import REPOSITORY, cells, shell_at
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
@@ -20,5 +22,7 @@ def test_every_example_of_the_readme_runs(home: Path, monkeypatch: pytest.Monkey
     with shell_at(home, {}) as shell:
         shown = [shell.show(cell) for cell in examples]
 
+    # What an example left open would go on reading beside every test that follows.
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name.startswith("axon-")])
     assert len(examples) >= 7
     assert any("hello" in text for text in shown)
