@@ -7,16 +7,21 @@ has no ``type``, because the broker of a Pi agent would take that for a command.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Final
 
 import msgspec
 
 from ..errors import ParameterError
 from ..models import AxonEvent
+from .model import Entry, Tool
+from .recorder import Recorder
 
-__all__ = ["EVENT_TYPE", "Annotation", "annotation_payload", "read_annotation"]
+__all__ = ["EVENT_TYPE", "Annotation", "annotate", "annotation_payload", "read_annotation"]
 
 EVENT_TYPE: Final = "annotation"
+#: Entries that are looked at for the one that an annotated event belongs to.
+LOOKED_AT: Final = 2_000
 
 
 class Annotation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,3 +75,56 @@ def read_annotation(event: AxonEvent) -> Annotation | None:
         return None
     about = (found.target_sequence, found.call_id, found.retracts)
     return found if any(value is not None for value in about) else None
+
+
+def annotate(recorder: Recorder, event: AxonEvent, found: Annotation, turn_id: str) -> None:
+    """Add an annotation to the entries, or take one back.
+
+    Args:
+        recorder: The entries.
+        event: The annotation's event.
+        found: What it says.
+        turn_id: Where it stands if what it is about has no entry.
+    """
+    entries = recorder.entries
+    if found.retracts is not None:
+        for entry in reversed(entries):
+            if entry.kind == "annotation" and entry.first_sequence == found.retracts:
+                recorder.change(entry, status="retracted")
+        return
+    target = _target(entries, found)
+    recorder.add(
+        "annotation",
+        turn_id=target.turn_id if target is not None else turn_id,
+        target=target.id if target is not None else None,
+        target_sequence=found.target_sequence,
+        call_id=found.call_id,
+        name=found.name,
+        label=found.label,
+        score=found.score,
+        text=found.explanation,
+        annotator=event.source,
+    )
+
+
+def _target(entries: list[Entry], found: Annotation) -> Entry | None:
+    """Return the entry that an annotation is about: the call, or what the event changed."""
+    if found.call_id is not None:
+        calls = (e for e in reversed(entries) if isinstance(e, Tool))
+        return next((call for call in calls if call.call_id == found.call_id), None)
+    wanted = found.target_sequence or 0
+    # Entries begin in the order of their ids.
+    end = bisect_right(entries, wanted, key=lambda entry: entry.first_sequence)
+    turn = None
+    for entry in reversed(entries[max(0, end - LOOKED_AT) : end]):
+        if entry.kind == "turn" and turn is None and wanted <= entry.last_sequence:
+            turn = entry
+        elif entry.kind not in ("turn", "session", "annotation") and _has(entry.ranges, wanted):
+            return entry
+    return turn
+
+
+def _has(ranges: list[int], sequence: int) -> bool:
+    at = bisect_right(ranges, sequence)
+    # Ranges are first, last, first, last: inside of one, or at its end.
+    return at % 2 == 1 or (at > 0 and ranges[at - 1] == sequence)

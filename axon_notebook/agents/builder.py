@@ -305,8 +305,7 @@ class Builder(TurnTracker):
         fatal: bool = False,
     ) -> None:
         """Add a notice; one of the same *key* in the same turn is replaced and counted."""
-        turn = self.running
-        turn_id = turn.turn_id if turn is not None else ""
+        turn_id = self.place()
         known = self._notices.get((turn_id, key)) if key else None
         if known is not None:
             self.change(known, level=level, detail=detail or known.detail, count=known.count + 1)
@@ -329,7 +328,7 @@ class Builder(TurnTracker):
 
     def log(self, text: str) -> None:
         """Append a line to the agent's log of this turn."""
-        turn_id = self.running.turn_id if self.running is not None else ""
+        turn_id = self.place()
         notice = self._notices.get((turn_id, "log"))
         line = text.removesuffix("\n") + "\n"
         if notice is None or self.entries[-1] is not notice:

@@ -1,9 +1,9 @@
 """The data model of a trace: entries, and the numbered revisions that make them.
 
 A trace is a list of :class:`Entry` in the order of first appearance: turns, messages, tool
-calls, plans, questions, notices, and one entry for the session.  An entry never moves and is
-never removed.  All that is ever known of an entry comes from its :class:`Revision` records, each
-of which names the event that caused it, so that folding the revisions up to a sequence
+calls, plans, questions, notices, annotations, and one entry for the session.  An entry never moves
+and is never removed.  All that is ever known of an entry comes from its :class:`Revision` records,
+each of which names the event that caused it, so that folding the revisions up to a sequence
 (:func:`fold`) gives the entries as of that event.  Page, snapshot, saved file, time bar and
 ``session.entries`` all read these revisions.
 
@@ -32,6 +32,7 @@ from .parts import (
 
 __all__ = [
     "OPEN_TOOL",
+    "Annotation",
     "Entry",
     "Message",
     "Notice",
@@ -80,8 +81,10 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
     Attributes:
         id: Counts the entries of a trace from 1, in the order of first appearance.
-        kind: ``turn``, ``message``, ``tool``, ``plan``, ``question``, ``notice``, ``session``.
-        turn_id: The turn it belongs to; empty only for what happened outside of all turns.
+        kind: ``turn``, ``message``, ``tool``, ``plan``, ``question``, ``notice``, ``session``,
+            ``annotation``.
+        turn_id: The turn it belongs to; ``outside-…`` for what happened outside of all turns,
+            empty only for the session.
         parent_id: The call id of the tool call (a subagent) it happened in, or empty.
         session: The agent's session, where the protocol names it.
         title: One line.
@@ -279,6 +282,28 @@ class Notice(Entry, kw_only=True):
     fatal: bool = False
 
 
+class Annotation(Entry, kw_only=True):
+    """A judgement that somebody has published; ``text`` is its explanation.
+
+    ``status`` is empty, or ``retracted``.
+
+    Attributes:
+        target: The id of the entry that it is about; 0 if there is none.
+        target_sequence: The event that it is about, or ``None``; or ``call_id``, of a tool call.
+        name: What is judged, such as ``correctness``.
+        label: The judgement in a word; ``score``: in a number.
+        annotator: Who published it.
+    """
+
+    target: int = 0
+    target_sequence: int | None = None
+    call_id: str = ""
+    name: str = ""
+    label: str = ""
+    score: float | None = None
+    annotator: str = ""
+
+
 class Session(Entry, kw_only=True):
     """The one entry on agent and session; ``title`` is the session's title.
 
@@ -319,6 +344,7 @@ KINDS: Final[dict[str, type[Entry]]] = {
     "question": Question,
     "notice": Notice,
     "session": Session,
+    "annotation": Annotation,
 }
 
 #: Kinds whose end is told by their state; the others end with their newest revision.

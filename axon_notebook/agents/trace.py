@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from ..errors import AgentError
 from ..models import AxonEvent
 from .acp import AcpCodec
+from .annotations import EVENT_TYPE, annotate, read_annotation
 from .broker_news import read_system_event
 from .builder import Builder
 from .claude import ClaudeCodec
@@ -122,6 +123,9 @@ class Trace:
     def _read(self, event: AxonEvent) -> None:
         if event.origin == "SYSTEM_EVENT":
             read_system_event(event, fields_of(event.payload), self._builder)
+            return
+        if event.event_type == EVENT_TYPE and (found := read_annotation(event)) is not None:
+            annotate(self._builder, event, found, self._builder.place())
             return
         if event.origin == "EXTERNAL_EVENT":
             return

@@ -47,6 +47,7 @@ class TurnTracker(Recorder):
         self._cancelling: Turn | None = None
         self._history_key: Hashable = None
         self._anew = False
+        self._outside = ""  # the id of what happens between two turns
         self._costs: dict[str, float] = {}  # cumulative, by session
         self._totals: dict[str, float] = {}  # likewise, over resets
         self._reset: set[str] = set()
@@ -116,6 +117,7 @@ class TurnTracker(Recorder):
         self._base = dict(self._costs)
         self.running = self.last = turn
         self._anew = False
+        self._outside = ""
         self.open_turn(turn)
         return turn
 
@@ -144,6 +146,14 @@ class TurnTracker(Recorder):
             self.running = None
             self.change(turn, status="completed", ended_ms=self.at_ms)
         return turn
+
+    def place(self) -> str:
+        """Return the id of the turn that runs; one of its own for what happens between turns."""
+        if self.running is not None:
+            return self.running.turn_id
+        if not self._outside:
+            self._outside = f"outside-{self.sequence}"
+        return self._outside
 
     def begin_anew(self) -> None:
         """Let the next output, if no turn runs, begin a turn instead of being late."""

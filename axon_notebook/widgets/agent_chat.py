@@ -15,6 +15,7 @@ import traitlets
 from ..agents.trace import Trace
 from ..errors import AgentError, AxonError
 from ..models import AxonEvent
+from .annotating import annotate
 from .axon_widget import SETTLE_SECONDS, SETTLE_UNSEEN_SECONDS, Redact
 from .chat_outline import Shown, of_turn
 from .chat_snapshot import chat_html, chat_text
@@ -196,7 +197,7 @@ class AgentChat(LiveWidget):
             self._source.reconnect()
         elif name == "close":
             self.close()
-        elif name in _COMMANDS:
+        elif name == "annotate" or name in _COMMANDS:
             self._carry_out(str(name), str(message.get("value", "")))
 
     def stop_source(self) -> None:
@@ -252,7 +253,10 @@ class AgentChat(LiveWidget):
         except msgspec.DecodeError:
             return  # not from one of our pages
         try:
-            _COMMANDS[name](self, command)
+            if name == "annotate":
+                annotate(self._axon, value)
+            else:
+                _COMMANDS[name](self, command)
         except AxonError as error:
             self._store.refuse(command.id, str(error).partition("\n")[0])
             self._notify(stat=True)

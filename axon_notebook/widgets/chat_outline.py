@@ -6,17 +6,20 @@ The rules of ``js/src/trace/outline.ts``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from ..agents.model import Entry, Session, Tool, Turn
+from ..agents.model import Annotation, Entry, Session, Tool, Turn
 from .markdown import Block
 
 __all__ = ["Group", "Outline", "Shown", "of_turn"]
 
 #: An entry and the blocks of its Markdown.
 Shown: TypeAlias = "tuple[Entry, list[Block]]"
+
+#: The turn id of what happened outside of all turns begins so: see ``TurnTracker.place``.
+OUTSIDE: Final = "outside-"
 
 
 class Group(msgspec.Struct):
@@ -35,6 +38,7 @@ class Outline:
         self.session: Session | None = None
         self._blocks = {entry.id: blocks for entry, blocks in entries if blocks}
         self._groups: dict[str, Group] = {}
+        self._annotations: dict[int, list[Annotation]] = {}
         self._children: dict[str, list[Entry]] = {}
         self._parents = {
             entry.call_id: entry.parent_id
@@ -52,6 +56,11 @@ class Outline:
         """Return what happened in a tool call: the work of a subagent."""
         return self._children.get(tool.call_id, ()) if tool.call_id else ()
 
+    def annotations(self, entry: Entry) -> list[Annotation]:
+        """Return what was judged of an entry, and not taken back."""
+        found = self._annotations.get(entry.id, [])
+        return [one for one in found if one.status != "retracted"]
+
     def _add(self, entry: Entry) -> None:
         if isinstance(entry, Session):
             self.session = entry
@@ -60,7 +69,9 @@ class Outline:
             self._group(entry.turn_id).turn = entry
         elif entry.parent_id in self._parents and not self._is_own_ancestor(entry):
             self._children.setdefault(entry.parent_id, []).append(entry)
-        elif entry.turn_id:
+        elif isinstance(entry, Annotation) and entry.target:
+            self._annotations.setdefault(entry.target, []).append(entry)
+        elif entry.turn_id and not entry.turn_id.startswith(OUTSIDE):
             self._group(entry.turn_id).items.append(entry)
         else:
             self.parts.append(entry)

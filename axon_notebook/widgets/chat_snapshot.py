@@ -14,7 +14,7 @@ from html import escape
 from typing import Any, Final
 
 from ..agents import parts
-from ..agents.model import Entry, Message, Notice, Plan, Question, Tool, Turn
+from ..agents.model import Annotation, Entry, Message, Notice, Plan, Question, Tool, Turn
 from . import chat_words as words
 from .chat_outline import Group, Outline, Shown
 from .markdown_html import markdown_html
@@ -89,6 +89,9 @@ class _Html:
             return (html if fits else ""), fits
         turn = part.turn
         inside = list(_ending(turn))[::-1] if turn is not None else []
+        if turn is not None:
+            judged = map(words.annotation_line, self._outline.annotations(turn))
+            inside = [_line(line, ACCENT) for line in judged][::-1] + inside
         for entry in reversed(part.items):
             html = self._entry(entry)
             room -= len(html.encode())
@@ -100,6 +103,10 @@ class _Html:
         return "\n".join(filter(None, [*(prompt if fits else []), *reversed(inside)])), fits
 
     def _entry(self, entry: Entry) -> str:
+        judged = map(words.annotation_line, self._outline.annotations(entry))
+        return self._alone(entry) + "".join(_line(line, ACCENT) for line in judged)
+
+    def _alone(self, entry: Entry) -> str:
         match entry:
             case Message(role="thought"):
                 return _folded("thought", _text(entry.text))
@@ -117,6 +124,8 @@ class _Html:
             case Notice():
                 line = _line(words.notice_line(entry), LEVELS.get(entry.level, MUTED))
                 return line + (_folded("detail", _text(entry.detail)) if entry.detail else "")
+            case Annotation(status=""):
+                return _line(words.annotation_line(entry), ACCENT)
         return ""
 
     def _markdown(self, entry: Entry) -> str:

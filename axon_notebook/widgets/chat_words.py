@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ..agents.model import Notice, Question, Session, Tool, Turn
+from ..agents.model import Annotation, Notice, Question, Session, Tool, Turn
 from ..agents.parts import Field
 
 __all__ = [
     "SIGNS",
     "STEPS",
+    "annotation_line",
     "answer_text",
     "notice_line",
     "plural",
@@ -106,6 +107,15 @@ def notice_line(notice: Notice) -> str:
     name = title if title not in ("", kind) else kind.replace(".", " ").replace("_", " ")
     times = f" ({notice.count} times)" if notice.count > 1 else ""
     return ": ".join(filter(None, (name if named else "", notice.text))) + times
+
+
+def annotation_line(annotation: Annotation) -> str:
+    """Return a judgement in one line: ``quality: correct · 0.5 — why``."""
+    name = annotation.name if annotation.name not in ("", "annotation") else ""
+    score = "" if annotation.score is None else f"{annotation.score:g}"
+    words = " · ".join(filter(None, (annotation.label, score)))
+    judged = " — ".join(filter(None, (words, annotation.text)))
+    return f"✎ {name}: {judged}" if name else f"✎ {judged}"
 
 
 def question_title(question: Question) -> str:

@@ -333,11 +333,13 @@ class CommandMessage(TypedDict):
         "answer",
         "set",
         "authenticate",
+        "annotate",
         "raw",
     ]
     #: stdin: the text to write. Of a chat: JSON with an ``id`` of the page's choice; prompt:
     #: ``text``; answer: ``question``, ``value``, and ``durable`` where a secret is sent; set:
-    #: ``setting`` and ``value``; authenticate: ``method``; raw: ``ranges`` of sequences.
+    #: ``setting`` and ``value``; authenticate: ``method``; raw: ``ranges`` of sequences;
+    #: annotate: ``target`` (a sequence, or the id of a call), ``label``, ``note``, ``score``.
     value: str
 
 

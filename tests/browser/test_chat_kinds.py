@@ -159,8 +159,35 @@ def test_subagents_choices_plans_and_a_failure(open_notebook, tmp_path):
     notebook.screenshot("chat-kinds-subagents")
     is_accessible(notebook)
 
+    _judged(notebook, turn)
+
     chat.ends(chat.send("/compact"))
     _answered(notebook, chat)
+
+
+def _judged(notebook: NotebookPage, turn: Locator) -> None:
+    """A message and the turn get a badge each; one is taken back."""
+    row = turn.locator(".turn-items > .items > .row", has=turn.page.locator(".message")).last
+    row.hover()
+    row.locator(".annotate").click()
+    form = row.locator(".annotation-form")
+    expect(form.get_by_role("button", name="Save")).to_be_disabled()
+    form.get_by_role("button", name="incorrect", exact=True).click()
+    form.get_by_label("score").fill("0.25")
+    form.get_by_label("note").fill("there are 5")
+    notebook.screenshot("chat-kinds-annotation-form")
+    is_accessible(notebook)
+    form.get_by_role("button", name="Save").click()
+    expect(row.locator(".badge")).to_contain_text("incorrect · 0.25", timeout=30_000)
+
+    turn.locator(".foot .annotate").click()
+    turn.locator("> .annotations input").first.fill("slow")
+    turn.page.keyboard.press("Enter")
+    badge = turn.locator("> .annotations .badge")
+    expect(badge).to_contain_text("slow", timeout=30_000)
+    notebook.screenshot("chat-kinds-annotations")
+    badge.get_by_role("button", name="take this annotation back").click()
+    expect(badge).to_have_count(0, timeout=30_000)
 
 
 def _answered(notebook: NotebookPage, chat: Chat) -> None:

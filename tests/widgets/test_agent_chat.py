@@ -101,6 +101,25 @@ def test_a_prompt_from_the_page_is_a_turn_of_the_session(
     assert chat.entries == session.entries
 
 
+def test_a_judgement_from_the_page_stays_with_the_run(
+    comms: Comms, session: an.AgentSession
+) -> None:
+    """The badge comes back through the axon, like everything else."""
+    with an.AgentChat(session) as chat:
+        press(chat, "prompt", text="hello there")
+        session.turns[-1].result(60)
+        press(chat, "annotate", target=1, label="correct", note="polite", score=0.5)
+        wait_until(lambda: bool(of(chat, "annotation")))
+        (made,) = of(chat, "annotation")
+        press(chat, "annotate", target=1)
+        reason = refused(comms, chat)[-1]["reason"]
+        press(chat, "annotate", retracts=made.first_sequence)
+        wait_until(lambda: of(chat, "annotation")[0].status == "retracted")
+
+    assert (made.label, made.text, made.score) == ("correct", "polite", 0.5)
+    assert reason == "an annotation needs a label, a note or a score"
+
+
 def test_a_chat_opens_no_stream_beside_its_session(comms: Comms, session: an.AgentSession) -> None:
     """Each stream costs the server a connection."""
     before = {thread.name for thread in threading.enumerate()}

@@ -8,6 +8,7 @@ import type { Status } from "../events/event-status.ts";
 import { assign, observe } from "../kernel/traits.ts";
 import type { Entry } from "../trace/model.ts";
 import { isGroup, type OutlinePart } from "../trace/outline.ts";
+import annotation from "../ui/annotation.css";
 import { copyText, h, on, setText, shadow } from "../ui/dom.ts";
 import { type FollowInput, type FollowState, follow, NEAR_PX } from "../ui/follow.ts";
 import frame from "../ui/frame.css";
@@ -80,7 +81,7 @@ export class View implements Around {
   ) {
     const { root, remove } = shadow(
       host,
-      [theme, hues, frame, tree, content, css, toolsCss, composeCss].join(""),
+      [theme, hues, frame, tree, annotation, content, css, toolsCss, composeCss].join(""),
     );
     this.root = root;
     signal.addEventListener("abort", remove, { once: true });

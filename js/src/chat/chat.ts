@@ -6,6 +6,7 @@ import type { Channel } from "../kernel/connection.ts";
 import type { Question, Setting } from "../trace/model.ts";
 import { isGroup, Outline, type OutlinePart } from "../trace/outline.ts";
 import { TraceSession } from "../trace/trace-session.ts";
+import type { Judgement } from "../ui/annotation-box.ts";
 
 /** A prompt on its way to the axon. */
 export interface Sent {
@@ -56,6 +57,12 @@ export class Chat {
     return this.session.stat?.read_only ?? false;
   }
 
+  /** Whether a judgement can be published: there is a kernel, and an axon. */
+  get canAnnotate(): boolean {
+    const { facts } = this.session;
+    return facts.heard && !facts.gone && facts.bye === null && facts.snapshot === null;
+  }
+
   /** What is shown, in order. */
   get parts(): readonly OutlinePart[] {
     const { parts } = this.outline;
@@ -93,6 +100,18 @@ export class Chat {
   authenticate(method: string): void {
     this.trouble = "";
     this.session.command("authenticate", { method });
+  }
+
+  /** Publish a judgement on an event, or on a tool call by its id. */
+  annotate(target: number | string, made: Judgement): void {
+    this.trouble = "";
+    const { label, note, score } = made;
+    this.session.command("annotate", { target, label, note, ...(score !== null && { score }) });
+  }
+
+  retract(annotation: number): void {
+    this.trouble = "";
+    this.session.command("annotate", { retracts: annotation });
   }
 
   forget(sent: Sent): void {

@@ -7,8 +7,10 @@ import { partElement } from "../content/parts-view.ts";
 import { RawEvents } from "../content/raw-events.ts";
 import type { Range } from "../kernel/protocol.ts";
 import type { Entry, Message, Notice, Plan } from "../trace/model.ts";
+import { badgeElement } from "../ui/annotation-box.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
 import { type IconName, icon } from "../ui/icons.ts";
+import { Annotations, badgeOf } from "./annotations.ts";
 import type { Around, ItemView } from "./around.ts";
 import { QuestionView } from "./question-view.ts";
 import { ToolView } from "./tool-view.ts";
@@ -27,8 +29,17 @@ export function itemView(entry: Entry, around: Around): ItemView {
   );
   view.element.classList.add("item");
   view.element.dataset.entry = String(entry.id);
-  const element = h("div", { class: "row" }, view.element, raw.button, raw.element);
-  return { element, draw: (now) => view.draw(now) };
+  const target = (entry.kind === "tool" && entry.call_id) || entry.first_sequence;
+  const notes = new Annotations(entry, target, around);
+  const buttons = h("div", { class: "row-buttons" }, raw.button, notes.button);
+  const element = h("div", { class: "row" }, view.element, buttons, notes.element, raw.element);
+  return {
+    element,
+    draw: (now) => {
+      view.draw(now);
+      notes.draw();
+    },
+  };
 }
 
 function plainView(entry: Entry, around: Around): ItemView {
@@ -43,6 +54,8 @@ function plainView(entry: Entry, around: Around): ItemView {
       return new NoticeView(entry);
     case "message":
       return entry.role === "thought" ? new ThoughtView(entry) : new MessageView(entry, around);
+    case "annotation":
+      return { element: h("div", { class: "note" }, badgeElement(badgeOf(entry))), draw: () => {} };
     default:
       return { element: h("div"), draw: () => {} };
   }

@@ -6,6 +6,7 @@ import { partElement } from "../content/parts-view.ts";
 import { RawEvents } from "../content/raw-events.ts";
 import type { Group } from "../trace/outline.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
+import { Annotations } from "./annotations.ts";
 import type { Around, ItemView } from "./around.ts";
 import { ItemList } from "./item-list.ts";
 import { turnState, usageText } from "./words.ts";
@@ -24,6 +25,8 @@ export class TurnView implements ItemView {
   #drawn = "";
   #drawnAt = 0;
   #promptDrawn = "";
+  #notes: Annotations | null = null;
+  readonly #foot: HTMLElement;
 
   constructor(
     private readonly group: Group,
@@ -39,6 +42,7 @@ export class TurnView implements ItemView {
     raw.button.append("events");
     const foot = h("div", { class: "foot" }, this.#state, this.#facts, raw.button);
     this.element.append(this.#prompt, this.#items.element, this.#error, foot, raw.element);
+    this.#foot = foot;
   }
 
   draw(now: number): void {
@@ -57,6 +61,12 @@ export class TurnView implements ItemView {
     this.#drawnAt = now;
     this.#items.draw(group.items, now);
     if (!turn) return;
+    if (!this.#notes) {
+      this.#notes = new Annotations(turn, turn.first_sequence, around);
+      this.#foot.append(this.#notes.button);
+      this.#foot.after(this.#notes.element);
+    }
+    this.#notes.draw();
     this.#drawPrompt();
     const asks = isRunning && chat.outline.openQuestions.some((q) => q.turn_id === group.id);
     const { word, bad } = turnState(turn, isStopping, asks);

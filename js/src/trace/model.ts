@@ -269,7 +269,19 @@ export interface Session extends EntryFields {
   gone?: string;
 }
 
-export type Entry = Turn | Message | Tool | Plan | Question | Notice | Session;
+export interface Annotation extends EntryFields {
+  kind: "annotation";
+  /** Id of the entry that it is about. */
+  target?: number;
+  target_sequence?: number | null;
+  call_id?: string;
+  name?: string;
+  label?: string;
+  score?: number | null;
+  annotator?: string;
+}
+
+export type Entry = Turn | Message | Tool | Plan | Question | Notice | Session | Annotation;
 
 // ---- Markdown ------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 // in them, and what happened outside of all turns.
 
 import type { Trace } from "./fold.ts";
-import type { Entry, Question, Session, Tool, Turn } from "./model.ts";
+import type { Annotation, Entry, Question, Session, Tool, Turn } from "./model.ts";
 
 /** A turn and its items. `turn` is null while only items of it are here. */
 export interface Group {
@@ -15,6 +15,9 @@ export type OutlinePart = Group | Entry;
 
 export const isGroup = (part: OutlinePart): part is Group => "items" in part;
 
+/** The turn id of what happened outside of all turns begins so: `Builder.place` in Python. */
+const OUTSIDE = "outside-";
+
 export class Outline {
   readonly parts: OutlinePart[] = [];
   readonly turns: Turn[] = [];
@@ -26,6 +29,7 @@ export class Outline {
   readonly #children = new Map<string, Entry[]>();
   readonly #calls = new Map<string, Tool>();
   readonly #questions: Question[] = [];
+  readonly #annotations = new Map<number, Annotation[]>();
   #orphans = new Set<string>();
   #trace: Trace | null = null;
   #structure = 0;
@@ -57,6 +61,11 @@ export class Outline {
     return this.#calls.get(callId);
   }
 
+  /** What was judged of an entry, and not taken back. */
+  annotationsOf(id: number): Annotation[] {
+    return (this.#annotations.get(id) ?? []).filter(({ status }) => status !== "retracted");
+  }
+
   get running(): Turn | null {
     return this.turns.findLast(({ status }) => status === "running") ?? null;
   }
@@ -80,6 +89,7 @@ export class Outline {
     this.#placed.clear();
     this.#children.clear();
     this.#calls.clear();
+    this.#annotations.clear();
     for (const entry of trace.entries)
       if (entry?.kind === "tool" && entry.call_id) this.#calls.set(entry.call_id, entry);
   }
@@ -87,6 +97,12 @@ export class Outline {
   #add(entry: Entry): void {
     if (entry.kind === "session") {
       this.session = entry;
+      return;
+    }
+    if (entry.kind === "annotation" && entry.target) {
+      const others = this.#annotations.get(entry.target);
+      if (others) others.push(entry);
+      else this.#annotations.set(entry.target, [entry]);
       return;
     }
     if (entry.kind === "question") this.#questions.push(entry);
@@ -104,7 +120,7 @@ export class Outline {
       return;
     }
     if (parent && !this.#calls.has(parent)) this.#orphans.add(parent);
-    if (turn) this.#group(turn).items.push(entry);
+    if (turn && !turn.startsWith(OUTSIDE)) this.#group(turn).items.push(entry);
     else this.parts.push(entry);
   }
 

@@ -34,6 +34,8 @@ const LINES = {
   opens: "M3 6h7v8",
   closes: "M3 10h7V2",
   inside: "M10 1v14",
+  tag: "M2.5 2.5h5.5L13.5 8L8 13.5L2.5 8zM5.5 5.5v.01",
+  clip: "M11.5 5L6 10.5a1.4 1.4 0 0 0 2 2L13 7.5a2.8 2.8 0 0 0-4-4L3.8 8.7a4.2 4.2 0 0 0 6 6",
 } as const;
 
 export type IconName = keyof typeof AREAS | keyof typeof LINES;
