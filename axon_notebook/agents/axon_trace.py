@@ -11,11 +11,11 @@ from ..exports.spans import spans
 from ..exports.trajectory import trajectory
 from ..models import EVENTS_SELECT, AxonEvent
 from .annotations import Annotation, read_annotation
-from .model import Revision, Turn
+from .model import Revision
 from .trace import Trace
 from .trace_card import card_html, card_text
 from .trace_frames import TraceFrames
-from .trace_tables import TABLES, columns_of_rows, table_columns
+from .trace_tables import TABLES, begun_turns, columns_of_rows, table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +199,7 @@ class AxonTrace(TraceFrames, Trace):
     @property
     def usage(self) -> TraceUsage:
         """Tokens by kind, cost by currency and time, over all turns."""
-        turns = [e for e in self.entries if isinstance(e, Turn) and e.status != "queued"]
+        turns = begun_turns(self.entries)
         costs: dict[str, float] = {}
         for turn in turns:
             if turn.cost is not None:
@@ -210,13 +210,13 @@ class AxonTrace(TraceFrames, Trace):
             return sum(known) if known else None
 
         spans = [
-            (turn.ended_ms - (turn.running_ms or turn.started_ms)) / 1000
+            (turn.ended_ms - turn.running_ms) / 1000
             for turn in turns
-            if turn.ended_ms is not None
+            if turn.ended_ms is not None and turn.running_ms is not None
         ]
         return TraceUsage(
             turns=len(turns),
-            seconds=sum(spans),
+            seconds=sum(spans, 0.0),
             input_tokens=total("input"),
             output_tokens=total("output"),
             cache_read_tokens=total("cache_read"),

@@ -259,8 +259,11 @@ class Builder(TurnTracker):
             status="open",
             **fields,
         )
-        if tool is not None and kind == "permission":
-            self.change(tool, permission="asked", asked_ms=self.at_ms)
+        if tool is not None:
+            state: dict[str, Any] = {"permission": "asked"} if kind == "permission" else {}
+            if not self._waits(tool, but=question_id):
+                state["asked_ms"] = self.at_ms
+            self.change(tool, **state)
 
     def answer(
         self, question_id: str, answer: object, *, by: str = "user", allowed: bool | None = None
@@ -280,16 +283,33 @@ class Builder(TurnTracker):
             at = self.at_ms
             known = {name: value for name, value in fields.items() if value is not None}
             self.change(question, status=status, answered_ms=at, ended_ms=at, **known)
+            self._end_wait(question)
         return question
 
-    def _permit(self, question: Question, allowed: bool) -> None:
-        tool = self._tools.get((question.session, question.call_id))
-        if tool is None:
+    def _end_wait(self, question: Question) -> None:
+        """The call has waited for a person, whichever way the question was closed."""
+        tool = self._asking(question)
+        if tool is None or tool.asked_ms is None or self._waits(tool):
             return
-        asked = self.at_ms if tool.asked_ms is None else tool.asked_ms
-        waited = (tool.waited_ms or 0) + max(0, self.at_ms - asked)
-        word = "allowed" if allowed else "denied"
-        self.change(tool, permission=word, permitted_ms=self.at_ms, waited_ms=waited)
+        waited = (tool.waited_ms or 0) + max(0, self.at_ms - tool.asked_ms)
+        self.change(tool, waited_ms=waited)
+
+    def _waits(self, tool: Tool, but: str = "") -> bool:
+        """Whether a question about the call is open, other than *but*."""
+        return any(
+            self._asking(question) is tool
+            for number, question in self._questions.items()
+            if number != but
+        )
+
+    def _asking(self, question: Question) -> Tool | None:
+        return self._tools.get((question.session, question.call_id)) if question.call_id else None
+
+    def _permit(self, question: Question, allowed: bool) -> None:
+        tool = self._asking(question)
+        if tool is not None:
+            word = "allowed" if allowed else "denied"
+            self.change(tool, permission=word, permitted_ms=self.at_ms)
 
     # -- notices
 

@@ -149,7 +149,8 @@ class Turn(Entry, kw_only=True):
         origin: ``prompt``, ``unasked`` (a schedule, a background task) or ``history``.
         stop_reason: In the protocol's word.
         error: Why it failed.
-        running_ms: When the agent began with it.
+        running_ms: When the agent began with it; ``None`` if it never did.
+        begun_sequence: The event by which it began, or ended without having begun.
         first_output_ms: When the first message, thought or tool call appeared.
         cost: What the turn cost; ``None`` if that is unknown.
     """
@@ -160,6 +161,7 @@ class Turn(Entry, kw_only=True):
     stop_reason: str = ""
     error: str = ""
     running_ms: int | None = None
+    begun_sequence: int | None = None
     first_output_ms: int | None = None
     usage: Usage = Usage()
     cost: float | None = None
@@ -190,8 +192,9 @@ class Tool(Entry, kw_only=True):
         input: Its arguments.
         raw_output: What it returned, in the protocol's own form.
         permission: ``""``, ``asked``, ``allowed`` or ``denied``.
-        asked_ms: When permission was asked; ``permitted_ms``: when it was given or denied;
-            ``waited_ms``: how long the call has waited for that, in all.
+        asked_ms: When a person was asked something about it, such as for permission;
+            ``permitted_ms``: when permission was given or denied; ``waited_ms``: how long the
+            call has waited for persons, in all.
         exit_status: Of a command.
         progress: One line on how far it is.
     """

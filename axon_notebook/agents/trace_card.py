@@ -13,6 +13,7 @@ from typing import Final
 
 from ..visible import visible
 from .model import Entry, Question, Tool, Turn
+from .trace_tables import begun_turns
 
 __all__ = ["card_html", "card_text"]
 
@@ -41,7 +42,7 @@ def card_html(title: str, entries: Sequence[Entry]) -> str:
 
 
 def _lines(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    turns = [e for e in entries if isinstance(e, Turn) and e.status != "queued"]
+    turns = begun_turns(entries)
     calls = [e for e in entries if isinstance(e, Tool)]
     if not turns and not calls:
         return [("turns", "none: no agent has worked on this axon")]
@@ -96,16 +97,17 @@ def _totals(turns: Sequence[Turn]) -> list[tuple[str, str]]:
     if costs and unknown:
         text += f" (unknown for {unknown:,} of {len(turns):,} turns)"
     lines.append(("cost", text))
-    spent = sum(t.ended_ms - (t.running_ms or t.started_ms) for t in turns if t.ended_ms)
+    spent = sum(t.ended_ms - t.running_ms for t in turns if t.ended_ms and t.running_ms)
     lines.append(("time", f"{_time(spent)} in turns{_idle(turns)}"))
     return lines
 
 
 def _idle(turns: Sequence[Turn]) -> str:
+    begun = [turn for turn in turns if turn.running_ms is not None]
     gaps = [
-        (later.running_ms or later.started_ms) - before.ended_ms
-        for before, later in itertools.pairwise(turns)
-        if before.ended_ms is not None
+        later.running_ms - before.ended_ms
+        for before, later in itertools.pairwise(begun)
+        if before.ended_ms is not None and later.running_ms is not None
     ]
     long = [gap for gap in gaps if gap >= GAP_MS]
     return f", {_time(sum(long))} idle in {len(long):,} gaps" if long else ""

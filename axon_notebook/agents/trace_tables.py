@@ -15,10 +15,13 @@ import msgspec
 from .model import Entry, Message, Notice, Question, Tool, Turn
 from .parts import Text
 
-__all__ = ["TABLES", "ColumnType", "table_columns"]
+__all__ = ["OUTSIDE", "TABLES", "ColumnType", "begun_turns", "columns_of_rows", "table_columns"]
 
 ColumnType = Literal["text", "time", "real", "integer", "json"]
 Row = tuple[object, ...]
+
+#: The key of what happened outside of all turns, such as the start of a devbox.
+OUTSIDE: Final = "outside"
 
 #: Columns of each table, in order.
 TABLES: Final[dict[str, dict[str, ColumnType]]] = {
@@ -127,16 +130,24 @@ def _seconds(start: int | None, end: int | None) -> float | None:
     return max(0, end - start) / 1000
 
 
+def begun_turns(entries: Iterable[Entry]) -> list[Turn]:
+    """Return the turns that have begun, or will never, in that order; not those that wait.
+
+    A turn that begins later is behind all that have begun, whenever its prompt came.
+    """
+    turns = [e for e in entries if isinstance(e, Turn) and e.status != "queued"]
+    return sorted(turns, key=lambda turn: (turn.begun_sequence or 0, turn.id))
+
+
 def _turns(entries: Sequence[Entry]) -> Iterable[Row]:
     messages = Counter(e.turn_id for e in entries if isinstance(e, Message))
     calls = Counter(e.turn_id for e in entries if isinstance(e, Tool))
-    last = {e.turn_id: e.last_sequence for e in entries}
+    last: dict[str, int] = {}
     for e in entries:
-        # A prompt that waits is no turn yet.
-        if not isinstance(e, Turn) or e.status == "queued":
-            continue
-        started = e.started_ms if e.running_ms is None else e.running_ms
-        used = e.usage
+        if e.last_sequence > last.get(e.turn_id, 0):
+            last[e.turn_id] = e.last_sequence
+    for e in begun_turns(entries):
+        started, used = e.running_ms, e.usage
         yield (
             e.turn_id,
             e.session or None,
@@ -158,7 +169,7 @@ def _turns(entries: Sequence[Entry]) -> Iterable[Row]:
             e.cost,
             e.currency or None,
             e.first_sequence,
-            max(e.last_sequence, last[e.turn_id]),
+            last[e.turn_id],
         )
 
 
@@ -228,7 +239,8 @@ def _questions(entries: Sequence[Entry]) -> Iterable[Row]:
 def _notices(entries: Sequence[Entry]) -> Iterable[Row]:
     for e in entries:
         if isinstance(e, Notice):
-            yield (e.turn_id, e.notice_kind, e.text, e.started_ms, e.first_sequence)
+            turn = e.turn_id or OUTSIDE
+            yield (turn, e.notice_kind, e.text, e.started_ms, e.first_sequence)
 
 
 ROWS: Final[Mapping[str, Callable[[Sequence[Entry]], Iterable[Row]]]] = {

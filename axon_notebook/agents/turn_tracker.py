@@ -100,18 +100,19 @@ class TurnTracker(Recorder):
         if turn is None:
             turn_id = turn_id or f"{origin}-{self.sequence}"
             turn = self.add("turn", turn_id=turn_id, status="running", origin=origin)
-            self.change(turn, running_ms=self.at_ms)
+            # When a turn of an earlier session began is unknown.
+            at = None if origin == "history" else self.at_ms
+            self.change(turn, running_ms=at, begun_sequence=self.sequence)
         else:
             for skipped in self._queue[: self._queue.index(turn)]:
-                error = "no agent received this prompt"
-                self.change(skipped, status="failed", error=error, ended_ms=self.at_ms)
-                self._turns[skipped.turn_id] = skipped
+                self._fail_unbegun(skipped, "no agent received this prompt")
             del self._queue[: self._queue.index(turn) + 1]
             self.change(
                 turn,
                 turn_id=turn_id or turn.turn_id,
                 status="running",
                 running_ms=self.at_ms,
+                begun_sequence=self.sequence,
             )
         self._turns[turn.turn_id] = turn
         self._base = dict(self._costs)
@@ -120,6 +121,11 @@ class TurnTracker(Recorder):
         self._outside = ""
         self.open_turn(turn)
         return turn
+
+    def _fail_unbegun(self, turn: Turn, error: str) -> None:
+        self._turns[turn.turn_id] = turn
+        begun, at = self.sequence, self.at_ms
+        self.change(turn, status="failed", error=error, ended_ms=at, begun_sequence=begun)
 
     def history(self, text: str, key: Hashable) -> None:
         """Take a prompt that the agent replays from an earlier session."""
@@ -244,13 +250,13 @@ class TurnTracker(Recorder):
 
     def lose(self, why: str) -> None:
         """The agent is gone: what waits for it fails."""
-        waiting = [*([self.running] if self.running else []), *self._queue]
+        turn, waiting = self.running, self._queue
         self.running, self._queue = None, []
-        for turn in waiting:
-            error = why if turn.status == "running" else f"the agent was gone before it: {why}"
-            self._turns[turn.turn_id] = turn
-            self.change(turn, status="failed", error=turn.error or error, ended_ms=self.at_ms)
+        if turn is not None:
+            self.change(turn, status="failed", error=turn.error or why, ended_ms=self.at_ms)
             self.close_turn(turn)
+        for unbegun in waiting:
+            self._fail_unbegun(unbegun, f"the agent was gone before it: {why}")
         self.session(gone=why)
 
     def close_turn(self, turn: Turn) -> None:

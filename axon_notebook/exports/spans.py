@@ -96,7 +96,7 @@ def _turn(turn: Turn, session: Session, axon_id: str, answer: str | None) -> Spa
         span_id=_id(8, axon_id, turn.turn_id),
         parent_id=b"",
         name=f"invoke_agent {session.agent}".strip(),
-        started_ms=turn.started_ms,
+        started_ms=turn.started_ms if turn.running_ms is None else turn.running_ms,
         ended_ms=turn.ended_ms or turn.started_ms,
         attributes=_present(attributes),
         error=(turn.error or turn.status) if turn.status == "failed" else None,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from axon_notebook.agents.model import Entry, fold
 from axon_notebook.agents.trace import Trace
+from axon_notebook.agents.trace_tables import table_columns
 from axon_notebook.models import AxonEvent
 
 Sample = tuple[str, str, Any]
@@ -88,6 +89,43 @@ def test_any_messages_are_read(messages: list[tuple[str, str, str]], protocol: s
         "failed",
         "stopped",
     }
+
+
+#: Columns that a row keeps for ever.  Of the others, the protocols grow, replace or retract some
+#: even when they are finished: texts (a streamed message by its final one), outputs and states of
+#: calls (a late result), tokens and costs (told after the turn), ends (late output).
+FIXED = {
+    "turns": ("turn_id", "started", "first_sequence"),
+    "tool_calls": ("call_id", "turn_id", "started", "first_sequence"),
+    "messages": ("turn_id", "parent_id", "role", "started", "first_sequence"),
+    "questions": ("question_id", "turn_id", "call_id", "kind", "asked"),
+    "notices": ("turn_id", "kind", "at", "sequence"),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(damaged(), max_size=30),
+    st.sampled_from([None, "acp", "claude", "codex", "pi"]),
+)
+def test_rows_of_a_prefix_are_the_first_rows_of_the_run(
+    messages: list[tuple[str, str, str]], protocol: str | None
+) -> None:
+    """Identity and order never change; an answer is final; every row has a turn."""
+    trace = Trace(protocol)
+    before: dict[str, list[tuple[object, ...]]] = {table: [] for table in FIXED}
+    answers: dict[tuple[object, object], object] = {}
+    for event in events(messages):
+        trace.feed(event)
+        for table, names in FIXED.items():
+            columns = table_columns(trace.entries, table)
+            rows = list(zip(*[columns[name] for name in names], strict=True))
+            assert rows[: len(before[table])] == before[table], table
+            assert all(columns["turn_id"]), table
+            before[table] = rows
+        asked = table_columns(trace.entries, "questions")
+        for key in zip(asked["question_id"], asked["asked"], asked["state"], strict=True):
+            assert key[2] == "open" or answers.setdefault(key[:2], key[2]) == key[2]
 
 
 @pytest.mark.parametrize(("origin", "kind", "payload"), samples("unknown"))

@@ -164,3 +164,37 @@ def test_values_of_json_columns_are_python_values(run: list[AxonEvent]) -> None:
 
     assert {type(value) for value in calls["input"].dropna()} == {dict}
     assert isinstance(calls, pd.DataFrame)
+
+
+def test_a_call_waits_for_persons_however_the_question_ends() -> None:
+    """Answered, withdrawn or expired; two questions at once wait once."""
+    script = Script()
+    events = [script.prompt("go"), script.system("turn.started", turn_id="t")]
+    events += [script.asks("c1"), script.asks("c1")]
+    events += [script.system("turn.failed", turn_id="t", error="lost")]
+    trace = trace_of_events(events)
+    call = trace.tool_calls.iloc[0]
+
+    assert trace.questions["state"].tolist() == ["expired", "expired"]
+    assert call["waited_seconds"] == (events[4].timestamp_ms - events[2].timestamp_ms) / 1000
+    assert pd.isna(call["permitted"])
+
+
+def test_turns_are_in_the_order_in_which_they_begin() -> None:
+    """A prompt that waits is behind what begins before it; one that never ran took no time."""
+    script = Script()
+    events = [script.prompt("a"), script.system("turn.started", turn_id="t1")]
+    events += [script.prompt("b"), script.system("turn.completed", turn_id="t1")]
+    events += [script.system("turn.started", turn_id="t2", event_sequence=99)]
+    shown = trace_of_events(events).turns["turn_id"].tolist()
+    events += [script.system("turn.completed", turn_id="t2")]
+    events += [script.system("devbox.shutdown", devbox_id="d")]
+    trace = trace_of_events(events)
+    turns = trace.turns
+
+    assert turns["turn_id"].tolist() == [*shown, "prompt-3"]
+    assert turns["state"].tolist() == ["completed", "completed", "failed"]
+    assert turns["seconds"].isna().tolist() == [False, False, True]
+    assert turns["started"].isna().tolist() == [False, False, True]
+    assert trace.notices["turn_id"].tolist() == ["outside"]
+    assert isinstance(trace.usage.seconds, float)

@@ -190,6 +190,7 @@ export interface Turn extends EntryFields {
   stop_reason?: string;
   error?: string;
   running_ms?: number | null;
+  begun_sequence?: number | null;
   first_output_ms?: number | null;
   usage?: Usage;
   cost?: number | null;
