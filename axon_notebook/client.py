@@ -152,7 +152,7 @@ class Client(Closing):
 
     def axon_set(
         self,
-        pattern: str | None = None,
+        pattern: str | Sequence[str] | None = None,
         *,
         metadata: Mapping[str, str] | None = None,
         since: When = None,
@@ -162,7 +162,8 @@ class Client(Closing):
         """Return the axons that match, newest first, to be asked together.
 
         Args:
-            pattern: The name, with ``*``, ``?`` and ``[…]`` as in file names; without it all.
+            pattern: The name, with ``*``, ``?`` and ``[…]`` as in file names, or an id; of
+                several each axon that matches any; without it all.
             metadata: Only axons with all of these values.
             since: Only axons made at or after this: an age such as ``"7d"`` or ``"12h"``, an
                 ISO 8601 text, a date or a datetime.
@@ -172,13 +173,27 @@ class Client(Closing):
         Raises:
             ParameterError: *since* or *until* is not a time.
         """
+        patterns = [pattern] if pattern is None or isinstance(pattern, str) else pattern
+        found: dict[str, AxonInfo] = {}
+        for one in patterns:
+            matching = self._matching(one, metadata or {}, since=since, until=until)
+            found.update((info.id, info) for info in matching)
+        infos = list(found.values())
+        if len(patterns) > 1:
+            infos.sort(key=lambda info: info.created_at_ms, reverse=True)
+        return AxonSet(self._api, infos[:limit])
+
+    def _matching(
+        self, pattern: str | None, metadata: Mapping[str, str], *, since: When, until: When
+    ) -> list[AxonInfo]:
+        if pattern is not None and pattern.startswith("axn_"):
+            found = [self._api.get_axon(pattern)]
+            wanted = [i for i in found if metadata.items() <= (i.metadata or {}).items()]
+            return select(wanted, None, since=since, until=until)
         prefix = re.match(r"[^*?\[]*", pattern or "")
-        query: dict[str, str | None] = {
-            f"metadata[{key}]": value for key, value in (metadata or {}).items()
-        }
+        query: dict[str, str | None] = {f"metadata[{key}]": text for key, text in metadata.items()}
         query["name"] = (prefix[0] if prefix else "") or None
-        found = select(self._list(MOST_AXONS, False, **query), pattern, since=since, until=until)
-        return AxonSet(self._api, found[:limit])
+        return select(self._list(MOST_AXONS, False, **query), pattern, since=since, until=until)
 
     def devbox(self, devbox_id: str) -> Devbox:
         """Return the devbox with this id.

@@ -48,6 +48,19 @@ def _add_commands(commands: Commands, home: argparse.ArgumentParser) -> None:
     html.add_argument("axon", metavar="AXON", help="its id or name")
     html.add_argument("path", metavar="PATH", type=Path, help="one that exists is replaced")
     html.set_defaults(run=_html)
+    export = commands.add_parser(
+        "export", parents=[home], help="add what axons have to a Parquet dataset"
+    )
+    export.add_argument("pattern", metavar="PATTERN", help="names with * ? […], or an id")
+    export.add_argument(
+        "path", metavar="PATH", help="a directory, or a URL such as s3://bucket/runs"
+    )
+    export.add_argument(
+        "--since", metavar="TIME", help="only axons made since then: 7d, 2026-11-27"
+    )
+    export.add_argument("--until", metavar="TIME", help="only axons made before then")
+    export.add_argument("--compact", action="store_true", help="then join small files")
+    export.set_defaults(run=_export)
     trace = commands.add_parser(
         "trace", parents=[home], help="send an agent's runs to an OpenTelemetry receiver"
     )
@@ -107,6 +120,24 @@ def _html(options: argparse.Namespace) -> int:
     older = f"; {stats['dropped']:,} older ones do not fit" if stats["dropped"] else ""
     print(f"{stats['received'] - stats['dropped']:,} events → {options.path}{older}")
     return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        axons = client.axon_set(options.pattern, since=options.since, until=options.until)
+        if not axons:
+            raise AxonError(f"no axon matches {options.pattern!r} on {client.where}")
+        done = axons.export(options.path, progress=sys.stderr.isatty())
+    print(f"{done.events:,} events of {done.axons:,} axons → {options.path}")
+    if options.compact:
+        from .dataset import open_dataset
+
+        with open_dataset(options.path) as data:
+            joined = data.compact()
+        print(f"{joined.before:,} files → {joined.after:,}")
+    for axon, reason in done.failed.items():
+        print(f"axon-notebook: {axon}: {reason}", file=sys.stderr)
+    return 1 if done.failed else 0
 
 
 def _trace(options: argparse.Namespace) -> int:

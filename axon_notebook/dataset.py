@@ -14,6 +14,8 @@ from .errors import ClosedError, ParameterError, SqlError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .dataset_compaction import Compacted
+
 __all__ = ["Dataset", "open_dataset"]
 
 
@@ -75,15 +77,23 @@ class Dataset(Closing):
         Raises:
             SqlError: DuckDB refused it.
         """
-        import duckdb
-
         from .sql.frames import arrow_frame
+
+        return arrow_frame(self.arrow(query, params))
+
+    def arrow(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        """Run one statement as :meth:`sql` does; return a ``pyarrow.Table``.
+
+        Raises:
+            SqlError: DuckDB refused it.
+        """
+        import duckdb
 
         try:
             relation = self._connect().sql(query, params=params or None)
             if relation is None:
                 raise SqlError("this statement returns no rows: expected a SELECT", sql=query)
-            return arrow_frame(relation.to_arrow_table())
+            return relation.to_arrow_table()
         except duckdb.Error as error:
             raise SqlError(str(error).partition("\n\n")[0], sql=query) from error
 
@@ -130,9 +140,30 @@ class Dataset(Closing):
             raise ParameterError(f"there are no rows of {table} yet")
         return dd.read_parquet(paths, filesystem=self._files.fs)
 
+    def compact(self) -> Compacted:
+        """Join the many small files of many exports, per table and day; see it as it is then.
+
+        Raises:
+            AxonError: An export is writing.
+        """
+        from .dataset_compaction import compact
+
+        self._disconnect()
+        done = compact(self._files)
+        self._state = self._files.state()
+        return done
+
+    def interrupt(self) -> None:
+        """End the statement that runs in another thread; it raises there."""
+        if (connection := self._connection) is not None:
+            connection.interrupt()
+
     def close(self) -> None:
         """Close DuckDB's connection; idempotent."""
         self._closed = True
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,4 +1,4 @@
-"""The tables of a dataset as Arrow schemas, and rows of them as Parquet files.
+"""The tables of a dataset as Arrow schemas, and their Parquet files.
 
 The only file that names pyarrow's Parquet.
 """
@@ -15,7 +15,7 @@ from .agents.trace_tables import TABLES as TRACE_TABLES
 from .dataset_files import DataFile, DatasetFiles
 from .errors import ParameterError
 
-__all__ = ["KEYS", "TABLES", "Row", "schema_of", "write_rows"]
+__all__ = ["KEYS", "ORDER", "TABLES", "Row", "read_table", "schema_of", "write_rows", "write_table"]
 
 #: Values by column; times in milliseconds since the epoch.
 Row = Mapping[str, Any]
@@ -57,6 +57,15 @@ DAY_OF: Final = {
 }
 
 
+#: How the rows of a compacted file are sorted, so that few row groups hold one axon.
+ORDER: Final = {
+    "events": ("axon", "sequence"),
+    "turns": ("axon", "first_sequence"),
+    "tool_calls": ("axon", "first_sequence"),
+    "messages": ("axon", "first_sequence"),
+}
+
+
 @functools.cache
 def schema_of(table: str) -> Any:
     """Return the ``pyarrow.Schema`` of *table*.
@@ -78,21 +87,35 @@ def schema_of(table: str) -> Any:
 def write_rows(files: DatasetFiles, table: str, rows: Sequence[Row]) -> list[DataFile]:
     """Write *rows*, one Parquet file (zstd) per day; nothing counts until it is committed."""
     pa = _pyarrow()
-    from pyarrow import parquet
-
     by_day: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_day[_day(row[DAY_OF[table]])].append(row)
     written = []
     for day, chosen in sorted(by_day.items()):
-        data = DataFile(table, files.new_path(table, day), len(chosen))
-        path = files.full(data.path)
-        files.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        with files.fs.open(path, "wb") as file:
-            content = pa.Table.from_pylist(list(chosen), schema=schema_of(table))
-            parquet.write_table(content, file, compression="zstd")
-        written.append(data)
+        content = pa.Table.from_pylist(list(chosen), schema=schema_of(table))
+        written.append(write_table(files, table, day, content))
     return written
+
+
+def write_table(files: DatasetFiles, table: str, day: str, content: Any) -> DataFile:
+    """Write a ``pyarrow.Table`` of rows of *table* as one file; see :func:`write_rows`."""
+    from pyarrow import parquet
+
+    data = DataFile(table, files.new_path(table, day), content.num_rows)
+    path = files.full(data.path)
+    files.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    with files.fs.open(path, "wb") as file:
+        parquet.write_table(content, file, compression="zstd")
+    return data
+
+
+def read_table(files: DatasetFiles, data: DataFile) -> Any:
+    """Return the rows of one file as a ``pyarrow.Table``."""
+    _pyarrow()
+    from pyarrow import parquet
+
+    with files.fs.open(files.full(data.path), "rb") as file:
+        return parquet.read_table(file, schema=schema_of(data.table))
 
 
 def _day(milliseconds: int | None) -> str:

@@ -1,4 +1,4 @@
-"""`axon-notebook replay | html | trace`, on an axon of the embedded service."""
+"""`axon-notebook replay | html | export | trace`, on an axon of the embedded service."""
 
 from __future__ import annotations
 
@@ -100,6 +100,23 @@ def test_all_events_go_into_one_file(
     assert capsys.readouterr().out == f"1,500 events → {tmp_path / 'run.html'}\n"
     state = msgspec.json.decode(zlib.decompress(base64.b64decode(found[1])))
     assert [event["sequence"] for event in state["events"]] == list(range(1, 1501))
+
+
+def test_a_set_is_exported(
+    client: an.Client, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n in range(2):
+        client.create_axon(f"shell-set-{n}").publish("a", {})
+    path = tmp_path / "runs"
+
+    assert command("export", "shell-set-*", path, "--since", "1h") == 0
+    assert capsys.readouterr().out == f"2 events of 2 axons → {path}\n"
+    assert command("export", "shell-set-*", path, "--compact") == 0
+    assert capsys.readouterr().out == f"0 events of 0 axons → {path}\n1 files → 1\n"
+    with an.open_dataset(path) as data:
+        assert set(data.axons.values()) == {"shell-set-0", "shell-set-1"}
+    assert command("export", "shell-nobody-*", path) == 1
+    assert "no axon matches 'shell-nobody-*'" in capsys.readouterr().err
 
 
 def test_a_trace_goes_to_a_receiver(

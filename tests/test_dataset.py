@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,7 +20,10 @@ import axon_notebook as an
 from axon_notebook.dataset_files import Commit, DatasetFiles
 from axon_notebook.errors import AxonError, ParameterError, SqlError
 from axon_notebook.local.process.launcher import ServiceAddress
+from axon_notebook.magics.recordings import publishable, read_recording
 from axon_notebook.models import AxonEvent
+
+RUN = Path(__file__).parents[1] / "notebooks" / "data" / "agent_run.jsonl.gz"
 
 EXPORTER = """
 import sys
@@ -173,3 +177,53 @@ def test_what_is_wrong_is_said_in_one_line(client: an.Client, tmp_path: Path) ->
         with pytest.raises(ParameterError, match="'nope' is not a table"):
             data.dask("nope")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["events"]
+
+
+def halves(client: an.Client) -> tuple[an.Axon, list[dict[str, Any]]]:
+    """An axon with the first half of a run, and the other half."""
+    events = publishable(read_recording(str(RUN))[0])
+    axon = client.create_axon(f"halves-{secrets.token_hex(4)}")
+    axon.publish_many(events[:150], progress=False)
+    return axon, events[150:]
+
+
+def test_rows_of_open_turns_are_written_again_and_the_newest_wins(
+    client: an.Client, tmp_path: Path
+) -> None:
+    """And compaction leaves just those, in one file per table and day."""
+    axon, rest = halves(client)
+    axons = client.axon_set(axon.id)
+    axons.export(tmp_path)
+    axon.publish_many(rest, progress=False)
+    axons.export(tmp_path)
+    trace = axon.trace()
+    columns = {"turns": "state", "tool_calls": "status", "messages": "text"}
+
+    def check(data: an.Dataset) -> None:
+        for table, column in columns.items():
+            found = data.sql(f"SELECT {column} FROM {table} ORDER BY {column}")[column].tolist()
+            assert found == sorted(trace.frame(table)[column])
+
+    with an.open_dataset(tmp_path) as data:
+        check(data)
+        events = data.events(limit=10_000)
+        compacted = data.compact()
+        check(data)
+
+        assert compacted.before > compacted.after == len(list(tmp_path.rglob("*.parquet")))
+        assert data.events(limit=10_000).equals(events)
+        assert data.compact().after == compacted.after
+    axon.publish("more", {})
+    assert axons.export(tmp_path).events == 1
+    with an.open_dataset(tmp_path) as data:
+        assert len(data.events(limit=10_000)) == len(events) + 1
+
+
+def test_a_compaction_is_refused_while_an_export_writes(client: an.Client, tmp_path: Path) -> None:
+    client.axon_set(made(client, 1, 1)).export(tmp_path)
+    with (
+        an.open_dataset(tmp_path) as data,
+        DatasetFiles(tmp_path).writing(),
+        pytest.raises(AxonError, match="another export is writing"),
+    ):
+        data.compact()

@@ -11,24 +11,38 @@ from ..errors import ParameterError
 from ..sql.file_output import FILE_FORMATS, check_target, write_file
 from ..sql.forms import FORMS
 from ..sql.shaping import Shape, file_columns, shaped
+from .cell_views import DryRun, Plan, cut
+from .dataset_cell import DatasetStatement
 from .options import Option, checked_name, meant
 from .registry import Call, Magic
+from .set_cell import SINCE, UNTIL, SetStatement, axons_of, means_set
 from .shell_session import label
 from .sql_cell import Answer, Cell, prepared
-from .status import Background, StatusLine
+from .status import Background, StatusLine, in_thread
 
 if TYPE_CHECKING:
     from collections import ChainMap
 
     from ..axon import Axon
-    from ..models import SqlResult
+    from ..models import SqlColumns, SqlResult
+    from ..sql.columns import Column
     from .magic_context import MagicContext
 
-__all__ = ["MAGICS", "DryRun", "Plan"]
+__all__ = ["MAGICS"]
 
 _OPTIONS: Final = (
     Option("--out", "-o", "text", "NAME", "store the result in NAME and show it", "variable"),
-    Option("--axon", "-a", "text", "AXON", "another axon, for this cell only", "axon"),
+    Option(
+        "--axon",
+        "-a",
+        "texts",
+        "AXON",
+        "another axon, for this cell only; 'nightly-*' or several -a: all of them",
+        "axon",
+    ),
+    SINCE,
+    UNTIL,
+    Option("--dataset", "", "text", "PATH", "a dataset that was exported, by DuckDB", "file"),
     Option("--to", "-t", "text", "FORM", f"one of {', '.join(FORMS)}", tuple(FORMS)),
     Option("--limit", "-n", "integer", "N", "at most N rows of one SELECT"),
     Option("--all", "", "flag", "", "fetch every row, past the server's limit, from one snapshot"),
@@ -85,45 +99,10 @@ Values of Python variables are bound, never spliced: ``:name``,
 ``:{expression}``, lists after ``IN``, a DataFrame in ``FROM :df``.
 ``${name}`` is an identifier, quoted.  ``events`` is the event history.
 Several statements are one transaction; the last result is returned.
+With ``-a 'nightly-*'`` one SELECT is asked of every axon that matches; the
+frame begins with ``axon`` (id) and ``axon_name``.
 ``name <<`` stores the result without showing it.
 """
-
-
-class DryRun:
-    """What a cell would send."""
-
-    def __init__(self, cell: Cell) -> None:
-        self.statements = list(cell.sent)
-        self.params = [list(bound.params) for bound in cell.bound]
-        self._values = [bound.values for bound in cell.bound]
-
-    def __repr__(self) -> str:
-        lines = []
-        for sql, params, values in zip(self.statements, self.params, self._values, strict=True):
-            kinds = ", ".join(f"{value.source}: {value.kind}" for value in values)
-            lines.append(f"{sql};" if len(self.statements) > 1 else sql)
-            if params:
-                lines.append(f"params: {_cut(str(params))}")
-            if kinds:
-                lines.append(f"({kinds})")
-        return "\n".join(lines)
-
-
-class Plan:
-    """How SQLite would run a statement, as a tree."""
-
-    def __init__(self, result: SqlResult) -> None:
-        self.steps = [(row[0], row[1], row[3]) for row in result.rows]
-
-    def __repr__(self) -> str:
-        depth = {0: -1}
-        lines = []
-        for step, parent, detail in self.steps:
-            depth[step] = depth.get(parent, -1) + 1
-            # A scan that no index helps reads every row.
-            note = "   ⚠ reads every row" if detail.startswith("SCAN ") else ""
-            lines.append(f"{'   ' * depth[step]}└─ {detail}{note}")
-        return "\n".join(lines)
 
 
 class _Query(NamedTuple):
@@ -152,7 +131,11 @@ def _axonsql(call: Call) -> Any:
     if not text.strip():
         status.done("nothing to run: the cell is empty")
         return None
-    axon = call.axon()
+    if "dataset" in call.options:
+        return _on_dataset(call, query, text, names, params, status)
+    if means_set(call):
+        return _on_set(call, query, text, names, params, status)
+    axon = call.axon(call.options.get("axon", [None])[0])
     cell = prepared(
         text, names, magics.session, axon, status,
         params=params, limit=query.limit, explain=query.has("explain"),
@@ -161,7 +144,7 @@ def _axonsql(call: Call) -> Any:
         status.done("nothing to run: the cell holds only comments")
         return None
     if query.has("dry_run"):
-        return DryRun(cell)
+        return DryRun(cell.sent, cell.bound)
     if query.has("all") and len(cell.sent) != 1:
         raise ParameterError(f"--all is for one SELECT, the cell has {len(cell.sent)} statements")
     if query.has("bg"):
@@ -170,9 +153,53 @@ def _axonsql(call: Call) -> Any:
         magics.session, axon, status, timeout=query.timeout, all_rows=query.has("all")
     )
     value = _value(cell, answer, query, axon)
-    written = _write_files(answer, query)
+    written = _write_files(answer.shown, query)
     status.done("\n".join([_summary(cell, answer, query, axon, value), *written]))
     return _delivered(magics, query, value)
+
+
+def _on_set(
+    call: Call,
+    query: _Query,
+    text: str,
+    names: ChainMap[str, Any],
+    params: Sequence[Any] | None,
+    status: StatusLine,
+) -> Any:
+    """Ask several axons."""
+    statement = SetStatement(text, names, params=params, limit=query.limit, options=call.options)
+    if query.has("dry_run"):
+        return DryRun([statement.bound.sql], [statement.bound])
+    axons = in_thread(lambda: axons_of(call, call.options.get("axon", ())), status)
+    answer = statement.ask(call.magics.session, axons, status, query.timeout)
+    value = shaped(
+        answer.result, query.shape, axon_id=None, sql=statement.sql, columns=answer.columns
+    )
+    if hasattr(value, "attrs"):
+        value.attrs["axon"]["failed"] = {axon.id: why for axon, why in answer.failed}
+    written = _write_files(answer.result, query, answer.columns)
+    name = f"{query.name}: " if query.name else ""
+    shown = answer.summary(name)
+    status.done("\n".join([*shown, *_notes(value), *written]))
+    return _delivered(call.magics, query, value)
+
+
+def _on_dataset(
+    call: Call,
+    query: _Query,
+    text: str,
+    names: ChainMap[str, Any],
+    params: Sequence[Any] | None,
+    status: StatusLine,
+) -> Any:
+    """Ask a dataset."""
+    statement = DatasetStatement(text, names, params=params, options=call.options)
+    answer = statement.ask(call.options["dataset"], status, query.limit)
+    value = answer.shaped(query.shape.to)
+    written = answer.write_files(query.files)
+    name = f"{query.name}: " if query.name else ""
+    status.done("\n".join([answer.summary(name), *written]))
+    return _delivered(call.magics, query, value)
 
 
 def _text(call: Call) -> str:
@@ -264,18 +291,19 @@ def _shaped(result: SqlResult, query: _Query, axon: Axon, sql: str) -> Any:
     return shaped(result, query.shape, axon_id=axon.id, sql=sql)
 
 
-def _write_files(answer: Answer, query: _Query) -> list[str]:
+def _write_files(
+    result: SqlResult | SqlColumns | None, query: _Query, columns: Sequence[Column] | None = None
+) -> list[str]:
     """Write the files that were asked for; return a line of the status for each."""
-    result = answer.shown
     if result is None:
         return [
             f"  ⚠ {path} not written: no statement returned rows" for path in query.files.values()
         ]
     if not query.files:
         return []
-    columns, count = file_columns(result, query.shape), len(result.rows)
+    shaped_columns, count = file_columns(result, query.shape, columns), result.row_count
     for file_format, path in query.files.items():
-        write_file(file_format, path, columns, count)
+        write_file(file_format, path, shaped_columns, count)
     return [
         f"  {_counted(count, 'row')} → {path} ({path.stat().st_size:,} bytes)"
         for path in query.files.values()
@@ -292,10 +320,10 @@ def _in_background(magics: MagicContext, axon: Axon, cell: Cell, query: _Query) 
     def work() -> Any:
         answer = cell.ask(magics.session, axon, timeout=query.timeout, all_rows=query.has("all"))
         value = _value(cell, answer, query, axon)
-        _write_files(answer, query)
+        _write_files(answer.shown, query)
         return value
 
-    running = Background(work, label=f"{_cut(cell.statements[0].sql, 60)} · {label(axon)}")
+    running = Background(work, label=f"{cut(cell.statements[0].sql, 60)} · {label(axon)}")
     if query.name is not None:
         name = query.name
 
@@ -341,7 +369,7 @@ def _table(cell: Cell, answer: Answer) -> list[str]:
     ):
         effect = _effect(statement.verb, result) if not result.columns else _rows_of(result)
         arrow = "  ↓" if result is shown else ""
-        lines.append(f"  {number} {_cut(statement.sql, 32):34} {effect}{arrow}")
+        lines.append(f"  {number} {cut(statement.sql, 32):34} {effect}{arrow}")
     return lines
 
 
@@ -378,11 +406,6 @@ def _elapsed(answer: Answer) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _cut(text: str, width: int = 400) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 MAGICS: Final = (

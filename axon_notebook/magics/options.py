@@ -28,7 +28,7 @@ __all__ = [
     "words_of",
 ]
 
-OptionKind = Literal["flag", "text", "integer", "number", "names", "pairs", "maybe names"]
+OptionKind = Literal["flag", "text", "texts", "integer", "number", "names", "pairs", "maybe names"]
 
 _ASSIGNMENT: Final = re.compile(r"([^\W\d]\w*)[ \t]*<<(?=[ \t]|$)")
 _OPTION: Final = re.compile(r"--?[A-Za-z][\w-]*")
@@ -39,7 +39,7 @@ _WORD: Final = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s"'])+""")
 class Option(NamedTuple):
     """One option: how it is written, what it takes, what it does.
 
-    ``pairs`` is ``name=value`` and may be repeated, ``names`` a list with
+    ``pairs`` is ``name=value`` and may be repeated, as ``texts`` may; ``names`` is a list with
     commas, ``maybe names`` a flag that may be given names with ``=``.
     ``completes`` says what its value can be: the words themselves, or one of ``axon``,
     ``column``, ``file``, ``sql file``, ``table`` and ``variable``.
@@ -142,6 +142,8 @@ def _store(values: dict[str, Any], option: Option, text: str | None) -> None:
         if not equals or not name:
             raise ParameterError(f"{option.long} takes {option.metavar}, got {text}")
         values.setdefault(option.key, {})[name] = literal(value)
+    elif option.kind == "texts":
+        values.setdefault(option.key, []).append(text)
     else:
         values[option.key] = _value(option, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ..config import Settings
@@ -16,6 +16,7 @@ from .status import Task
 if TYPE_CHECKING:
     from ..agents.session import AgentSession
     from ..axon import Axon
+    from ..axon_set import AxonSet
     from ..client import Client
     from ..execution import Execution
     from ..sql.schema import Schema
@@ -157,6 +158,41 @@ class Session:
             if close.startswith("did you mean"):
                 raise NotFound(f"no axon {name}: {close}", status=error.status) from error
             raise
+
+    def is_set(self, name: str, namespace: Mapping[str, Any]) -> bool:
+        """Whether *name* is a variable that holds an :class:`AxonSet`."""
+        # The class is not imported to be compared: that would load httpx.
+        kind = type(namespace.get(name))
+        return f"{kind.__module__}.{kind.__name__}" == "axon_notebook.axon_set.AxonSet"
+
+    def axon_set(
+        self,
+        names: Sequence[str],
+        namespace: Mapping[str, Any],
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+    ) -> AxonSet:
+        """Return the axons that *names* mean, newest first; without names all.
+
+        Each is a name with ``*``, ``?`` and ``[…]``, an alias, an id, or a variable that holds an
+        axon or a set.  One variable that holds a set means this very set where nothing limits
+        it, so that its ``retry()`` works afterwards.
+        """
+        if len(names) == 1 and self.is_set(names[0], namespace) and not (since or until or limit):
+            one: AxonSet = namespace[names[0]]
+            return one
+        patterns: list[str] = []
+        for name in names:
+            value: Any = namespace.get(name)
+            if self.is_set(name, namespace):
+                patterns += [axon.id for axon in value]
+            elif name in self.aliases:
+                patterns.append(self.aliases[name].id)
+            else:
+                patterns.append(name)
+        return self.client.axon_set(patterns or None, since=since, until=until, limit=limit)
 
     def use(self, axon: Axon, alias: str | None = None) -> None:
         """Make *axon* the current one."""

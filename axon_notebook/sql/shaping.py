@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..errors import ParameterError
-from ..models import SqlResult
+from ..models import SqlColumns, SqlResult
 from . import forms
 from .columns import Column, columns_of
 from .json_columns import decoded, expanded
@@ -41,13 +41,27 @@ class Shape(NamedTuple):
     dates: bool | Sequence[str] = False
 
 
-def shaped(result: SqlResult, shape: Shape, *, axon_id: str | None, sql: str | None) -> Any:
+def shaped(
+    result: SqlResult | SqlColumns,
+    shape: Shape,
+    *,
+    axon_id: str | None,
+    sql: str | None,
+    columns: Sequence[Column] | None = None,
+) -> Any:
     """Return *result* in the form that *shape* names.
+
+    Args:
+        result: What was returned.
+        shape: How it is wanted.
+        axon_id: Kept in the ``attrs`` of a frame, as is *sql*.
+        sql: The statement.
+        columns: Those of *result*, if they are known already.
 
     Raises:
         ParameterError: If the form does not fit the result.
     """
-    columns = _shaped_columns(result, shape)
+    columns = _shaped_columns(columns_of(result) if columns is None else columns, shape)
     if shape.to == "pandas":
         from .frames import result_frame
 
@@ -57,23 +71,25 @@ def shaped(result: SqlResult, shape: Shape, *, axon_id: str | None, sql: str | N
         raise ParameterError(
             f"dates are read for pandas, not for {shape.to}: leave one of both out"
         )
-    return _FORMS[shape.to](columns, len(result.rows))
+    return _FORMS[shape.to](columns, result.row_count)
 
 
-def _shaped_columns(result: SqlResult, shape: Shape) -> list[Column]:
-    columns = columns_of(result)
+def _shaped_columns(given: Sequence[Column], shape: Shape) -> list[Column]:
+    columns = list(given)
     if shape.json:
         columns = decoded(columns, shape.json)
     return expanded(columns, shape.expand) if shape.expand else columns
 
 
-def file_columns(result: SqlResult, shape: Shape) -> list[Column]:
+def file_columns(
+    result: SqlResult | SqlColumns, shape: Shape, columns: Sequence[Column] | None = None
+) -> list[Column]:
     """Return the columns of *result* as *shape* wants them, dates as datetimes, for a file.
 
     Raises:
         ParameterError: If the shape does not fit the result.
     """
-    columns = _shaped_columns(result, shape)
+    columns = _shaped_columns(columns_of(result) if columns is None else columns, shape)
     if not shape.dates:
         return columns
     from .frames import dated_columns, result_frame

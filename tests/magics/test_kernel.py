@@ -185,6 +185,24 @@ def test_the_stop_button_stops(kernel: Kernel) -> None:
     assert texts(after).endswith("1")
 
 
+def test_a_cell_on_many_axons_shows_how_it_went_and_stops(kernel: Kernel) -> None:
+    asked, summary, interrupted = kernel.run(
+        "for n in range(3): _ = get_ipython().run_line_magic('axon', f'create kernel-set-{n}')\n"
+        "%axonsql -a 'kernel-set-*' --since 1h -t rows SELECT 6 * 7",
+        "%axon summary 'kernel-set-*'",
+        "import threading\n"
+        "def begun(): return any(t.name.startswith('axon-set') for t in threading.enumerate())\n"
+        + PRESSING.format(magic="axonsql", line=f"-a kernel-set-* {ENDLESS}"),
+    )
+
+    assert "3 rows × 3" in texts(asked)
+    assert "3 axons" in texts(asked)
+    assert "3 runs" in texts(summary)
+    assert interrupted.outputs[-1].ename == "Interrupted"
+    offered = kernel.complete("%%axonsql -a kernel-set-")["matches"]
+    assert "kernel-set-2" in offered
+
+
 STOPPING_A_PUBLISH = """
 import os, signal, threading
 import axon_notebook as an
