@@ -46,6 +46,7 @@ LAYERS = [
         "axon",
         "dataset_files",
         "dataset_tables",
+        "dataset_compaction",
         "dataset_export",
         "dataset",
         "axon_set_trace",
