@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 
 from .browser import chromium
+from .browser.session import browser, browser_session, chromium_path
 from .not_run import (
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -23,6 +24,9 @@ from .not_run import (
 )
 
 __all__ = [
+    "browser",
+    "browser_session",
+    "chromium_path",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_deselected",
@@ -41,6 +45,15 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+# Files whose tests share a server, a kernel or a built package.
+TOGETHER = (
+    "tests/browser/",
+    "tests/front_ends/",
+    "tests/leaks/",
+    "tests/test_packaging.py",
+)
+
+
 def pytest_configure() -> None:
     # What a shell starts in the background ignores Ctrl-C; here it is pressed.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -53,9 +66,10 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """Send the browser tests to one worker, so that one Jupyter server serves them all.
+    """Send to one worker what shares a costly fixture.
 
-    So it is with the examples of the docs, which run in their order, and the site they are in.
+    A file of browser tests, because the largest scopes start first and each worker has a Jupyter
+    server; the examples of the docs, which run in their order, and the site they are in.
     The mark ``xdist_group`` would say the same, but pytest-xdist 3.8 overlooks it
     with pytest 9.2 (pytest-dev/pytest-xdist#1386).
     """
@@ -65,10 +79,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 
     class Together(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            for folder in ("tests/browser/", "tests/docs/"):
-                if nodeid.startswith(folder):
-                    return folder
-            return super()._split_scope(nodeid)
+            file = nodeid.partition("::")[0]
+            if file.startswith("tests/docs/"):
+                return "tests/docs/"
+            return file if file.startswith(TOGETHER) else super()._split_scope(nodeid)
 
     return Together(config, log)
 

@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Names of web sites in the tests of what a page elsewhere may do.
+    "--host-resolver-rules=MAP evil.example 127.0.0.1, MAP rebound.example 127.0.0.1",
 ]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -36,7 +38,7 @@ def find() -> Path | None:
     if chosen := os.environ.get("CHROMIUM"):
         if found := shutil.which(chosen):
             return Path(found)
-        raise FileNotFoundError(f"CHROMIUM={chosen} is no program: correct it or unset it")
+        raise FileNotFoundError(f"CHROMIUM={chosen} is not a program: correct or unset it")
     candidates = (shutil.which(name) for name in NAMES)
     return next((Path(path) for path in candidates if path), None)
 

@@ -31,29 +31,27 @@ Ask for :func:`open_notebook`, give it the sources of the cells, and look::
   a number of seconds.  Screenshots land in ``tests/out/``; a failing test leaves
   ``failed-NAME.png`` there and the end of the server's log in its report.
 
-One server serves the session, both applications included (with ``--dist loadgroup``, pytest-xdist
-sends this directory to one worker: ``tests/conftest.py``).  Each test has a Chromium of its own:
-playwright's event loop would otherwise keep running in this thread, under every test that
-follows.  It takes under a second.  Its kernels end with the test.
+One server and one Chromium serve the session (of each worker of pytest-xdist), both applications
+included.  A page of JupyterLab in the light theme stays open from test to test, because loading
+one takes seconds; a test begins with no document open in it.  Every other page, and the kernels,
+end with the test.
 
 Without Chromium these tests are skipped, with the reason in the summary; under ``CI`` they fail.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from . import chromium
 from .jupyter_server import App, JupyterServer, Theme
-from .notebook_page import OUT, NotebookPage
+from .notebook_page import OUT, LabPage, NotebookPage
+from .session import BrowserSession
 
 expect.set_options(timeout=120_000)  # ends a hang; no test is judged by it
 
@@ -85,72 +83,63 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
-def chromium_path() -> Path:
-    """The browser; without one the test is skipped, or fails under CI."""
-    if path := chromium.find():
-        return path
-    reason = f"the browser tests need Chromium: {chromium.INSTALL}"
-    if os.environ.get("CI", "").lower() in ("", "0", "false"):
-        pytest.skip(reason)
-    pytest.fail(reason)
-
-
-@pytest.fixture(scope="session")
 def jupyter(
-    chromium_path: Path, tmp_path_factory: pytest.TempPathFactory
+    browser_session: BrowserSession, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterServer]:
-    """The server of the session."""
+    """The server of the session; it ends before the browser, whose page it serves."""
     with JupyterServer(tmp_path_factory.mktemp("jupyter") / "home") as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def lab_page(browser_session: BrowserSession) -> LabPage:
+    """The page that JupyterLab is loaded in once."""
+    return LabPage(browser_session)
+
+
 @pytest.fixture
 def open_notebook(
-    request: pytest.FixtureRequest,
-    jupyter: JupyterServer,
-    chromium_path: Path,
+    request: pytest.FixtureRequest, jupyter: JupyterServer, browser: Browser, lab_page: LabPage
 ) -> Iterator[OpenNotebook]:
-    """Open notebooks; pages, browser and kernels end with the test."""
+    """Open notebooks; kernels and all pages but :func:`lab_page` end with the test."""
     name = re.sub(r"\W+", "-", request.node.name).strip("-").removeprefix("test_")
     opened: list[NotebookPage] = []
-    with ExitStack() as stack:
-        stack.callback(jupyter.end_kernels)
-        chromium_type = stack.enter_context(sync_playwright()).chromium
-        browser = chromium_type.launch(
-            executable_path=chromium_path,
-            args=chromium.FLAGS,
-            # People have scroll bars; playwright hides them when it shows no window.
-            ignore_default_args=["--hide-scrollbars"],
-        )
-        stack.callback(browser.close)
 
-        def open_one(
-            source: list[str] | Path | NotebookPage,
-            *,
-            app: App = "lab",
-            theme: Theme = "light",
-            size: tuple[int, int] = (1280, 900),
-        ) -> NotebookPage:
-            jupyter.use_theme(theme)
-            if isinstance(source, NotebookPage):
-                file = source.file
-            else:
-                file = jupyter.notebook(f"{name}-{len(opened)}", source)
+    def open_one(
+        source: list[str] | Path | NotebookPage,
+        *,
+        app: App = "lab",
+        theme: Theme = "light",
+        size: tuple[int, int] = (1280, 900),
+    ) -> NotebookPage:
+        jupyter.use_theme(theme)
+        if isinstance(source, NotebookPage):
+            file = source.file
+        else:
+            file = jupyter.notebook(f"{name}-{len(opened)}", source)
+        if (app, theme) == ("lab", "light") and not opened:
+            page = lab_page.borrow(size)
+        else:
             viewport = {"width": size[0], "height": size[1]}
             page = browser.new_page(viewport=viewport, color_scheme=theme)
             page.set_default_timeout(240_000)
-            opened.append(NotebookPage(page, jupyter, file, app))
-            if isinstance(source, NotebookPage):
-                # The kernel sends the messages of each window's comms to both.
-                for notebook in (source, opened[-1]):
-                    notebook.expected_errors.append("Comm not found for comm id")
-            return opened[-1]
+        opened.append(NotebookPage(page, jupyter, file, app))
+        if isinstance(source, NotebookPage):
+            # The kernel sends the messages of each window's comms to both.
+            for notebook in (source, opened[-1]):
+                notebook.expected_errors.append("Comm not found for comm id")
+        return opened[-1]
 
-        yield open_one
+    yield open_one
 
-        if request.node.stash.get(FAILED, False):
-            _leave_evidence(request.node, name, opened, jupyter)
+    failed = request.node.stash.get(FAILED, False)
+    if failed:
+        _leave_evidence(request.node, name, opened, jupyter)
     complaints = [complaint for notebook in opened for complaint in notebook.errors()]
+    for notebook in opened:
+        notebook.leave()
+    lab_page.give_back(usable=not failed and not complaints)
+    jupyter.end_kernels()
     assert not complaints, "the page complained:\n" + "\n".join(complaints)
 
 

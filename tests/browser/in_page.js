@@ -1,4 +1,4 @@
-// What the tests ask of the page, beside what a person could see and click.
+// What the tests ask of the page, apart from what a person could see and click.
 // JupyterLab and Notebook 7 both hand their application out as `window.jupyterapp`.
 window.axonTest = {
   panel() {
@@ -15,6 +15,20 @@ window.axonTest = {
     if (kernel?.connectionStatus !== "connected" || kernel.status !== "idle") return false;
     const running = (cell) => cell.promptNode?.textContent.includes("*");
     return !this.panel().content.widgets.some(running);
+  },
+
+  async open(path) {
+    const { commands } = window.jupyterapp;
+    const panel = await commands.execute("docmanager:open", { path, factory: "Notebook" });
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+  },
+
+  // Close every document, saved or not; false where a dialog is open.
+  closeAll() {
+    if (document.querySelector(".jp-Dialog") || !window.jupyterapp) return false;
+    for (const widget of [...window.jupyterapp.shell.widgets("main")]) widget.dispose();
+    return true;
   },
 
   async run(command, index) {

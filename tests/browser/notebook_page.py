@@ -9,8 +9,9 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request
 
 from .jupyter_server import App, JupyterServer
+from .session import BrowserSession
 
-__all__ = ["Frames", "KernelError", "NotebookPage"]
+__all__ = ["Frames", "KernelError", "LabPage", "NotebookPage"]
 
 OUT = Path(__file__).parents[1] / "out"
 IN_PAGE = Path(__file__).parent / "in_page.js"
@@ -51,8 +52,44 @@ class Frames:
         return 1000 * len(self.times) / sum(self.times)
 
 
+class LabPage:
+    """A page of JupyterLab that stays open from test to test, with no document open between them.
+
+    What a test may change of it (documents, the window's size, network) is as before afterwards;
+    after a failure, and with a dialog on the screen, the next test gets a new one.
+    """
+
+    def __init__(self, session: BrowserSession) -> None:
+        self._session = session
+        self._page: Page | None = None
+        self._lent = False
+
+    def borrow(self, size: tuple[int, int]) -> Page:
+        """The page, for one test."""
+        if self._page is None:
+            context = self._session.browser.new_context(color_scheme="light")
+            self._session.kept.add(context)
+            self._page = context.new_page()
+            self._page.set_default_timeout(240_000)
+        self._page.set_viewport_size({"width": size[0], "height": size[1]})
+        self._lent = True
+        return self._page
+
+    def give_back(self, *, usable: bool) -> None:
+        """End the use of the page; if not *usable*, the page too."""
+        if self._page is None or not self._lent:
+            return
+        self._lent = False
+        if usable and self._page.evaluate("window.axonTest?.closeAll() ?? false"):
+            self._page.unroute_all()
+            self._page.context.set_offline(False)
+            return
+        self._session.kept.discard(self._page.context)
+        self._page = None  # its context ends with the test
+
+
 class NotebookPage:
-    """A notebook in a browser page; lives as long as its test.
+    """A notebook in a browser page, during one test.
 
     :attr:`page` is the playwright page, for everything not said here.  Cells
     count from 0.  Whatever waits gives up with playwright's ``TimeoutError``.
@@ -65,19 +102,31 @@ class NotebookPage:
         self.app = app
         self.expected_errors: list[str] = []
         self._complaints: list[str] = []
-        page.on("console", self._on_console)
-        page.on("pageerror", self._on_page_error)
-        page.on("requestfailed", self._on_request_failed)
-        page.add_init_script(path=IN_PAGE)
-        self.reload()
+        self._listeners = {
+            "console": self._on_console,
+            "pageerror": self._on_page_error,
+            "requestfailed": self._on_request_failed,
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+        if page.url.startswith(server.url):  # JupyterLab, without a document
+            page.evaluate("file => axonTest.open(file)", file)
+            self._wait_shown()
+        else:
+            page.add_init_script(path=IN_PAGE)
+            self.reload()
 
     def reload(self) -> None:
         """Load the page anew, as the browser's reload button does; the kernel goes on."""
         self.page.goto(self.server.address(self.file, self.app), wait_until="domcontentloaded")
         # A function that is waited for survives JupyterLab's own navigation to a second workspace.
         self.page.wait_for_function("window.jupyterapp?.restored.then(() => true)")
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
-        self.wait_idle()
+        self._wait_shown()
+
+    def leave(self) -> None:
+        """Stop to listen to the page, which may serve another test."""
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
 
     def run_all(self, *, wait: bool = True) -> None:
         """Run every cell; a failing one stops the rest, as the menu's "Run All" does."""
@@ -145,6 +194,10 @@ class NotebookPage:
         """
         expected = [*UPSTREAM_NOISE, *self.expected_errors]
         return [c for c in self._complaints if not any(re.search(e, c) for e in expected)]
+
+    def _wait_shown(self) -> None:
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.wait_idle()
 
     def _run(self, command: str, index: int | None, wait: bool) -> None:
         call = "([command, index]) => { const done = axonTest.run(command, index); return %s; }"

@@ -7,14 +7,12 @@ when something that it names changes, and in ``marimo run`` each visitor has a t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from ..faults.rate_server import RateServer
-from . import chromium
 from .chat_page import Chat
 from .log_view import LogView
 from .marimo_app import MarimoApp, MarimoPage
@@ -105,15 +103,6 @@ def _(again, an, session):
     chat
     return
 """
-
-
-@pytest.fixture
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    """A Chromium for this test alone."""
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium_path, args=chromium.FLAGS)
-        yield made
-        made.close()
 
 
 def opened(browser: Browser, app: MarimoApp, height: int = 900) -> MarimoPage:

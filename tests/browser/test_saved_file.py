@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import axon_notebook as an
 from axon_notebook.errors import ParameterError
@@ -22,7 +22,6 @@ from axon_notebook.models import AxonEvent
 from ..waiting import wait_until
 from ..widgets.comms import Comms
 from ..widgets.hostile_texts import HOSTILE
-from . import chromium
 from .notebook_page import OUT
 
 #: A real run of the demo agent, whose turns its broker told.
@@ -38,14 +37,6 @@ def comms(monkeypatch: pytest.MonkeyPatch) -> Comms:
 def client(service: ServiceAddress) -> Iterator[an.Client]:
     with an.connect(service.base_url, api_key=service.token) as opened:
         yield opened
-
-
-@pytest.fixture
-def browser(chromium_path: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium_path, args=chromium.FLAGS)
-        yield opened
-        opened.close()
 
 
 class Opened:

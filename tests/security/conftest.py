@@ -9,10 +9,9 @@ import pytest
 
 from axon_notebook.local.process.launcher import ServiceAddress
 
-from ..browser.conftest import chromium_path
 from ..local.conftest import Wire
 
-__all__ = ["chromium_path", "wire", "wire_to"]
+__all__ = ["wire", "wire_to"]
 
 
 @pytest.fixture(scope="session")

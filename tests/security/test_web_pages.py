@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from ..browser import chromium
 from ..faults.loop_thread import LoopThread
 
 pytestmark = pytest.mark.browser
@@ -61,17 +59,13 @@ class Naive(LoopThread):
 
 
 @pytest.fixture(params=["http://evil.example", "http://localhost"], ids=["site", "other port"])
-def page(request: pytest.FixtureRequest, chromium_path: Path) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """The page, open in Chromium, at an origin that is not the service's."""
-    resolve = ["--host-resolver-rules=MAP evil.example 127.0.0.1, MAP rebound.example 127.0.0.1"]
-    with Site() as site, sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=chromium_path, args=[*chromium.FLAGS, *resolve]
-        )
+    with Site() as site:
         page = browser.new_page()
         page.goto(f"{request.param}:{site.port}/")
         yield page
-        browser.close()
+        page.context.close()
 
 
 #: Each returns what the page could read, or throws; `base`, `id` and `token` are known to it.
