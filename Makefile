@@ -71,7 +71,7 @@ pictures: $(STAMP) widgets  ## take the pictures of README and docs in a real Ju
 	AXON_NOTEBOOK_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest -q tests/browser/test_pictures.py
 
 wheel-test: $(STAMP) widgets  ## sdist and wheel, in an empty environment without Node
-	AXON_WHEEL=1 $(BIN)/pytest tests/front_ends/test_wheel.py tests/test_packaging.py tests/test_labextension.py
+	$(BIN)/pytest --wheel tests/front_ends/test_wheel.py tests/test_packaging.py tests/test_labextension.py
 
 matrix: $(STAMP) widgets  ## other versions of Python, IPython, ipykernel, pandas; ROWS="oldest py313"
 	$(BIN)/python tests/front_ends/matrix.py $(ROWS)

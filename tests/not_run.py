@@ -1,7 +1,7 @@
 """Says at the end of a run which tests did not run, and why.
 
-Three things keep a test from running: it was skipped, it was left out on the command
-line (``-k``, ``-m``, ``--last-failed``), or it is marked ``long`` and ``--long`` was not
+Three things keep a test from running: it was skipped, it was left out on the command line
+(``-k``, ``-m``, ``--last-failed``), or it has a mark of :data:`ASKED_FOR` and that option was not
 given.  The first and the last are named one by one; what a person left out is counted.
 """
 
@@ -22,32 +22,37 @@ __all__ = [
     "pytest_testnodedown",
 ]
 
-LONG = "long: `make faults` runs it"
+#: Marks of tests that only their own command runs, by an option of the same name.
+ASKED_FOR = {"long": "`make faults`", "wheel": "`make wheel-test`"}
 LEFT_OUT = pytest.StashKey[dict[str, set[str]]]()  # reason → node ids
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--long", action="store_true", help="run the tests marked `long` too (`make faults`)"
-    )
+    for mark, command in ASKED_FOR.items():
+        parser.addoption(
+            f"--{mark}", action="store_true", help=f"run the tests marked `{mark}` too ({command})"
+        )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out, unless they are asked for."""
-    if config.getoption("--long"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
-        left_out(config)[LONG].update(item.nodeid for item in long)
-        config.hook.pytest_deselected(items=long)
+    """Leave out what was not asked for."""
+    for mark in ASKED_FOR:
+        marked = [item for item in items if item.get_closest_marker(mark)]
+        if marked and not config.getoption(f"--{mark}"):
+            items[:] = [item for item in items if not item.get_closest_marker(mark)]
+            left_out(config)[reason_for(mark)].update(item.nodeid for item in marked)
+            config.hook.pytest_deselected(items=marked)
+
+
+def reason_for(mark: str) -> str:
+    return f"{mark}: {ASKED_FOR[mark]} runs it"
 
 
 def pytest_deselected(items: Iterable[pytest.Item]) -> None:
     for item in items:
         found = left_out(item.config)
-        if item.nodeid not in found[LONG]:
+        if not any(item.nodeid in found[reason_for(mark)] for mark in ASKED_FOR):
             found[chosen(item.config)].add(item.nodeid)
 
 
@@ -88,13 +93,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for report in terminalreporter.stats.get("skipped", ()):
         skipped[reason_of(report)].add(report.nodeid or str(report.longrepr))
     found = {reason: ids for reason, ids in left_out(config).items() if ids}
+    named = set(map(reason_for, ASKED_FOR)).__contains__
     for reason, ids in sorted(skipped.items()):
         write(f"{len(ids)} skipped: {reason}")
         for nodeid in sorted(ids):
             write(f"  {nodeid}")
     for reason, ids in sorted(found.items()):
         write(f"{len(ids)} left out: {reason}")
-        for nodeid in sorted(ids) if reason == LONG or config.option.verbose > 0 else ():
+        for nodeid in sorted(ids) if named(reason) or config.option.verbose > 0 else ():
             write(f"  {nodeid}")
     if not skipped and not found:
         write("nothing: every test that was collected ran")

@@ -377,7 +377,6 @@ def test_what_the_server_refuses_names_its_reason(client: an.Client) -> None:
 # -- the service goes away
 
 
-@pytest.mark.slow
 def test_a_subscription_resumes_when_the_service_was_killed_and_started_again(home: Path) -> None:
     """After kill -9 the next use starts it, and the reader misses nothing."""
     with an.connect(home=home) as client:

@@ -18,6 +18,9 @@ import pytest
 @pytest.mark.parametrize("times", [300])
 def test_ten_minutes(times): pass
 
+@pytest.mark.wheel
+def test_an_installation(): pass
+
 @pytest.mark.skip(reason="no printer here")
 def test_paper(): pass
 
@@ -30,7 +33,9 @@ def test_quick(): pass
 def ran(folder: Path, cases: str, *options: str) -> list[str]:
     """The lines of pytest's output on *cases*, from the section on; the whole run is green."""
     (folder / "test_cases.py").write_text(cases)
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = long: takes long\n")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nmarkers =\n  long: takes long\n  wheel: installs\n"
+    )
     plugins = ["-p", "not_run", "-p", "no:cacheprovider", *options]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, "test_cases.py"],
@@ -56,6 +61,8 @@ def test_every_skip_and_every_long_test_is_named(tmp_path: Path, options: tuple[
         "  test_cases.py::test_paper",
         "1 left out: long: `make faults` runs it",
         "  test_cases.py::test_ten_minutes[300]",
+        "1 left out: wheel: `make wheel-test` runs it",
+        "  test_cases.py::test_an_installation",
     ]
 
 
@@ -72,8 +79,8 @@ def test_a_module_that_skips_itself_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_person_left_out_is_counted(tmp_path: Path) -> None:
-    """Whoever chose one test of thousands knows that, and wants no list of thousands."""
-    assert ran(tmp_path, CASES, "-k", "quick") == ["3 left out: not chosen by -k 'quick'"]
+    """A person who chose one test of thousands needs no list of the others."""
+    assert ran(tmp_path, CASES, "-k", "quick") == ["4 left out: not chosen by -k 'quick'"]
     assert "  test_cases.py::test_paper" in ran(tmp_path, CASES, "-k", "quick", "-v")
 
 
@@ -88,4 +95,4 @@ def test_long_tests_run_when_asked_for(tmp_path: Path) -> None:
     """`make faults` asks for them and for nothing else."""
     lines = ran(tmp_path, CASES, "--long", "-m", "long")
 
-    assert lines == ["3 left out: not chosen by -m 'long'"]
+    assert lines == ["4 left out: not chosen by -m 'long'"]

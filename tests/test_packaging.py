@@ -17,8 +17,6 @@ PARTS = ("axon_notebook", "js", "hatch_build.py", "pyproject.toml", "README.md",
 LEFT_OUT = shutil.ignore_patterns("node_modules", "static", "__pycache__", "out")
 BUNDLE = "axon_notebook/static/event-viewer.js"
 
-pytestmark = pytest.mark.xdist_group("packaging")
-
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:

@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Callable
 
-__all__ = ["LIMIT", "until", "wait_until"]
+import psutil
+
+__all__ = ["LIMIT", "at_rest", "until", "wait_until"]
 
 #: Seconds; no test is judged by them, so a busy machine may take as long as it needs.
 LIMIT = 120.0
@@ -30,3 +32,10 @@ async def until(happened: Callable[[], object], what: object = "the condition") 
     while not happened():
         assert time.monotonic() < deadline, f"{what} did not come true in {LIMIT:.0f} s"
         await asyncio.sleep(0.005)
+
+
+def at_rest(process: psutil.Process) -> bool:
+    """Whether *process* uses next to no time of the processor; what spins never rests."""
+    used = process.cpu_times().user
+    time.sleep(0.3)
+    return process.cpu_times().user - used < 0.05

@@ -50,10 +50,10 @@ def test_updates_long_after_turn_completed_are_waited_for() -> None:
     """The broker delivers the answer, then the end, and then still the text."""
     with AgentServer() as server:
         server.on_prompt = turn(lambda s: s.says("early "))
-        client, session = session_with(server, grace=1.0)
+        client, session = session_with(server, grace=3.0)
         with client, session:
             asked = session.prompt("hello")
-            time.sleep(0.3)
+            wait_until(lambda: asked.state == "completed")
             server.publish(server.script.says("late"))
 
             assert asked.result(WAIT).text == "early late"

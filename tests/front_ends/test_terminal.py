@@ -12,8 +12,6 @@ from axon_notebook.local.process.launcher import ServiceAddress
 
 from .terminal import Terminal
 
-pytestmark = pytest.mark.xdist_group("terminal")
-
 
 @pytest.fixture(scope="module")
 def terminal(

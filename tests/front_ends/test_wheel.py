@@ -1,6 +1,6 @@
-"""The wheel as a stranger gets it: into an empty environment, on a machine without Node.
+"""The wheel as a user installs it: into an empty environment, on a machine without Node.
 
-Nothing of the checkout is on any path there; JupyterLab is installed beside it.
+Nothing of the checkout is on any path there; JupyterLab is installed with it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,10 @@ from axon_notebook.version import __version__
 
 REPOSITORY = Path(__file__).parents[2]
 VIEW = "application/vnd.jupyter.widget-view+json"
-#: All that the machine has beside Python: what the devbox's commands use.
+#: All that the machine has apart from Python: what the devbox's commands use.
 PROGRAMS = ("sh", "bash", "echo", "cat", "sleep")
 
-pytestmark = [
-    pytest.mark.skipif(
-        not os.environ.get("AXON_WHEEL"),
-        reason="make wheel-test installs JupyterLab into an empty environment: minutes",
-    ),
-    pytest.mark.slow,
-    pytest.mark.xdist_group("packaging"),
-]
+pytestmark = pytest.mark.wheel  # installs JupyterLab into an empty environment: minutes
 
 
 @dataclass(frozen=True)

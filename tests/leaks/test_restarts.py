@@ -25,7 +25,7 @@ def held() -> dict[str, int]:
         "threads": threading.active_count(),
         "files": process.num_fds(),
         "sockets": len(process.net_connections()),
-        "processes": len(process.children(recursive=True)),
+        "processes": len(process.children()),  # what a browser's processes start is its own
     }
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ import apsw
 import pytest
 
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service
+
+from ..waiting import wait_until
 
 
 class Publisher(threading.Thread):
@@ -58,20 +59,21 @@ def stored(home: Path, axon_id: str) -> dict[int, str]:
 @pytest.mark.parametrize(
     "rounds",
     [
-        pytest.param(25, marks=pytest.mark.slow),
+        8,
         pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
     ],
 )
 def test_no_answered_event_is_lost_by_kill_nine(home: Path, wire_to: Any, rounds: int) -> None:
-    """Four publishers at full speed, killed again and again on the same axon."""
+    """Four publishers at full speed; the service is killed again and again, on the same axon."""
     axon_id = wire_to(ensure_service(home)).create("crash")
     answered: dict[int, str] = {}
     for turn in range(rounds):
+        least = turn % 10 + 1  # answers, so that no machine is too slow to have any
         address = ensure_service(home)
         publishers = [Publisher(wire_to(address), axon_id, f"{turn}.{n}") for n in range(4)]
         for publisher in publishers:
             publisher.start()
-        time.sleep(0.05 + 0.01 * (turn % 10))
+        wait_until(lambda all_=publishers, n=least: sum(len(p.answered) for p in all_) >= n)
         os.kill(address.pid, signal.SIGKILL)
         for publisher in publishers:
             publisher.join()
@@ -82,7 +84,7 @@ def test_no_answered_event_is_lost_by_kill_nine(home: Path, wire_to: Any, rounds
         found = stored(home, axon_id)
         assert {n: found.get(n) for n in answered} == answered, f"round {turn}: lost"
         assert sorted(found) == list(range(1, len(found) + 1)), f"round {turn}: a hole"
-    assert len(answered) > rounds
+    assert len(answered) >= rounds
 
 
 def test_a_reader_resumes_after_kill_nine_where_it_was(home: Path, wire_to: Any) -> None:

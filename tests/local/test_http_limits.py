@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 from axon_notebook.local.process.launcher import ServiceAddress, ensure_service, stop_service
 
-from ..waiting import wait_until
+from ..waiting import at_rest, wait_until
 
 EVENT = {"source": "s", "event_type": "t", "origin": "USER_EVENT", "payload": "{}"}
 ENDLESS = 64 * 1024 * 1024  # far more than the sockets' buffers hold
@@ -241,18 +240,14 @@ def test_a_query_whose_client_has_left_is_stopped(
     body = json.dumps({"sql": ENDLESS_SQL}).encode()
     process = psutil.Process(service.pid)
 
-    def rests() -> bool:
-        used = process.cpu_times().user
-        time.sleep(0.3)
-        return process.cpu_times().user - used < 0.1
-
-    wait_until(rests)  # after what the tests before have left
+    wait_until(lambda: at_rest(process))  # after what the tests before have left
     before = process.cpu_times().user
     for _ in range(4):
         with wire.connect() as sock:
+            began = process.cpu_times().user
             sock.sendall(wire.head("POST", f"/v1/axons/{axon}/sql/query", length=len(body)) + body)
-            time.sleep(0.1)
-    wait_until(rests)
+            wait_until(lambda began=began: process.cpu_times().user - began > 0.05)
+    wait_until(lambda: at_rest(process))
 
     # Time of the processor, not of the clock: two cores give four queries 10 s of it in 5 s.
     assert process.cpu_times().user - before < 4
@@ -262,12 +257,15 @@ def test_stop_does_not_wait_for_a_query(
     home: Path, wire_to: Callable[[ServiceAddress], Any]
 ) -> None:
     """It may have seconds left; the service must be gone before."""
-    wire = wire_to(ensure_service(home))
+    address = ensure_service(home)
+    wire = wire_to(address)
     axon_id = wire.create()
     body = json.dumps({"sql": ENDLESS_SQL}).encode()
     with wire.connect() as sock:
+        began = psutil.Process(address.pid).cpu_times().user
         sock.sendall(wire.head("POST", f"/v1/axons/{axon_id}/sql/query", length=len(body)) + body)
-        time.sleep(0.3)
+        process = psutil.Process(address.pid)
+        wait_until(lambda: process.cpu_times().user > began + 0.05)  # the query runs
 
         assert stop_service(home)
     log = (home / "service.log").read_text()
@@ -275,7 +273,6 @@ def test_stop_does_not_wait_for_a_query(
     assert log.rstrip().endswith("ended")
 
 
-@pytest.mark.slow
 def test_a_head_that_trickles_is_cut_after_five_seconds(wire: Any) -> None:
     """Slow senders must not hold connections for ever."""
     with wire.connect() as sock:
