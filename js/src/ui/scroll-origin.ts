@@ -3,8 +3,9 @@
 // A scroll event does not say who caused it. The browser moves a scroller by itself when what is in
 // it shrinks, when another scroll bar comes or goes, when it is shown again; following the newest
 // row must outlive all of that. So a movement is the user's only while they act on it: with a
-// button down in the scroller (its scroll bar included), or shortly after a wheel, a touch, a key
-// or a focus that the browser answers by scrolling.
+// button down in the scroller (its scroll bar included), or shortly after a drag, a wheel, a touch,
+// a key or a focus that the browser answers by scrolling. A click on a button inside scrolls
+// nothing; what it shows or hides may.
 
 import { on } from "./dom.ts";
 import type { FollowInput } from "./follow.ts";
@@ -22,6 +23,8 @@ type Meant = Extract<FollowInput, { type: "up" | "hold" }>;
 
 export class ScrollOrigin {
   #held: AbortController | null = null;
+  /** Whether the press was a click so far: on something inside, and nothing moved. */
+  #clicks = false;
   #touchedAt = Number.NEGATIVE_INFINITY;
   /** The last input; the browser does not scroll for an event that a widget has handled. */
   #touch: Event | null = null;
@@ -35,6 +38,7 @@ export class ScrollOrigin {
     private readonly page: EventTarget = window,
   ) {
     on(element, "pointerdown", (event) => this.#press(event), signal);
+    on(element, "scroll", () => this.#moved(), signal, PASSIVE);
     on(element, "wheel", (event) => this.#wheel(event), signal, PASSIVE);
     on(element, "touchstart", (event) => this.#place(event), signal, PASSIVE);
     on(element, "touchmove", (event) => this.#drag(event), signal, PASSIVE);
@@ -69,6 +73,7 @@ export class ScrollOrigin {
     // A middle button begins a scrolling that goes on without a button.
     if (event.button === MIDDLE) this.meant({ type: "hold" });
     this.#letGo();
+    this.#clicks = event.target !== this.element && event.pointerType !== "touch";
     const held = new AbortController();
     this.#held = held;
     const { signal } = held;
@@ -80,9 +85,13 @@ export class ScrollOrigin {
     on(this.page, "pointermove", moved, signal, { capture: true });
   }
 
+  #moved(): void {
+    this.#clicks = false;
+  }
+
   #release(event: Event): void {
     this.#letGo();
-    this.#touched(event);
+    if (!this.#clicks) this.#touched(event);
   }
 
   #letGo(): void {
@@ -116,8 +125,8 @@ export class ScrollOrigin {
     if (up) this.#upwards();
   }
 
-  /** Tab goes to a button inside, and the browser shows it. */
+  /** Tab goes to a button inside, and the browser shows it; what is clicked is in sight. */
   #focus(event: FocusEvent): void {
-    if (event.target !== this.element) this.#touched(event);
+    if (event.target !== this.element && !this.holds) this.#touched(event);
   }
 }

@@ -10,7 +10,8 @@ function scene(scrollTop = 100) {
   const element = scroller as unknown as HTMLElement;
   const origin = new ScrollOrigin(element, ({ type }) => meant.push(type), ended.signal, page);
   const send = (target: EventTarget, type: string, more: object = {}) => {
-    const event = Object.assign(new Event(type, { cancelable: true }), more);
+    const event = new Event(type, { cancelable: true });
+    for (const [name, value] of Object.entries(more)) Object.defineProperty(event, name, { value });
     target.dispatchEvent(event);
     return event;
   };
@@ -63,6 +64,24 @@ describe("the origin on a scroller", () => {
     expect(origin.isUser).toBe(true);
     vi.advanceTimersByTime(GLIDE_MS);
     expect(origin.isUser).toBe(false);
+  });
+
+  test("a click on a button inside scrolls nothing", () => {
+    const { origin, on, onPage } = scene();
+    on("pointerdown", { button: 0, target: {} });
+    on("focusin", { target: {} });
+    onPage("pointerup");
+
+    expect(origin.isUser).toBe(false);
+  });
+
+  test("a drag that scrolled, as of a selection, may scroll on after it ended", () => {
+    const { origin, on, onPage } = scene();
+    on("pointerdown", { button: 0, target: {} });
+    on("scroll");
+    onPage("pointerup");
+
+    expect(origin.isUser).toBe(true);
   });
 
   test("a scroll bar let go of is noticed with the next movement of the pointer", () => {
