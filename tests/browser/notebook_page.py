@@ -80,11 +80,12 @@ class LabPage:
         if self._page is None or not self._lent:
             return
         self._lent = False
-        if usable and self._page.evaluate("window.axonTest?.closeAll() ?? false"):
-            self._page.unroute_all()
-            self._page.context.set_offline(False)
+        page = self._page
+        if usable and not page.is_closed() and page.evaluate("window.axonTest?.closeAll()"):
+            page.unroute_all()
+            page.context.set_offline(False)
             return
-        self._session.kept.discard(self._page.context)
+        self._session.kept.discard(page.context)
         self._page = None  # its context ends with the test
 
 
