@@ -135,6 +135,7 @@ def test_an_agent_asks_for_a_permission(open_notebook: OpenNotebook) -> None:
     expect(allow).to_be_visible(timeout=30_000)
     path = take("chat", notebook, 2, 2)
     allow.click()
+    expect(notebook.page.locator(".ask-answer")).to_have_text("Allow")
     text = notebook.execute("print(turn.result(60).text); session.close(); box.shutdown()")
 
     assert "exit status 0" in text

@@ -152,7 +152,7 @@ def test_nobody_looks_for_a_while_and_the_server_does_not_fill_up(open_notebook,
 
         again = open_notebook(notebook)
         viewer = Viewer(again)
-        viewer.has(total, timeout=90)
+        viewer.has(total, timeout=600)
         most = max(most, jupyter.memory)
 
         assert most - before < MOST_BYTES

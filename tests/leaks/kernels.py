@@ -65,7 +65,7 @@ class Kernel:
         self._manager.start_kernel(env=env)
         self._client = self._manager.blocking_client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=60)
+        self._client.wait_for_ready(timeout=300)
         assert self.run("import psutil, axon_notebook as an\n" + COUNT)["status"] == "ok"
         return self
 
@@ -87,6 +87,14 @@ class Kernel:
         message = session.msg("execute_request", content, metadata={"cellId": cell} if cell else {})
         self._client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
+
+    def wait_begun(self, request: str, *, timeout: float = 300) -> None:
+        """Wait until the kernel runs *request*; an interrupt before that is lost."""
+        while True:
+            message = self._client.get_iopub_msg(timeout=timeout)
+            begun = message["msg_type"] == "execute_input"
+            if begun and message["parent_header"].get("msg_id") == request:
+                return
 
     def wait(self, request: str, *, timeout: float = 300) -> dict[str, Any]:
         """Return the reply, with what was printed as ``printed``."""

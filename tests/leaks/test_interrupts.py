@@ -55,7 +55,7 @@ def test_interrupts_at_random_moments_leave_nothing(
     with Kernel(home) as kernel:
         kernel.good(SET_UP)
         for name, code in WORK.items():  # once each, so that what is made once is there
-            pressed(kernel, name, code, 0.3)
+            pressed(kernel, name, code, 0.4)
         before = kernel.level()
         for turn in range(times):
             name, code = list(WORK.items())[turn % len(WORK)]
@@ -92,7 +92,8 @@ def is_back(now: Level, before: Level) -> bool:
 def pressed(kernel: Kernel, name: str, code: str, seconds: float) -> None:
     """Run *code*, press stop after *seconds*; the kernel is itself again right after."""
     request = kernel.send(code, cell=name)
-    time.sleep(0.1 + seconds)
+    kernel.wait_begun(request)
+    time.sleep(seconds)
     kernel.interrupt()
     reply = kernel.wait(request, timeout=300)
 
