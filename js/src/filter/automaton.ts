@@ -106,7 +106,7 @@ export class Automaton {
     const known = code < 128 ? this.#ascii[code]! : (this.#far.get(code) ?? -1);
     if (known >= 0) return known;
     const kind = kindOf(code);
-    const key = kind + this.#sets.map((set) => (this.#matches(set, code) ? 1 : 0)).join("");
+    const key = kind + this.#sets.map((set) => (this.matches(set, code) ? 1 : 0)).join("");
     let sort = this.#sortOf.get(key);
     if (sort === undefined) {
       sort = this.#sorts.push({ kind, example: code }) - 1;
@@ -124,7 +124,7 @@ export class Automaton {
     if (steps !== null || this.anchored) {
       const places = new Set<number>();
       for (const { step, followers } of steps ?? this.#reached(state, kind, true)!) {
-        if (!this.#matches(step as CharacterSet, example)) continue;
+        if (!this.matches(step as CharacterSet, example)) continue;
         for (const follower of followers) places.add(follower);
       }
       found = this.#state(
@@ -173,7 +173,8 @@ export class Automaton {
     return edge === "e" || (edge === "n" && this.flags.includes("m"));
   }
 
-  #matches({ ranges, negated }: CharacterSet, code: number): boolean {
+  /** Whether a set holds a character, case included. */
+  matches({ ranges, negated }: CharacterSet, code: number): boolean {
     const codes = [code];
     if (this.flags.includes("i")) codes.push(fold(code), lower(fold(code)));
     const inside = ranges.some(([low, high]) => codes.some((one) => low <= one && one <= high));

@@ -6,7 +6,8 @@
 
 import type { Chunk, Store } from "../events/event-store.ts";
 import { foldText } from "./letter-case.ts";
-import { type Pattern, pattern } from "./pattern.ts";
+import { type Finder, native } from "./native.ts";
+import { pattern } from "./pattern.ts";
 import { compare, digits, fields, isNumber, written } from "./payload.ts";
 
 type Test = (chunk: Chunk, slot: number) => boolean;
@@ -96,13 +97,13 @@ function unquote(text: string): string {
 }
 
 function regexTerm(body: string, source: string, flags: string): Body {
-  let compiled: Pattern;
+  let finder: Finder;
   try {
-    compiled = pattern(source, flags);
+    ({ finder } = pattern(source, flags, native));
   } catch (error) {
     throw new FilterError(`${body}: ${(error as Error).message}`);
   }
-  return { cost: 4, make: () => (chunk, slot) => compiled.test(chunk.payload[slot]!) };
+  return { cost: 4, make: () => (chunk, slot) => finder.test(chunk.payload[slot]!) };
 }
 
 /** Case-insensitive text as it may stand in JSON: plain, or with its characters escaped. */

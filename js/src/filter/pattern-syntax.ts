@@ -22,7 +22,8 @@ export type Node =
   | string // an assertion
   | Node[]; // one after the other
 
-function others(ranges: Ranges): Ranges {
+/** All characters but these; the ranges are in order and do not overlap. */
+export function others(ranges: Ranges): Ranges {
   const edges = [-1, ...ranges.flat(), LAST + 1];
   const found: [number, number][] = [];
   for (let i = 0; i < edges.length; i += 2)

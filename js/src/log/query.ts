@@ -31,7 +31,7 @@ export class Query {
   }
 
   test(line: string): boolean {
-    if (this.needle === null) return this.#pattern.test(line);
+    if (this.needle === null) return this.#pattern.finder.test(line);
     const text = line.slice(0, CHARS);
     return (this.options.matchCase ? text : text.toLowerCase()).includes(this.needle);
   }

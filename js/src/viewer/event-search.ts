@@ -2,6 +2,7 @@
 
 import { CHUNK, type Store } from "../events/event-store.ts";
 import { escapeExpression, textExpression } from "../filter/filter.ts";
+import { native } from "../filter/native.ts";
 import { type Pattern, pattern } from "../filter/pattern.ts";
 import type { SearchOptions } from "../ui/search-box.ts";
 import { lowerBound, type RowIndex } from "./row-index.ts";
@@ -98,8 +99,8 @@ export class Search {
 function compile({ text, regex, matchCase }: SearchOptions): ((text: string) => boolean) | null {
   if (text === "") return null;
   if (regex) {
-    const compiled: Pattern = pattern(text, matchCase ? "" : "i");
-    return (value) => compiled.test(value);
+    const { finder } = pattern(text, matchCase ? "" : "i", native);
+    return (value) => finder.test(value);
   }
   const expression = textExpression(text, matchCase ? "" : "i");
   return (value) => expression.test(value);
