@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .agents.axon_trace import AxonTrace
-    from .dataset_export import Exported, Redact
-    from .models import AxonInfo
+    from .dataset_export import Exported
+    from .models import AxonInfo, Redact
     from .wire.api import ApiClient
 
 __all__ = ["AxonSet", "moment", "select"]

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import AxonError
+from .errors import AxonError, ParameterError
 from .local.cli import Commands, run
 
 if TYPE_CHECKING:
+    from .axon import Axon
     from .client import Client
+    from .exports.otlp import Sent
 
 __all__ = ["main"]
 
@@ -66,6 +68,14 @@ def _add_commands(commands: Commands, home: argparse.ArgumentParser) -> None:
     )
     trace.add_argument("axon", metavar="AXON", help="its id or name")
     trace.add_argument("--otlp", metavar="URL", required=True, help="the receiver, OTLP/HTTP")
+    trace.add_argument(
+        "--header",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="for authentication; may be repeated",
+    )
+    trace.add_argument("--live", action="store_true", help="send spans as they end, until Ctrl-C")
     trace.add_argument(
         "--content", action="store_true", help="prompts, answers, arguments and results as well"
     )
@@ -141,8 +151,41 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace) -> int:
+    headers = dict(_header(text) for text in options.header)
     with _client(options) as client:
-        sent = client.axon(options.axon).trace().send(options.otlp, content=options.content)
+        axon = client.axon(options.axon)
+        if options.live:
+            return _trace_live(axon, options, headers)
+        sent = axon.trace().send(options.otlp, headers=headers, content=options.content)
+    return _report(sent)
+
+
+def _trace_live(axon: Axon, options: argparse.Namespace, headers: dict[str, str]) -> int:
+    from .live_spans import LiveSpans
+
+    def tell(line: str) -> None:
+        print(f"axon-notebook: {line}", file=sys.stderr, flush=True)
+
+    live = LiveSpans(axon, options.otlp, headers=headers, content=options.content, tell=tell)
+    try:
+        live.run()
+    except KeyboardInterrupt:
+        tell(f"stopped after event {live.position:,}")
+    if live.waiting:
+        tell(f"{len(live.waiting):,} spans were not sent; sending all again creates nothing twice")
+    return _report(live.sent) or (1 if live.waiting else 0)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        # Without the text: it may be a key.
+        raise ParameterError("a header is KEY=VALUE, for example --header api_key=…")
+    return name.strip(), value.strip()
+
+
+def _report(sent: Sent) -> int:
+    """Print what a receiver has; return the exit code."""
     print(f"{sent.spans:,} spans sent, {sent.rejected:,} rejected")
     for reason in sent.reasons:
         print(f"axon-notebook: {reason}", file=sys.stderr)

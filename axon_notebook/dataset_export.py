@@ -19,7 +19,7 @@ from .dataset_files import Commit, DatasetFiles, Reached, State
 from .dataset_tables import KEYS, TABLES, Row, write_rows
 from .errors import AxonError
 from .fan_out import fan_out
-from .models import EVENTS_SELECT, AxonEvent
+from .models import EVENTS_SELECT, AxonEvent, Redact
 from .progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ EVENTS_PER_REQUEST: Final = 5000
 EVENTS_PER_AXON: Final = 50_000
 
 #: Returns what to write of an event, or ``None`` to leave it out.
-Redact = Callable[[AxonEvent], AxonEvent | None]
 
 _EVENTS: Final = f"{EVENTS_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT {EVENTS_PER_REQUEST}"
 

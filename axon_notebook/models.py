@@ -11,11 +11,13 @@ Source: Runloop OpenAPI documents (axons, executions) and the types of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
+
+from .errors import AxonError
 
 __all__ = [
     "EVENTS_SELECT",
@@ -36,6 +38,7 @@ __all__ = [
     "PUBLISH_ORIGINS",
     "PublishBatchResult",
     "PublishResult",
+    "Redact",
     "SqlBatchResult",
     "SqlColumn",
     "SqlColumns",
@@ -44,6 +47,7 @@ __all__ = [
     "SqlStep",
     "SqlStepError",
     "origin_name",
+    "redacted",
 ]
 
 # Decoded as tuples, because the garbage collector lets go of tuples of plain values: 10,000
@@ -345,3 +349,20 @@ class ErrorFrame(msgspec.Struct, frozen=True):
 
     code: int | str = 500
     message: str = ""
+
+
+#: Returns what to use instead of an event; ``None`` leaves it out.
+Redact = Callable[[AxonEvent], AxonEvent | None]
+
+
+def redacted(redact: Redact, event: AxonEvent) -> AxonEvent | None:
+    """Return what *redact* leaves of *event*.
+
+    Raises:
+        AxonError: It failed; without its own words, which may hold what must not be seen.
+    """
+    try:
+        return redact(event)
+    except Exception as error:
+        name = type(error).__name__
+        raise AxonError(f"redact failed on event {event.sequence}: {name}") from error

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -30,7 +30,7 @@ import msgspec
 
 from .compressed_files import UNPACKED_LIMIT, FileDamagedError, lines_of, opened_for_writing
 from .errors import RecordingError
-from .models import ORIGINS, AxonEvent
+from .models import ORIGINS, AxonEvent, Redact
 
 __all__ = [
     "FORMAT",
@@ -355,7 +355,6 @@ def _value(value: Any) -> Any:
 
 
 #: Returns what to save of an event, or ``None`` to leave it out.
-Redact = Callable[[AxonEvent], AxonEvent | None]
 
 
 def redacted(events: Iterable[AxonEvent], redact: Redact | None) -> Iterator[AxonEvent]:

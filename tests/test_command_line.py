@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import base64
 import re
+import signal
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
 
 import axon_notebook as an
 from axon_notebook.command_line import main
+from axon_notebook.exports.spans import spans
+from axon_notebook.live_spans import LiveSpans
 from axon_notebook.local.process.launcher import ServiceAddress
+from axon_notebook.models import AxonEvent
 
 from .exports.test_otlp import Receiver
+from .waiting import wait_until
 
 RUN = Path(__file__).parents[1] / "notebooks" / "data" / "agent_run.jsonl.gz"
 
@@ -147,7 +156,72 @@ def test_a_receiver_that_rejects_is_an_error(
 
     answer = otlp.ExportTraceServiceResponse()
     answer.partial_success.rejected_spans = 1
-    receiver.answers.append((200, answer.SerializeToString()))
+    receiver.answer((200, answer.SerializeToString()))
     axon = client.import_recording(RUN, "shell-rejected")
 
     assert command("trace", axon.id, "--otlp", receiver.url) == 1
+
+
+def test_spans_are_sent_as_they_end(
+    client: an.Client, service: ServiceAddress, receiver: Receiver
+) -> None:
+    """Over a receiver that is away for a while, until Ctrl-C; redacted events stay here."""
+    receiver.answer(*[(503, b"away")] * 4)
+    axon = client.create_axon("shell-live")
+    told: list[str] = []
+
+    def hide(event: AxonEvent) -> AxonEvent | None:
+        payload = event.payload.replace("wednesday", "SECRET")
+        return msgspec.structs.replace(event, payload=payload)
+
+    live = LiveSpans(
+        axon,
+        receiver.url,
+        headers={"x-key": "k"},
+        redact=hide,
+        content=True,
+        tell=told.append,
+        retry_seconds=0.1,
+    )
+    with an.open_recording(RUN) as recording:
+        expected = len(spans(recording.trace().entries, axon.id))
+    running = Thread(target=_run, args=(live,))
+    running.start()
+    with an.open_recording(RUN) as recording, an.replay(recording, axon, 1000, max_idle=0.01) as r:
+        r.wait(60)
+    wait_until(lambda: live.sent.spans == expected)
+    packed = b"".join(map(_packed, receiver.requests))
+
+    assert "503" in told[0]
+    assert "spans wait" in told[0]
+    assert receiver.received[0]["headers"]["x-key"] == "k"
+    assert len({span.span_id for span in receiver.spans}) == expected
+    assert b"SECRET" in packed
+    assert b"wednesday" not in packed
+    axon.delete()
+    running.join(60)
+    assert not running.is_alive()
+
+
+def _run(live: LiveSpans) -> None:
+    with suppress(an.AxonError):  # the axon is deleted at the end
+        live.run()
+
+
+def test_the_live_command_ends_with_ctrl_c(
+    client: an.Client, service: ServiceAddress, receiver: Receiver
+) -> None:
+    axon = client.import_recording(RUN, "shell-live-command")
+    expected = len(spans(axon.trace().entries, axon.id))
+    words = ["trace", axon.id, "--otlp", receiver.url, "--live", "--header", "api_key=k"]
+    program = Path(sys.executable).with_name("axon-notebook")
+    command = [str(program), *words, "--home", str(service.home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: len(receiver.spans) >= expected or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+
+    assert process.returncode == 0, error
+    assert re.fullmatch(rb"\d+ spans sent, 0 rejected\n", out)
+    assert b"stopped after event 308" in error
+    assert receiver.received[0]["headers"]["api_key"] == "k"

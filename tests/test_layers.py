@@ -36,6 +36,7 @@ LAYERS = [
         "comparison",
         "publishing",
         "event_wait",
+        "live_spans",
         "compressed_files",
         "recording_file",
         "recording_saving",

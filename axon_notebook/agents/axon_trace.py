@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..errors import ParameterError
 from ..exports.spans import spans
 from ..exports.trajectory import trajectory
-from ..models import EVENTS_SELECT, AxonEvent
-from .annotations import Annotation, read_annotation
+from ..models import EVENTS_SELECT, AxonEvent, Redact, redacted
 from .model import Revision
 from .trace import Trace
 from .trace_card import card_html, card_text
 from .trace_frames import TraceFrames
-from .trace_tables import TABLES, begun_turns, columns_of_rows, table_columns
+from .trace_tables import TABLES, begun_turns, table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +81,6 @@ class AxonTrace(TraceFrames, Trace):
         #: The time of the newest event in milliseconds; ``None`` before the first.
         self.newest_ms: int | None = None
         self._frames: dict[str, pd.DataFrame] = {}
-        self._annotations: dict[int, tuple[AxonEvent, Annotation]] = {}
-        self._retracted: set[int] = set()
 
     def __repr__(self) -> str:
         return card_text(self.title, self.entries)
@@ -108,18 +106,7 @@ class AxonTrace(TraceFrames, Trace):
             self._frames = {}
         self.axon_id = self.axon_id or event.axon_id
         self.newest_ms = max(self.newest_ms or 0, event.timestamp_ms)
-        if event.event_type == "annotation" and event.sequence > self.position:
-            self._annotate(event)
         return super().feed(event)
-
-    def _annotate(self, event: AxonEvent) -> None:
-        found = read_annotation(event)
-        if found is None:
-            return
-        if found.retracts is not None:
-            self._retracted.add(found.retracts)
-        else:
-            self._annotations[event.sequence] = (event, found)
 
     # -- frames
 
@@ -135,26 +122,7 @@ class AxonTrace(TraceFrames, Trace):
 
     def columns(self, table: str) -> dict[str, list[object]]:
         """Return one of the tables by columns; times are milliseconds, ``None`` is unknown."""
-        if table != "annotations":
-            return table_columns(self.entries, table)
-        kept = [pair for number, pair in self._annotations.items() if number not in self._retracted]
-        return columns_of_rows(
-            table,
-            [
-                (
-                    made.target_sequence,
-                    made.call_id,
-                    made.name,
-                    made.label,
-                    made.score,
-                    made.explanation,
-                    event.source,
-                    event.timestamp_ms,
-                    event.sequence,
-                )
-                for event, made in kept
-            ],
-        )
+        return table_columns(self.entries, table)
 
     # -- other formats
 
@@ -176,7 +144,12 @@ class AxonTrace(TraceFrames, Trace):
         return encode(spans(self.entries, self.axon_id, content=content))
 
     def send(
-        self, endpoint: str, *, headers: Mapping[str, str] | None = None, content: bool = False
+        self,
+        endpoint: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        redact: Redact | None = None,
+        content: bool = False,
     ) -> Sent:
         """Send the ended turns to an OpenTelemetry receiver over OTLP/HTTP.  Experimental.
 
@@ -186,15 +159,36 @@ class AxonTrace(TraceFrames, Trace):
             endpoint: The receiver's URL, ``https://`` except on this machine; ``/v1/traces``
                 is added to one without a path.
             headers: For authentication.
+            redact: Called with every event, which is read again for this; returns what to
+                read instead, or ``None`` to leave it out.
             content: Include prompts, answers, arguments and results.
 
         Raises:
-            ParameterError: The endpoint cannot be used, or a package is missing.
+            ParameterError: The endpoint cannot be used, a package is missing, or *redact* is
+                given for a trace of events that it cannot read again.
             AxonError: The receiver did not answer, or refused; says how many spans it has.
+                *redact* failed; nothing was sent.
         """
         from ..exports.otlp import send
 
-        return send(spans(self.entries, self.axon_id, content=content), endpoint, headers=headers)
+        entries = self.entries if redact is None else self._redacted(redact).entries
+        return send(spans(entries, self.axon_id, content=content), endpoint, headers=headers)
+
+    def _redacted(self, redact: Redact) -> Trace:
+        """Return the trace of what *redact* leaves of the same events."""
+        if self._source is None:
+            raise ParameterError(
+                "this trace has not kept its events: redact them before making it, or make it"
+                " from an axon or a recording"
+            )
+        trace = Trace(self._fixed)
+        for event in self._source(0):
+            if event.sequence > self.position:
+                break
+            kept = redacted(redact, event)
+            if kept is not None:
+                trace.feed(kept)
+        return trace
 
     @property
     def usage(self) -> TraceUsage:

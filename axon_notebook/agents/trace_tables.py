@@ -12,16 +12,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from .model import Entry, Message, Notice, Question, Tool, Turn
+from .model import Annotation, Entry, Message, Notice, Question, Tool, Turn
 from .parts import Text
 
-__all__ = ["OUTSIDE", "TABLES", "ColumnType", "begun_turns", "columns_of_rows", "table_columns"]
+__all__ = ["TABLES", "ColumnType", "begun_turns", "table_columns"]
 
 ColumnType = Literal["text", "time", "real", "integer", "json"]
 Row = tuple[object, ...]
-
-#: The key of what happened outside of all turns, such as the start of a devbox.
-OUTSIDE: Final = "outside"
 
 #: Columns of each table, in order.
 TABLES: Final[dict[str, dict[str, ColumnType]]] = {
@@ -112,16 +109,11 @@ TABLES: Final[dict[str, dict[str, ColumnType]]] = {
 
 
 def table_columns(entries: Iterable[Entry], table: str) -> dict[str, list[object]]:
-    """Return the columns of *table* (not of ``annotations``, which are no entries)."""
+    """Return the columns of *table*."""
     known: Sequence[Entry] = list(entries)
-    return columns_of_rows(table, ROWS[table](known))
-
-
-def columns_of_rows(table: str, rows: Iterable[Row]) -> dict[str, list[object]]:
-    """Return *rows* by columns."""
     names = list(TABLES[table])
-    by_column = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
-    return dict(zip(names, by_column, strict=True))
+    columns = [list(column) for column in zip(*ROWS[table](known), strict=True)]
+    return dict(zip(names, columns or [[] for _ in names], strict=True))
 
 
 def _seconds(start: int | None, end: int | None) -> float | None:
@@ -239,8 +231,23 @@ def _questions(entries: Sequence[Entry]) -> Iterable[Row]:
 def _notices(entries: Sequence[Entry]) -> Iterable[Row]:
     for e in entries:
         if isinstance(e, Notice):
-            turn = e.turn_id or OUTSIDE
-            yield (turn, e.notice_kind, e.text, e.started_ms, e.first_sequence)
+            yield (e.turn_id, e.notice_kind, e.text, e.started_ms, e.first_sequence)
+
+
+def _annotations(entries: Sequence[Entry]) -> Iterable[Row]:
+    for e in entries:
+        if isinstance(e, Annotation) and e.status != "retracted":
+            yield (
+                e.target_sequence,
+                e.call_id or None,
+                e.name or None,
+                e.label or None,
+                e.score,
+                e.text or None,
+                e.annotator,
+                e.started_ms,
+                e.first_sequence,
+            )
 
 
 ROWS: Final[Mapping[str, Callable[[Sequence[Entry]], Iterable[Row]]]] = {
@@ -249,4 +256,5 @@ ROWS: Final[Mapping[str, Callable[[Sequence[Entry]], Iterable[Row]]]] = {
     "messages": _messages,
     "questions": _questions,
     "notices": _notices,
+    "annotations": _annotations,
 }

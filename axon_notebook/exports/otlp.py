@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
 from typing import Any, Final
 
 from ..errors import AxonError, ParameterError
 from ..wire.otlp_post import OtlpPost
 from .spans import Span, Value
 
-__all__ = ["Sent", "encode", "send"]
+__all__ = ["Sent", "SpanSender", "encode", "send"]
 
 SPANS_PER_REQUEST: Final = 512
 #: Receivers take 4 MiB by default; room is left for what is around the spans.
@@ -73,23 +74,55 @@ def send(spans: Sequence[Span], endpoint: str, *, headers: Mapping[str, str] | N
         ParameterError: The endpoint cannot be used, or a package is missing.
         AxonError: The receiver did not answer, or refused; says how many spans it has.
     """
-    _, service = _messages()
-    done = Sent()
-    with OtlpPost(endpoint, headers or {}) as post:
-        for batch, body in _requests(spans):
-            try:
-                answer = post.send(body)
-            except AxonError as error:
-                raise AxonError(
-                    f"{done.spans:,} of {len(spans):,} spans were sent: {error}; sending all again "
-                    "creates nothing twice"
-                ) from error
-            report = service.ExportTraceServiceResponse.FromString(answer).partial_success
-            done.rejected += report.rejected_spans
-            done.spans += len(batch) - report.rejected_spans
+    with SpanSender(endpoint, headers or {}) as sender:
+        waiting = list(spans)
+        try:
+            sender.send(waiting)
+        except AxonError as error:
+            raise AxonError(
+                f"{sender.done.spans:,} of {len(spans):,} spans were sent: {error}; sending all"
+                " again creates nothing twice"
+            ) from error
+        return sender.done
+
+
+class SpanSender:
+    """Sends spans to one receiver; a context manager that owns its connection.
+
+    Attributes:
+        done: What the receiver has accepted and refused so far.
+    """
+
+    def __init__(self, endpoint: str, headers: Mapping[str, str]) -> None:
+        _, self._service = _messages()
+        self._post = OtlpPost(endpoint, headers)
+        self.done = Sent()
+
+    def __enter__(self) -> SpanSender:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._post.close()
+
+    def send(self, waiting: list[Span]) -> None:
+        """Send *waiting*, which keeps those that were not sent if this fails.
+
+        Raises:
+            AxonError: The receiver did not answer, or refused.
+        """
+        for batch, body in _requests(list(waiting)):
+            answer = self._post.send(body)
+            del waiting[: len(batch)]
+            report = self._service.ExportTraceServiceResponse.FromString(answer).partial_success
+            self.done.rejected += report.rejected_spans
+            self.done.spans += len(batch) - report.rejected_spans
             if report.error_message:
-                done.reasons.append(report.error_message)
-    return done
+                self.done.reasons.append(report.error_message)
 
 
 def _requests(spans: Sequence[Span]) -> Iterator[tuple[Sequence[Span], bytes]]:

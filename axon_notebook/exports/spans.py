@@ -21,7 +21,7 @@ import msgspec
 
 from ..agents.model import Entry, Message, Session, Tool, Turn
 
-__all__ = ["Span", "spans"]
+__all__ = ["EndedSpans", "Span", "spans"]
 
 Value = str | int | float | bool | list[str]
 
@@ -50,27 +50,80 @@ def spans(entries: Iterable[Entry], axon_id: str, *, content: bool = False) -> l
         axon_id: Its id; a part of every span's id.
         content: Include prompts, answers, arguments and results.
     """
-    listed = list(entries)
-    session = next((e for e in listed if isinstance(e, Session)), Session(id=0, kind="session"))
-    turns = {e.turn_id: e for e in listed if isinstance(e, Turn) and e.ended_ms is not None}
-    calls = {e.call_id: e for e in listed if isinstance(e, Tool)}
-    answers: dict[str, str] = {}
-    for entry in listed:
-        if isinstance(entry, Message) and entry.role == "agent" and not entry.parent_id:
-            answers[entry.turn_id] = entry.text  # the last one
-    found = [
-        _turn(turn, session, axon_id, answers.get(turn.turn_id, "") if content else None)
-        for turn in turns.values()
-    ]
-    for entry in listed:
-        turn = turns.get(entry.turn_id)
-        if turn is None:
-            continue
+    return EndedSpans(axon_id, content=content).take(entries)
+
+
+class EndedSpans:
+    """Makes spans of entries when they have ended, each once.
+
+    Args:
+        axon_id: A part of every span's id.
+        content: Include prompts, answers, arguments and results.
+        live: Do not wait for the end of the turn: calls are over when they have ended,
+            messages when something else begins in the same turn or subagent.
+    """
+
+    def __init__(self, axon_id: str, *, content: bool = False, live: bool = False) -> None:
+        self._axon_id = axon_id
+        self._content = content
+        self._live = live
+        self._session = Session(id=0, kind="session")
+        self._turns: dict[str, Turn] = {}
+        self._calls: dict[str, Tool] = {}
+        self._answers: dict[str, str] = {}
+        self._latest: dict[tuple[str, str], int] = {}  # entry of a turn or subagent
+        self._open: dict[int, Entry] = {}
+        self._made: set[int] = set()
+
+    def take(self, entries: Iterable[Entry]) -> list[Span]:
+        """Take entries that are new or have changed; return the spans of what has ended."""
+        for entry in entries:
+            self._note(entry)
+        ended = [entry for entry in self._open.values() if self._has_ended(entry)]
+        for entry in ended:
+            del self._open[entry.id]
+        self._made.update(entry.id for entry in ended)
+        return [self._span(entry) for entry in ended]
+
+    def _note(self, entry: Entry) -> None:
+        if isinstance(entry, Session):
+            self._session = entry
+            return
+        if isinstance(entry, Turn):
+            self._turns[entry.turn_id] = entry
+        elif isinstance(entry, Message | Tool):
+            where = (entry.turn_id, entry.parent_id)
+            self._latest[where] = max(entry.id, self._latest.get(where, 0))
+            if isinstance(entry, Tool):
+                self._calls[entry.call_id] = entry
+            elif entry.role == "agent" and not entry.parent_id:
+                self._answers[entry.turn_id] = entry.text
+            elif entry.role == "user":
+                return
+        else:
+            return
+        if entry.id not in self._made:
+            self._open[entry.id] = entry
+
+    def _has_ended(self, entry: Entry) -> bool:
+        turn = self._turns.get(entry.turn_id)
+        if turn is None or turn.ended_ms is not None:
+            return turn is not None
+        if not self._live or isinstance(entry, Turn):
+            return False
         if isinstance(entry, Tool):
-            found.append(_tool(entry, turn, calls, axon_id, content))
-        elif isinstance(entry, Message) and entry.role != "user":
-            found.append(_chat(entry, turn, calls, session, axon_id, content))
-    return found
+            return entry.ended_ms is not None
+        return self._latest[entry.turn_id, entry.parent_id] > entry.id
+
+    def _span(self, entry: Entry) -> Span:
+        turn = self._turns[entry.turn_id]
+        if isinstance(entry, Turn):
+            answer = self._answers.get(turn.turn_id, "") if self._content else None
+            return _turn(turn, self._session, self._axon_id, answer)
+        if isinstance(entry, Tool):
+            return _tool(entry, turn, self._calls, self._axon_id, self._content)
+        assert isinstance(entry, Message)
+        return _chat(entry, turn, self._calls, self._session, self._axon_id, self._content)
 
 
 def _turn(turn: Turn, session: Session, axon_id: str, answer: str | None) -> Span:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 import warnings
 import zlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import traitlets
 
-from ..models import AxonEvent
+from ..models import AxonEvent, Redact
 from ..wire.cursor import EventBatch
 from ..wire.resuming import StreamState
 from ..wire.subscription import Subscription
@@ -31,7 +30,6 @@ SETTLE_SECONDS: Final = 0.5  # a display waits so long for the history
 SETTLE_UNSEEN_SECONDS: Final = 30.0  # where no page shows what comes later
 
 #: Returns what to save of an event with the notebook, or ``None`` to leave it out.
-Redact = Callable[[AxonEvent], AxonEvent | None]
 
 
 class AxonWidget(LiveWidget):

@@ -7,7 +7,6 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,7 +27,7 @@ SHOWN: Final = 200  # bytes of a refusal
 
 
 class OtlpPost:
-    """Sends compressed messages; a context manager that owns its connection.
+    """Sends compressed messages over a connection of its own; who makes it, closes it.
 
     Args:
         endpoint: The receiver's URL.
@@ -51,15 +50,8 @@ class OtlpPost:
             },
         )
 
-    def __enter__(self) -> OtlpPost:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the connection."""
         self._client.close()
 
     def send(self, body: bytes) -> bytes:

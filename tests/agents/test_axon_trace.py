@@ -196,5 +196,5 @@ def test_turns_are_in_the_order_in_which_they_begin() -> None:
     assert turns["state"].tolist() == ["completed", "completed", "failed"]
     assert turns["seconds"].isna().tolist() == [False, False, True]
     assert turns["started"].isna().tolist() == [False, False, True]
-    assert trace.notices["turn_id"].tolist() == ["outside"]
+    assert trace.notices["turn_id"].tolist() == ["outside-7"]
     assert isinstance(trace.usage.seconds, float)

@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
+import base64
+import subprocess
+import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
+import trustme
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service
 
 from axon_notebook.errors import AxonError, ParameterError
 from axon_notebook.exports import otlp
 from axon_notebook.exports.otlp import encode, send
-from axon_notebook.exports.spans import Span, spans
+from axon_notebook.exports.spans import EndedSpans, Span, spans
 
 from .runs import a_run
 
 
 class Receiver:
-    """Keeps what it is sent; answers with what ``answers`` says, then with success."""
+    """A receiver in a process of its own, and what it has."""
 
-    def __init__(self) -> None:
-        receiver = self
-        self.requests: list[Any] = []
-        self.headers: list[dict[str, str]] = []
-        self.answers: list[tuple[int, bytes]] = []
+    def __init__(self, certificate: Path | None = None) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("otlp_receiver.py"))]
+        more = [str(certificate)] if certificate is not None else []
+        self._process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        port = int(self._process.stdout.readline())
+        scheme = "https" if certificate is not None else "http"
+        self.url = f"{scheme}://127.0.0.1:{port}"
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *arguments: Any) -> None:
-                """Say nothing."""
+    def answer(self, *answers: tuple[int, bytes]) -> None:
+        """Let the next requests be answered with these."""
+        listed = [(status, base64.b64encode(body).decode()) for status, body in answers]
+        httpx.put(self.url, json=listed).raise_for_status()
 
-            def do_POST(self) -> None:
-                body = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.headers.append({**dict(self.headers), "path": self.path})
-                status, answer = receiver.answers.pop(0) if receiver.answers else (200, b"")
-                if status == 200:
-                    receiver.requests.append(service.ExportTraceServiceRequest.FromString(body))
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.send_header("Retry-After", "0")
-                self.end_headers()
-                self.wfile.write(answer)
+    @property
+    def received(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = httpx.get(self.url).json()
+        return found
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+    @property
+    def requests(self) -> list[Any]:
+        read = service.ExportTraceServiceRequest.FromString
+        return [read(base64.b64decode(one["message"])) for one in self.received]
 
     @property
     def spans(self) -> list[Any]:
@@ -61,9 +61,10 @@ class Receiver:
         ]
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        assert self._process.stdout is not None
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
 
 
 @pytest.fixture
@@ -118,8 +119,8 @@ def test_a_run_that_is_sent_twice_has_the_same_ids(receiver: Receiver) -> None:
 
     assert repr(sent) == f"<Sent {len(ids) // 2} spans>"
     assert ids[: len(ids) // 2] == ids[len(ids) // 2 :]
-    assert receiver.headers[0]["path"] == "/v1/traces"
-    assert receiver.headers[0]["x-key"] == "k"
+    headers = receiver.received[0]["headers"]
+    assert (headers["path"], headers["x-key"]) == ("/v1/traces", "k")
 
 
 def test_spans_are_sent_in_requests_that_a_receiver_takes(
@@ -142,7 +143,7 @@ def test_rejected_spans_are_named(receiver: Receiver) -> None:
     partial = service.ExportTraceServiceResponse()
     partial.partial_success.rejected_spans = 2
     partial.partial_success.error_message = "too old"
-    receiver.answers = [(200, partial.SerializeToString())]
+    receiver.answer((200, partial.SerializeToString()))
     sent = send(spans(a_run(), "axn_1"), receiver.url)
 
     assert (sent.rejected, sent.reasons) == (2, ["too old"])
@@ -150,10 +151,10 @@ def test_rejected_spans_are_named(receiver: Receiver) -> None:
 
 
 def test_a_busy_receiver_is_asked_again_and_a_refusal_is_an_error(receiver: Receiver) -> None:
-    receiver.answers = [(503, b"busy"), (429, b"slow")]
+    receiver.answer((503, b"busy"), (429, b"slow"))
     assert send(spans(a_run(), "axn_1"), receiver.url).spans == len(receiver.spans)
 
-    receiver.answers = [(401, b"who are you")]
+    receiver.answer((401, b"who are you"))
     with pytest.raises(AxonError, match=r"0 of \d+ spans were sent: .* \(401\): who are you"):
         send(spans(a_run(), "axn_1"), receiver.url)
 
@@ -163,6 +164,44 @@ def test_only_a_protected_endpoint_is_used() -> None:
         send([], "http://otel.example")
     with pytest.raises(ParameterError, match="is not an http"):
         send([], "otel.example:4318")
+
+
+def test_spans_go_over_tls_to_a_receiver_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And to no other: the certificate is checked."""
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        tmp_path / "server.pem"
+    )
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    opened = Receiver(tmp_path / "server.pem")
+    try:
+        with pytest.raises(AxonError, match=r"0 of \d+ spans were sent"):
+            send(spans(a_run(), "axn_1"), opened.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        sent = send(spans(a_run(), "axn_1"), opened.url)
+        assert sent.spans == len(opened.spans) > 0
+    finally:
+        opened.close()
+
+
+def test_spans_are_made_once_each_as_they_end() -> None:
+    """Calls with their result, messages when the next thing begins, turns at their end."""
+    ended = EndedSpans("axn_1", live=True)
+    entries = a_run()
+    session, turn, *rest = entries
+    running = msgspec.structs.replace(turn, status="running", ended_ms=None)
+    first = ended.take([session, running, *rest[:3]])
+    again = ended.take([rest[2]])
+    last = ended.take([turn, *rest])
+
+    assert [span.name for span in first] == ["chat opus", "chat opus", "execute_tool Task"]
+    assert again == []
+    assert "invoke_agent claude-code" in [span.name for span in last]
+    made = [span.span_id for span in [*first, *last]]
+    assert len(set(made)) == len(made)
+    assert set(made) == {span.span_id for span in spans(entries, "axn_1")}
 
 
 def test_a_text_that_is_not_unicode_is_sent_with_a_replacement() -> None:
