@@ -63,6 +63,10 @@ def _add_commands(commands: Commands, home: argparse.ArgumentParser) -> None:
     export.add_argument("--until", metavar="TIME", help="only axons made before then")
     export.add_argument("--compact", action="store_true", help="then join small files")
     export.set_defaults(run=_export)
+    _add_trace(commands, home)
+
+
+def _add_trace(commands: Commands, home: argparse.ArgumentParser) -> None:
     trace = commands.add_parser(
         "trace", parents=[home], help="send an agent's runs to an OpenTelemetry receiver"
     )
