@@ -112,12 +112,18 @@ class AgentChat(LiveWidget):
             is read from what it returns.
         snapshot: ``False`` saves nothing of the conversation.
         keep: Do not close the chat that the same cell made before.
+
+    Attributes:
+        at: The moment that is shown: the conversation as it was after the event with this
+            sequence.  ``None`` is all of it, as it comes.  In the page a chat follows the time
+            bar of a viewer of the same axon.
     """
 
     script = STATIC / "agent-chat.js"
     _esm = script
 
     turn = traitlets.Int(0).tag(sync=True)
+    at = traitlets.Int(None, allow_none=True, min=0).tag(sync=True)
     axon_id = traitlets.Unicode("").tag(sync=True)
     max_bytes = traitlets.Int().tag(sync=True)
     _snapshot = traitlets.Bytes(b"").tag(sync=True)

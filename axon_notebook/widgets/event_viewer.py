@@ -60,6 +60,8 @@ class EventViewer(AxonWidget):
 
     Attributes:
         filter: The filter text; setting it changes the page's.
+        at: The moment that is shown: everything is as it was after the event with this sequence
+            (0: before the first).  ``None`` is live.  The time bar of the page writes it, too.
     """
 
     saved_events = 500
@@ -68,6 +70,7 @@ class EventViewer(AxonWidget):
     _esm = script
 
     filter = traitlets.Unicode("").tag(sync=True)
+    at = traitlets.Int(None, allow_none=True, min=0).tag(sync=True)
     time_range = traitlets.Any(None, allow_none=True).tag(sync=True)
     fold = traitlets.Bool(True).tag(sync=True)
     times = traitlets.Enum(["absolute", "start"], default_value="absolute").tag(sync=True)
@@ -113,11 +116,13 @@ class EventViewer(AxonWidget):
     # -- what was received, in Python
 
     def filtered(self) -> pd.DataFrame:
-        """Return the kept events that the filter (and the chart's brush) lets through."""
+        """Return the kept events that are shown: by filter, brush of the chart, and moment."""
         from ..sql.frames import events_frame
 
         keeps = EventFilter(self.filter, tz_offset_min=self._tz_offset_min, kind_of=kind_of).test
         events = [event for event in self._store.events() if keeps(event)]
+        if self.at is not None:
+            events = [event for event in events if event.sequence <= self.at]
         if self.time_range:
             first, last = self.time_range
             events = [event for event in events if first <= event.timestamp_ms <= last]

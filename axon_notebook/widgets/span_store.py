@@ -114,7 +114,5 @@ class SpanStore(EventStore):
 
     def _message_from(self, first: int, last: int | None) -> Outgoing:
         """The lock is held."""
-        spans = self._spans.since(first, last, AT_ONCE)
-        cut = len(spans) == AT_ONCE
-        end = self._spans.number(spans[-1]) if cut else last or self._spans.last
+        spans, end = self._spans.since(first, last, AT_ONCE)
         return {"kind": "spans", "first": first, "last": end}, msgspec.json.encode(spans)

@@ -1,13 +1,15 @@
 """Turns and tool calls as spans of time, for the timeline: computed here, drawn by the page.
 
 Each change of a span has a number, so that a page which missed some asks for what changed since;
-it is answered with the spans as they are now.
+it is answered with the spans as they are now, and with what they were before those changes, so
+that it can show them as of any event.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -32,6 +34,10 @@ class Span(msgspec.Struct, omit_defaults=True, gc=False):
         first: Sequence of its first event; ``last``: of its last.
         waits: Times from … to in which it waited for a person; the last may have no end.
         tokens: In and out; ``None`` if unknown.
+        ranges: Sequences of its events, first, last, first, last, …; empty if they are all from
+            ``first`` to ``last``.
+        was: Number of a change, the sequence of its event, and what the fields that it changed
+            were before, oldest first; ``last`` and ``ranges`` apart.
     """
 
     id: int
@@ -48,6 +54,13 @@ class Span(msgspec.Struct, omit_defaults=True, gc=False):
     cost: float | None = None
     currency: str = ""
     error: str = ""
+    ranges: list[int] = []
+    was: list[tuple[int, int, dict[str, Any]]] = []
+
+
+#: Fields whose earlier values are not kept: they follow from the ranges.
+_DERIVED: Final = frozenset({"last", "ranges", "was"})
+_KEPT: Final = tuple(name for name in Span.__struct_fields__ if name not in _DERIVED)
 
 
 class SpanLog:
@@ -56,7 +69,7 @@ class SpanLog:
     def __init__(self) -> None:
         self.last = 0  # number of the newest change
         self._spans: dict[int, Span] = {}
-        self._changed: dict[int, int] = {}  # in the order of the changes
+        self._changes = array("q")  # of change n, at n - 1, the span
         self._turns: dict[str, int] = {}
         self._calls: dict[str, int] = {}
         self._questions: dict[str, dict[int, tuple[int, int | None]]] = {}
@@ -66,41 +79,49 @@ class SpanLog:
         for entry in entries:
             if isinstance(entry, Turn):
                 self._turns[entry.turn_id] = entry.id
-                self._set(self._turn(entry))
+                self._set(self._turn(entry), entry.last_sequence)
             elif isinstance(entry, Tool):
                 self._calls[entry.call_id] = entry.id
-                self._set(self._tool(entry))
+                self._set(self._tool(entry), entry.last_sequence)
             elif isinstance(entry, Question) and entry.call_id:
                 self._ask(entry)
 
-    def since(self, first: int, last: int | None = None, limit: int = 10**9) -> list[Span]:
-        """Return the spans whose newest change has a number from *first* to *last*, by number."""
-        found: list[Span] = []
-        end = self.last if last is None else last
-        for entry in reversed(self._changed):
-            number = self._changed[entry]
-            if number < first:
-                break
-            if number <= end:
-                found.append(self._spans[entry])
-        found.reverse()
-        return found[:limit]
+    def since(self, first: int, last: int | None, limit: int) -> tuple[list[Span], int]:
+        """Return the spans that the changes from number *first* to *last* made what they are.
 
-    def number(self, span: Span) -> int:
-        """Return the number of the newest change of *span*."""
-        return self._changed[span.id]
+        At most *limit*; the number of the change up to which they are all is returned, too.
+        """
+        end = min(self.last, self.last if last is None else last)
+        found: dict[int, Span] = {}
+        for number in range(first, end + 1):
+            span = self._spans[self._changes[number - 1]]
+            if span.id not in found:
+                if len(found) == limit:
+                    return list(found.values()), number - 1
+                kept = [item for item in span.was if first <= item[0] <= end]
+                found[span.id] = msgspec.structs.replace(span, was=kept)
+        return list(found.values()), end
 
     def spans(self) -> list[Span]:
         """Return all spans, in the order in which they began to exist."""
         return [self._spans[entry] for entry in sorted(self._spans)]
 
-    def _set(self, span: Span) -> None:
-        if self._spans.get(span.id) == span:
-            return
+    def _set(self, span: Span, sequence: int) -> None:
+        before = self._spans.get(span.id)
+        if before is not None:
+            span = msgspec.structs.replace(span, was=before.was)
+            if before == span:
+                return
         self.last += 1
+        self._changes.append(span.id)
         self._spans[span.id] = span
-        self._changed.pop(span.id, None)
-        self._changed[span.id] = self.last
+        if before is None:
+            return
+        changed = {
+            name: value for name in _KEPT if (value := getattr(before, name)) != getattr(span, name)
+        }
+        if changed:
+            span.was = [*before.was, (self.last, sequence, changed)]
 
     def _turn(self, turn: Turn) -> Span:
         return Span(
@@ -117,6 +138,7 @@ class SpanLog:
             cost=turn.cost,
             currency=turn.currency,
             error=_line(turn.error),
+            ranges=_ranges(turn),
         )
 
     def _tool(self, tool: Tool) -> Span:
@@ -136,6 +158,7 @@ class SpanLog:
             last=tool.last_sequence,
             waits=waits,
             error=_line(tool.error),
+            ranges=_ranges(tool),
         )
 
     def _ask(self, question: Question) -> None:
@@ -143,7 +166,12 @@ class SpanLog:
         asked[question.id] = (question.started_ms, question.ended_ms)
         span = self._spans.get(self._calls.get(question.call_id, 0))
         if span is not None:
-            self._set(msgspec.structs.replace(span, waits=list(asked.values())))
+            changed = msgspec.structs.replace(span, waits=list(asked.values()))
+            self._set(changed, question.last_sequence)
+
+
+def _ranges(entry: Entry) -> list[int]:
+    return list(entry.ranges) if len(entry.ranges) > 2 else []
 
 
 def _line(text: str) -> str:

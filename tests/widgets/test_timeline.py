@@ -99,7 +99,12 @@ def test_a_page_that_missed_changes_gets_the_spans_as_they_are() -> None:
     assert store.stat()["changes"] == last
     assert answered[-1][0]["last"] == last
     found = [span for _, raw in answered for span in msgspec.json.decode(raw, type=list[Span])]
-    assert sorted(found, key=lambda span: span.id) == store.spans()
+    merged: dict[int, Span] = {}
+    for span in found:
+        earlier = merged[span.id].was if span.id in merged else []
+        merged[span.id] = msgspec.structs.replace(span, was=[*earlier, *span.was])
+    kept = msgspec.json.decode(msgspec.json.encode(store.spans()), type=list[Span])
+    assert sorted(merged.values(), key=lambda span: span.id) == kept
     assert list(store.answers("events", [(1, last)])) == []
 
 

@@ -1,9 +1,16 @@
-"""``js/src/trace/model.ts`` has the fields of the kernel's entries, and folds them as it does."""
+"""``js/src/trace/model.ts`` has the fields of the kernel's entries, and folds them as it does.
+
+Whatever moment the time bar goes to, forth or back: entries and spans are those of the events up
+to there alone.
+"""
 
 from __future__ import annotations
 
+import functools
+import gzip
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -15,8 +22,10 @@ import msgspec
 import pytest
 
 from axon_notebook.agents import model, parts
+from axon_notebook.agents.trace import Trace
 from axon_notebook.models import AxonEvent
 from axon_notebook.widgets import markdown
+from axon_notebook.widgets.timeline_spans import SpanLog
 from axon_notebook.widgets.trace_source import FixedTrace
 from axon_notebook.widgets.trace_store import KERNEL_FIELDS, TraceStore, entry_record
 from axon_notebook.wire.resuming import StreamState
@@ -76,15 +85,29 @@ def test_code_has_the_same_classes() -> None:
 
 FOLD = """
 import { readFileSync } from "node:fs";
-import { fold, Trace } from "./src/trace/fold.ts";
+import { spansAsOf } from "./src/events/spans-as-of.ts";
+import { Trace } from "./src/trace/fold.ts";
+import { Rewind } from "./src/trace/rewind.ts";
 const cases = JSON.parse(readFileSync(0, "utf8"));
-const results = cases.map(({ records, at }) => {
-  const trace = new Trace();
-  for (const record of records) trace.apply(record);
-  return [trace.entries, fold(records, at).entries];
+const results = cases.map(({ records, spans, moments }) => {
+  const now = new Trace();
+  for (const record of records) now.apply(record);
+  const rewind = new Rewind();
+  const states = moments.map((at) =>
+    JSON.stringify([rewind.moveTo(at, records, now).entries, [...spansAsOf(spans, at).values()]]),
+  );
+  return [now.entries, states];
 });
 console.log(JSON.stringify(results));
 """
+RUN = Path(__file__).parents[2] / "notebooks" / "data" / "agent_run.jsonl.gz"
+
+
+def recorded_run() -> list[AxonEvent]:
+    names = ("timestamp_ms", "origin", "source", "event_type", "payload")
+    with gzip.open(RUN) as lines:
+        rows = [json.loads(line) for line in lines]
+    return [AxonEvent(n, "axn_1", *(row[name] for name in names)) for n, row in enumerate(rows, 1)]
 
 
 def conversations() -> dict[str, list[AxonEvent]]:
@@ -93,6 +116,7 @@ def conversations() -> dict[str, list[AxonEvent]]:
         "acp open": acp_conversation(open_questions=True),
         "claude": claude_conversation(),
         "claude open": claude_conversation(open_questions=True),
+        "recorded": recorded_run(),
         "hostile": hostile_conversation('__proto__ \U0001f469\u200d\U0001f4bb <b>"'),
     }
 
@@ -117,37 +141,58 @@ def folded(cases: list[Any], tmp: Path) -> list[Any]:
     return found
 
 
-def as_shown(entries: list[dict[str, Any]], struct_of: dict[str, Any]) -> list[Any]:
+@functools.cache
+def defaults_of(kind: str) -> dict[str, Any]:
+    struct = model.KINDS[kind](id=0, kind="")
+    values = {field.name: getattr(struct, field.name) for field in msgspec.structs.fields(struct)}
+    found: dict[str, Any] = json.loads(msgspec.json.encode({"text": "", "blocks": [], **values}))
+    return found
+
+
+def as_shown(entries: list[dict[str, Any]]) -> list[Any]:
     """Without what is at its default, as the kernel writes entries."""
     shown = []
     for entry in entries:
-        defaults = struct_of[entry["kind"]](id=0, kind="")
-        plain = {"text": "", "blocks": [], **json.loads(msgspec.json.encode(defaults))}
-        for field in msgspec.structs.fields(type(defaults)):
-            plain.setdefault(field.name, getattr(defaults, field.name))
-        left_out = json.loads(json.dumps(plain, default=msgspec.to_builtins))
-        kept = {k: v for k, v in entry.items() if k == "text" or left_out.get(k, ...) != v}
+        defaults = defaults_of(entry["kind"])
+        kept = {k: v for k, v in entry.items() if k == "text" or defaults.get(k, ...) != v}
         kept.pop("changes", None)
         shown.append(kept)
     return shown
 
 
+def prefixes(events: list[AxonEvent]) -> dict[int, tuple[str, str]]:
+    """Entries and spans that the events up to each sequence make, alone."""
+    trace, log = Trace(), SpanLog()
+    states = {0: ("[]", "[]")}
+    for event in events:
+        changed = {revision.entry for revision in trace.feed(event)}
+        log.update(trace.entries[entry - 1] for entry in sorted(changed))
+        entries = [entry_record(entry, []) for entry in trace.entries]
+        spans = msgspec.json.encode(log.spans())
+        states[event.sequence] = (msgspec.json.encode(entries).decode(), spans.decode())
+    return states
+
+
 def test_page_and_kernel_have_the_same_entries_at_any_event(tmp_path: Path) -> None:
-    """One reading: what is drawn, what is saved, what `session.entries` says."""
+    """One reading: what is drawn, what is saved, what `session.entries` says; 500 moments."""
     cases, expected = [], []
-    for events in conversations().values():
+    for name, events in conversations().items():
         trace = FixedTrace(events)
         store = TraceStore(trace.revisions, lambda: LIVE, max_bytes=10**9, read_only=True)
         saved = [entry_record(entry, blocks) for entry, blocks in store.entries()]
         message = store.next(10**9, 10**9)
         assert message is not None
-        at = len(events) * 2 // 3
-        cases.append({"records": json.loads(message[1]), "at": at})
-        then = [entry_record(entry, []) for entry in model.fold(trace.revisions(0), at)]
-        expected.append((saved, then))
+        states = prefixes(events)
+        moments = random.Random(name).choices(list(states), k=250 if name == "recorded" else 50)
+        spans = json.loads(states[events[-1].sequence][1])
+        cases.append({"records": json.loads(message[1]), "spans": spans, "moments": moments})
+        expected.append((saved, [states[at] for at in moments]))
+    assert sum(len(case["moments"]) for case in cases) == 500
 
-    for (now, then), (saved, was) in zip(folded(cases, tmp_path), expected, strict=True):
-        plain = json.loads(msgspec.json.encode(saved))
-        assert as_shown(now, model.KINDS) == plain
-        without_blocks = [{k: v for k, v in e.items() if k != "blocks"} for e in then]
-        assert as_shown(without_blocks, model.KINDS) == json.loads(msgspec.json.encode(was))
+    for (now, states), (saved, were) in zip(folded(cases, tmp_path), expected, strict=True):
+        assert as_shown(now) == json.loads(msgspec.json.encode(saved))
+        for state, (entries, spans) in zip(states, were, strict=True):
+            then, bars = json.loads(state)
+            without_blocks = [{k: v for k, v in e.items() if k != "blocks"} for e in then]
+            assert as_shown(without_blocks) == json.loads(entries)
+            assert bars == json.loads(spans)

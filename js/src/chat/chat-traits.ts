@@ -9,6 +9,8 @@ export interface Traits {
   axon_id: string;
   /** Sequence of the prompt whose turn is shown alone; 0 for the whole conversation. */
   turn: number;
+  /** Show what was there after this event; null is all of it. */
+  at: number | null;
   /** Of the whole widget, px; the page writes it when its handle is dragged. */
   height: number;
   theme: Theme;

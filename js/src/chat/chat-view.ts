@@ -28,6 +28,7 @@ import type { Model } from "./chat-traits.ts";
 import composeCss from "./compose.css";
 import { Composer } from "./composer.ts";
 import { itemView } from "./item-views.ts";
+import { MomentLine } from "./moment-line.ts";
 import toolsCss from "./tools.css";
 import { TurnView } from "./turn-view.ts";
 import { chatStatus } from "./words.ts";
@@ -58,6 +59,7 @@ export class View implements Around {
   readonly #line = h("div", { class: "state-line", hidden: true });
   readonly #lineText = h("span");
   readonly #retry = h("button", { text: "retry now" });
+  readonly #moment: MomentLine;
   readonly #header: Header;
   readonly #composer: Composer;
   readonly #announcer = new Announcer();
@@ -90,10 +92,12 @@ export class View implements Around {
     this.#origin = new ScrollOrigin(this.#log, (input) => this.#feed(input), signal);
     this.#handle = new HeightHandle(root, (height) => this.#keepHeight(height), signal);
     this.#handle.element.setAttribute("aria-label", "Height of the chat");
+    this.#moment = new MomentLine(chat, model, () => this.#moved(), signal);
     this.#line.append(this.#lineText, this.#retry);
     this.#log.append(this.#empty, this.#hints, this.#earlier, this.#parts);
     const box = h("div", { class: "log-box" }, this.#log, this.#pill);
-    root.append(this.#header.element, this.#line, box, this.#composer.element);
+    const lines = [this.#line, this.#moment.element];
+    root.append(this.#header.element, ...lines, box, this.#composer.element);
     root.append(this.#handle.element, this.#announcer.element);
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", `Chat ${this.#name}`);
@@ -130,6 +134,19 @@ export class View implements Around {
     this.#invalidate();
   }
 
+  /** Another moment is shown: its end is what one wants to see. */
+  #moved(): void {
+    this.#feed({ type: "end" });
+    this.changed();
+  }
+
+  /** Until when what runs has run. */
+  get #now(): number {
+    const { session, asOf, trace } = this.chat;
+    if (asOf !== null) return trace.time;
+    return session.snapshotTaken ?? (session.kernelNow || Date.now());
+  }
+
   // ---- drawing ----------------------------------------------------------------------------------
 
   #invalidate(): void {
@@ -143,7 +160,7 @@ export class View implements Around {
   #draw(now: number): void {
     const { chat } = this;
     chat.update();
-    this.#drawParts(chat.session.snapshotTaken ?? (chat.session.kernelNow || Date.now()));
+    this.#drawParts(this.#now);
     this.#composer.draw(now);
     const { length } = chat.outline.parts;
     if (length !== this.#length || now - this.#slowAt >= SLOW_MS) this.#drawSlow(now);
@@ -172,6 +189,7 @@ export class View implements Around {
     this.#retry.hidden = !status.retry;
     setText(this.#empty, status.empty);
     this.#empty.hidden = status.empty === "";
+    this.#moment.draw();
     this.#drawHints(status);
     this.#announcer.update(status, this.chat);
   }
@@ -204,7 +222,7 @@ export class View implements Around {
   }
 
   #drawParts(now: number): void {
-    const { trace } = this.chat.session;
+    const { trace } = this.chat;
     if (trace !== this.#trace) {
       this.#trace = trace;
       this.#views.clear();
@@ -232,7 +250,7 @@ export class View implements Around {
   }
 
   #drawPill(): void {
-    const newest = this.chat.session.trace.sequence;
+    const newest = this.chat.trace.sequence;
     if (this.#state === "following") this.#seen = newest;
     const fresh = newest > this.#seen;
     this.#pill.hidden = !fresh;

@@ -3,6 +3,7 @@
 
 import type { Json } from "../base/json.ts";
 import type { Channel } from "../kernel/connection.ts";
+import type { Trace } from "../trace/fold.ts";
 import type { Question, Setting } from "../trace/model.ts";
 import { isGroup, Outline, type OutlinePart } from "../trace/outline.ts";
 import { TraceSession } from "../trace/trace-session.ts";
@@ -29,6 +30,8 @@ export class Chat {
   draft = "";
   /** Ids of questions whose answers are on their way. */
   readonly answering = new Set<string>();
+  /** The newest event that is shown; null for all, as they come. */
+  asOf: number | null = null;
   /** Id of the turn that is being stopped. */
   stopping = 0;
 
@@ -52,9 +55,15 @@ export class Chat {
     return isHere && !facts.error && facts.stat?.state.name !== "failed" && !this.isReadOnly;
   }
 
-  /** A recording, an axon without a session, or a snapshot: nothing can be written. */
+  /** A recording, an axon without a session, a snapshot, or the past: nothing can be written. */
   get isReadOnly(): boolean {
-    return this.session.stat?.read_only ?? false;
+    return this.asOf !== null || (this.session.stat?.read_only ?? false);
+  }
+
+  /** What is shown: all of it, or as of a moment; a snapshot has no other moments. */
+  get trace(): Trace {
+    const { asOf, session } = this;
+    return (asOf === null ? null : session.asOf(asOf)) ?? session.trace;
   }
 
   /** Whether a judgement can be published: there is a kernel, and an axon. */
@@ -121,7 +130,8 @@ export class Chat {
   /** Take in what came since the last call. */
   update(): void {
     const { outline, session } = this;
-    outline.update(session.trace);
+    outline.update(this.trace);
+    if (this.asOf !== null) return;
     if (outline.turns.length < this.#turns) this.#turns = 0;
     for (const turn of outline.turns.slice(this.#turns)) {
       const at = this.sent.findIndex(

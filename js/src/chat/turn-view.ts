@@ -51,7 +51,7 @@ export class TurnView implements ItemView {
     const { chat } = around;
     const isRunning = turn?.status === "running";
     const isStopping = isRunning && chat.stopping === turn.id;
-    const changes = chat.session.trace.changes.get(group.id) ?? 0;
+    const changes = chat.trace.changes.get(group.id) ?? 0;
     const key = `${changes} ${isStopping} ${chat.canSend} ${chat.answering.size} ${group.items.length} ${turn?.id}`;
     if (key === this.#drawn && !isRunning) return;
     this.#drawFacts(now);

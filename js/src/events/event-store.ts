@@ -181,8 +181,24 @@ export class Store {
     };
   }
 
-  pairAt(position: number): Pair | null {
-    return this.#pairAt.get(position) ?? null;
+  /** The pair of an event, as it was when `newest` was the newest position. */
+  pairAt(position: number, newest = Number.POSITIVE_INFINITY): Pair | null {
+    const pair = this.#pairAt.get(position) ?? null;
+    if (!pair || pair.close <= newest) return pair;
+    return { ...pair, close: -1, closeTime: 0, failed: false };
+  }
+
+  /** Positions of the events of a type, ascending. */
+  positionsOf(name: string): number[] {
+    const type = this.types.find(name);
+    const found: number[] = [];
+    if (type < 0) return found;
+    for (const key of this.keys) {
+      const chunk = this.chunks.get(key)!;
+      for (let at = chunk.type.indexOf(type); at >= 0; at = chunk.type.indexOf(type, at + 1))
+        found.push(chunk.base + at);
+    }
+    return found;
   }
 
   /** Empty positions in [from, to], newest first, at most `limit` ranges. */
@@ -208,6 +224,22 @@ export class Store {
     );
   }
 
+  /** The event number `rank` of those that are here, counted from 0, by position; -1 past them. */
+  atRank(rank: number): number {
+    let before = 0;
+    for (const key of this.keys) {
+      const chunk = this.chunks.get(key)!;
+      if (rank >= before + chunk.count) {
+        before += chunk.count;
+        continue;
+      }
+      let slot = chunk.first + (chunk.seamless ? rank - before : 0);
+      for (let left = chunk.seamless ? 0 : rank - before; ; slot++)
+        if (chunk.type[slot] !== 0 && left-- === 0) return chunk.base + slot;
+    }
+    return -1;
+  }
+
   /** How many of the positions in [from, to] are filled. */
   filledIn(from: number, to: number): number {
     let count = 0;
@@ -224,6 +256,23 @@ export class Store {
         );
     }
     return count;
+  }
+
+  /** The last filled position at or before `position`, or -1. */
+  lastFilled(position: number): number {
+    return this.#previous(position, 0, true);
+  }
+
+  /** The first filled position after `position`, or -1. */
+  nextFilled(position: number): number {
+    const from = Math.floor((position + 1) / CHUNK);
+    for (const key of this.keys) {
+      if (key < from) continue;
+      const chunk = this.chunks.get(key)!;
+      for (let slot = Math.max(chunk.first, position + 1 - chunk.base); slot < chunk.end; slot++)
+        if (chunk.type[slot] !== 0) return chunk.base + slot;
+    }
+    return -1;
   }
 
   /** The filled position before `position` in the same epoch, or -1. */

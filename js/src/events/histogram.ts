@@ -19,6 +19,9 @@ export class Histogram {
   #slices = new Map<number, Uint32Array>();
   #low = Number.POSITIVE_INFINITY;
   #high = Number.NEGATIVE_INFINITY;
+  /** The slice that was counted in last: the next event mostly belongs to it, too. */
+  #lastKey = Number.NaN;
+  #last: Uint32Array = new Uint32Array(0);
 
   /** Time of the first and the end of the last slice; null while empty. */
   get extent(): [number, number] | null {
@@ -28,7 +31,11 @@ export class Histogram {
 
   add(time: number, hue: number, count = 1): void {
     const key = Math.floor(time / this.sliceMs);
-    this.#slice(key)[hue]! += count;
+    if (key !== this.#lastKey) {
+      this.#last = this.#slice(key);
+      this.#lastKey = key;
+    }
+    this.#last[hue]! += count;
     while (this.#slices.size > LIMIT) this.#halve();
   }
 
@@ -77,6 +84,7 @@ export class Histogram {
   }
 
   #halve(): void {
+    this.#lastKey = Number.NaN;
     const old = this.#slices;
     this.#slices = new Map();
     this.#low = Number.POSITIVE_INFINITY;

@@ -22,6 +22,10 @@ export interface Span {
   cost?: number;
   currency?: string;
   error?: string;
+  /** Sequences of its events: first, last, first, last, …; all from `first` to `last` without it. */
+  ranges?: number[];
+  /** Number of a change, the sequence of its event, what fields were before; oldest first. */
+  was?: [number, number, Partial<Span>][];
 }
 
 export class Spans {
@@ -33,7 +37,7 @@ export class Spans {
 
   /** The spans as they are after the changes `first` … `last`. */
   take(first: number, last: number, spans: readonly Span[]): void {
-    for (const span of spans) this.byId.set(span.id, span);
+    for (const span of spans) this.byId.set(span.id, withPast(span, this.byId.get(span.id)));
     this.#cover(first, last);
     this.version++;
   }
@@ -63,4 +67,11 @@ export class Spans {
     const to = Math.max(last, ...touching.map((range) => range[1]));
     this.#have = [...others, [from, to] as Range].sort((a, b) => a[0] - b[0]);
   }
+}
+
+/** A span with all that is known of what it was: a message tells of the changes it is about. */
+function withPast(span: Span, known: Span | undefined): Span {
+  if (!known?.was) return span;
+  const was = new Map([...known.was, ...(span.was ?? [])].map((item) => [item[0], item]));
+  return { ...span, was: [...was.values()].sort((a, b) => a[0] - b[0]) };
 }

@@ -214,16 +214,21 @@ function timeTerm(key: string, value: string, tzOffsetMin: number): Body {
   const keep: (time: number, limit: number) => boolean =
     key === "after" ? (time, limit) => time >= limit : (time, limit) => time < limit;
   const zoneMs = tzOffsetMin * 60_000;
-  const clock = /^(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?$/.exec(value);
-  const ofDay = clock && clockValue(clock[1]!, clock[2]!, clock[3], clock[4]);
+  const ofDay = timeOfDay(value);
   if (ofDay !== null) {
-    const timeOfDay = (time: number) => (((time - zoneMs) % DAY) + DAY) % DAY;
-    return { cost: 0, make: () => (chunk, slot) => keep(timeOfDay(chunk.time[slot]!), ofDay) };
+    const inDay = (time: number) => (((time - zoneMs) % DAY) + DAY) % DAY;
+    return { cost: 0, make: () => (chunk, slot) => keep(inDay(chunk.time[slot]!), ofDay) };
   }
   const limit = dateValue(value, zoneMs);
   if (limit === null)
     throw new FilterError(`${key}:${value} is not a time like 10:02:31 or 2026-11-22T10:02`);
   return { cost: 0, make: () => (chunk, slot) => keep(chunk.time[slot]!, limit) };
+}
+
+/** 10:02, 10:02:31, 10:02:31.5 in milliseconds of the day; null if it is no such time. */
+export function timeOfDay(text: string): number | null {
+  const found = /^(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?$/.exec(text);
+  return found && clockValue(found[1]!, found[2]!, found[3], found[4]);
 }
 
 /** Milliseconds of the day; null if there is no such time. */
@@ -237,7 +242,7 @@ const DATE =
   /^([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)?(?:(Z)|([+-])(\d\d):?(\d\d))?$/;
 
 /** A date in milliseconds, without a zone on the page's clock; null if there is no such date. */
-function dateValue(value: string, zoneMs: number): number | null {
+export function dateValue(value: string, zoneMs: number): number | null {
   const found = DATE.exec(value);
   if (!found) return null;
   const [, year, month, date, hours = "0", minutes = "0", seconds, fraction] = found;

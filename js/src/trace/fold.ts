@@ -1,6 +1,6 @@
-// Records folded into entries: the state now, or as of any event.
+// Records folded into entries.
 
-import type { Block, BlocksRecord, Entry, Record, Revision } from "./model.ts";
+import type { BlocksRecord, Entry, Record, Revision } from "./model.ts";
 
 /** Kinds whose end is told by their state; the others end with their newest revision. */
 const ENDS_BY_STATE = new Set(["turn", "tool", "question"]);
@@ -15,6 +15,8 @@ export class Trace {
   readonly changes = new Map<string, number>();
   /** The event of the newest revision. */
   sequence = 0;
+  /** Its time, ms. */
+  time = 0;
 
   /** Apply a record; return the entry that it changed. */
   apply(record: Record): Entry | null {
@@ -46,6 +48,7 @@ export class Trace {
       this.entries[record.entry - 1] = entry;
     } else if (state && ("turn_id" in state || "parent_id" in state)) this.structure++;
     this.sequence = Math.max(this.sequence, record.sequence);
+    this.time = Math.max(this.time, record.at_ms ?? 0);
     touch(entry, record);
     if (append !== undefined) entry.text += append;
     if (state) Object.assign(entry, state);
@@ -57,25 +60,6 @@ export class Trace {
     entry.changes++;
     this.changes.set(entry.turn_id, (this.changes.get(entry.turn_id) ?? 0) + 1);
   }
-}
-
-/** The entries as of the event `asOf`: what only later events say is left out. */
-export function fold(records: readonly Record[], asOf: number): Trace {
-  const trace = new Trace();
-  const now = new Trace();
-  for (const record of records) {
-    now.apply(record);
-    if (record && "revision" in record && record.sequence <= asOf) trace.apply(record);
-  }
-  for (const entry of trace.entries) if (entry) entry.blocks = shown(entry, now.entries);
-  return trace;
-}
-
-/** Blocks that lie in the text of then; the rest of it is shown as it was written. */
-function shown(entry: Entry, now: readonly (Entry | undefined)[]): Block[] {
-  const latest = now[entry.id - 1];
-  if (!latest?.text.startsWith(entry.text)) return [];
-  return latest.blocks.filter(({ end }) => end <= entry.text.length);
 }
 
 /** An entry with its defaults. */

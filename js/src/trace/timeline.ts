@@ -5,7 +5,7 @@
 
 import { count, duration, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
-import type { Span, Spans } from "../events/spans.ts";
+import type { Span } from "../events/spans.ts";
 import { h, on, setAttribute, setText } from "../ui/dom.ts";
 import type { Display } from "../ui/widget-frame.ts";
 import {
@@ -24,6 +24,13 @@ const SLACK_PX = 3;
 const DRAG_PX = 4;
 /** Bars of what runs are drawn longer after this time. */
 const GROW_MS = 200;
+
+/** What is drawn: the spans now, or as of a moment. */
+export interface ShownSpans {
+  readonly byId: ReadonlyMap<number, Span>;
+  /** Another value when other spans are to be drawn. */
+  readonly version: number | string;
+}
 
 /** What the timeline asks of the view around it. */
 export interface TimelineActions {
@@ -48,7 +55,7 @@ export class Timeline {
   readonly #scroller = h("div", { class: "spans-box" }, this.canvas);
   readonly #facts = h("div", { class: "span-facts", role: "status" });
   #layout = new TimelineLayout([], 0);
-  #drawnVersion = -1;
+  #drawnVersion: number | string = -1;
   #drawnAt = 0;
   /** null shows everything, and grows with it. */
   #window: TimeWindow | null = null;
@@ -58,7 +65,7 @@ export class Timeline {
   #colours: Colours | null = null;
 
   constructor(
-    private readonly spans: Spans,
+    private readonly spans: ShownSpans,
     private readonly actions: TimelineActions,
     private readonly display: Display,
   ) {

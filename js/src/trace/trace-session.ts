@@ -10,8 +10,9 @@ import type {
   KernelMessage,
   Range,
 } from "../kernel/protocol.ts";
-import { fold, Trace, whole } from "./fold.ts";
+import { Trace, whole } from "./fold.ts";
 import type { Entry, Record } from "./model.ts";
+import { Rewind } from "./rewind.ts";
 
 const HOLES_AT_ONCE = 8;
 /** A number that JavaScript may not hold: its digits are kept where a value is shown. */
@@ -27,6 +28,7 @@ export class TraceSession extends KernelSession<ChatStatMessage> {
   /** Record n is at n − 1; what has not come is undefined. */
   readonly records: (Record | undefined)[] = [];
 
+  readonly #rewind = new Rewind();
   readonly #decoder = new TextDecoder();
   /** Records that are folded into `trace`; the ones before may be missing after `entries`. */
   #folded = 0;
@@ -47,7 +49,7 @@ export class TraceSession extends KernelSession<ChatStatMessage> {
   /** The entries as of an event; `null` while records are missing. */
   asOf(sequence: number): Trace | null {
     if (this.#isPartial || this.#folded < this.records.length) return null;
-    return fold(this.records as Record[], sequence);
+    return this.#rewind.moveTo(sequence, this.records as Record[], this.trace);
   }
 
   /** Ask the kernel to do something; return the command's id. */

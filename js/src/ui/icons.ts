@@ -27,6 +27,8 @@ const LINES = {
   down: "M4 6L8 10L12 6",
   right: "M6 4L10 8L6 12",
   left: "M10 4L6 8L10 12",
+  next: "M4 3L10 8L4 13M12.5 3v10",
+  previous: "M12 3L6 8L12 13M3.5 3v10",
   sort: "M5 3v10M2.5 5.5L5 3L7.5 5.5M11 3v10M8.5 10.5L11 13L13.5 10.5",
   filter: "M2 3h12L9.5 8.5V13L6.5 11.5V8.5z",
   copy: "M5.5 5.5V2.5h8v8h-3M2.5 5.5h8v8h-8z",

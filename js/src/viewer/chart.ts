@@ -1,11 +1,12 @@
 // The rate chart: stacked bars by colour on a canvas, a brush that filters by time.
 
 import { clock, count } from "../base/format.ts";
-import type { Session } from "../events/event-session.ts";
 import { HUES } from "../events/histogram.ts";
+import type { TimelineSession } from "../trace/timeline-session.ts";
 import { h, on, setText } from "../ui/dom.ts";
 import type { Display } from "../ui/widget-frame.ts";
 import type { Look } from "./look.ts";
+import type { Moment } from "./moment.ts";
 import type { Showing } from "./showing.ts";
 
 const HEIGHT = 38;
@@ -43,7 +44,8 @@ export class Chart {
   #coloursOf = -1;
 
   constructor(
-    private readonly session: Session,
+    private readonly session: TimelineSession,
+    private readonly moment: Moment,
     private readonly showing: Showing,
     private readonly look: Look,
     private readonly display: Display,
@@ -75,7 +77,7 @@ export class Chart {
     this.element.hidden = !this.look.chartShown || session.store.size === 0;
     if (this.element.hidden || this.#width < 20) return;
     const [from, to] = this.#extent();
-    const { bars, widthMs } = session.histogram.bars(from, to, this.#width / (BAR + GAP));
+    const { bars, widthMs } = this.moment.histogram.bars(from, to, this.#width / (BAR + GAP));
     const first = bars[0]?.from ?? from;
     this.#from = first;
     this.#scale = (bars.length * widthMs) / this.#width;
@@ -99,9 +101,13 @@ export class Chart {
 
   #extent(): [number, number] {
     const { session } = this;
-    const [low, high] = session.histogram.extent ?? [0, LEAST_MS];
+    const [low, high] = this.moment.histogram.extent ?? [0, LEAST_MS];
     const now = session.kernelNow;
-    const isLive = session.facts.stat?.state.name === "live" && now > high && now - high < STALE_MS;
+    const isLive =
+      this.moment.isLive &&
+      session.facts.stat?.state.name === "live" &&
+      now > high &&
+      now - high < STALE_MS;
     const to = isLive ? now : high;
     return [Math.max(to - this.#span, Math.min(low, to - LEAST_MS)), to];
   }
@@ -230,7 +236,7 @@ export class Chart {
   }
 
   #showTip(event: PointerEvent, time: number): void {
-    const { histogram } = this.session;
+    const { histogram } = this.moment;
     const width = Math.max(this.#scale * (BAR + GAP), histogram.sliceMs);
     const from = Math.floor(time / width) * width;
     setText(

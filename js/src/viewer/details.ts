@@ -81,7 +81,7 @@ export class Details {
   #show(from: number, to: number): void {
     const { store } = this.session;
     const event = store.get(from);
-    const pair = store.pairAt(from);
+    const pair = store.pairAt(from, this.showing.limit);
     const key = [from, to, pair?.close ?? "", this.#isRaw].join(" ");
     if (!event || key === this.#shown) return;
     this.#shown = key;

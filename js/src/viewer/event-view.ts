@@ -25,10 +25,13 @@ import { Facets } from "./facets.ts";
 import inspectorCss from "./inspector.css";
 import { List } from "./list.ts";
 import { Look } from "./look.ts";
+import { Moment } from "./moment.ts";
 import { Pointing } from "./pointing.ts";
 import rowsCss from "./rows.css";
 import { Showing } from "./showing.ts";
 import { Ticks } from "./ticks.ts";
+import timeBarCss from "./time-bar.css";
+import { TimeBar } from "./time-bar.ts";
 import { TimelinePanel } from "./timeline-panel.ts";
 import css from "./viewer.css";
 import { Announcer } from "./viewer-announcer.ts";
@@ -58,6 +61,8 @@ export class EventView {
   readonly #facets: Facets;
   readonly #chart: Chart;
   readonly #timeline: TimelinePanel;
+  readonly #moment: Moment;
+  readonly #timeBar: TimeBar;
   readonly #ticks: Ticks;
   readonly #details: Details;
   readonly #announcer = new Announcer();
@@ -77,11 +82,13 @@ export class EventView {
     signal: AbortSignal,
   ) {
     const frame = new WidgetFrame(model, host, signal, {
-      css: [theme, hues, frameCss, tree, timelineCss, css, rowsCss, inspectorCss].join(""),
+      css: [theme, hues, frameCss, tree, timelineCss, css, rowsCss, inspectorCss, timeBarCss].join(
+        "",
+      ),
       label: `Event viewer ${this.#title}`,
       medium: 720,
       narrow: 480,
-      draw: () => this.#draw(),
+      draw: (now) => this.#draw(now),
       drawSlow: (now) => this.#drawSlow(now),
       measure: (width) => this.#measure(width),
       themed: () => look.themed(),
@@ -90,6 +97,9 @@ export class EventView {
     const look = new Look(model, frame);
     const follow = new Follow(model.get("follow") ?? true, () => this.#followChanged());
     const showing = new Showing(session, model, () => this.#changed(), signal);
+    const moment = new Moment(session, showing, model, () => this.#moved(), signal);
+    this.#moment = moment;
+    this.#timeBar = new TimeBar(session, moment, look, frame);
     const open = () => this.#open();
     const pointing = new Pointing(session, showing, scroll, follow, look, frame, open);
     this.#frame = frame;
@@ -101,12 +111,12 @@ export class EventView {
     this.#list = new List(session, showing, pointing, look, frame, follow, scroll);
     this.#details = new Details(session, showing, pointing, frame, () => this.#closed());
     this.#toolbar = new Toolbar(showing, pointing, () => this.#focusList(), signal);
-    this.#facets = new Facets(session.store, showing, signal);
-    this.#chart = new Chart(session, showing, look, frame);
-    this.#timeline = new TimelinePanel(session, look, pointing, showing, frame);
+    this.#facets = new Facets(session.store, () => moment.totals, showing, signal);
+    this.#chart = new Chart(session, moment, showing, look, frame);
+    this.#timeline = new TimelinePanel(session, moment, look, pointing, showing, frame);
     this.#ticks = new Ticks(showing, pointing, scroll, look);
     const save = (what: "shown" | "all", format: "jsonl" | "csv") => this.#save(what, format);
-    this.#header = new Header(session, showing, look, follow, save, signal);
+    this.#header = new Header(session, moment, showing, look, follow, save, signal);
     this.#listen(signal);
     this.#assemble();
   }
@@ -124,6 +134,12 @@ export class EventView {
       this.#heldUntil = 0;
     }
     this.#frame.soon();
+  }
+
+  /** Another moment is shown: its end is what one wants to see. */
+  #moved(): void {
+    this.#follow.feed({ type: "end" });
+    this.#look.redraw();
   }
 
   #open(): void {
@@ -186,7 +202,7 @@ export class EventView {
     else if (changed && anchor) list.restore(anchor);
   }
 
-  #draw(): boolean {
+  #draw(now: number): boolean {
     const { session } = this;
     const list = this.#list;
     const { rows, revision } = this.#showing;
@@ -194,6 +210,7 @@ export class EventView {
       this.#frame.invalidate();
       return false;
     }
+    const isPlaying = this.#moment.frame(now);
     rows.setFrame(session.start, session.marks);
     list.setRowHeight(this.#look.rowHeight);
     this.#take(SLICE_MS);
@@ -205,7 +222,9 @@ export class EventView {
     this.#ticks.draw();
     this.#timeline.draw();
     this.#details.draw();
+    this.#timeBar.draw();
     list.syncScrollBar();
+    if (isPlaying) this.#frame.invalidate();
     if (this.#slices.running && this.#follow.on) this.#hold();
     if (!rows.complete || (search.active && !search.complete)) this.#frame.invalidate();
     return true;
@@ -216,9 +235,10 @@ export class EventView {
     const status = statusOf(this.session.facts);
     this.#frame.root.dataset.paused = String(this.#showing.paused);
     this.#header.draw(this.#title, status);
-    this.#toolbar.draw(store.size);
+    this.#toolbar.draw(this.#moment.totals.size);
     this.#facets.draw();
     this.#chart.draw();
+    this.#timeBar.drawSlow();
     this.#drawEmpty(status.empty);
     this.#frame.announce(this.#announcer.news(status, store, this.#follow.on, now));
   }
@@ -226,8 +246,10 @@ export class EventView {
   #drawEmpty(nothing: string): void {
     const { rows, cleared, everything } = this.#showing;
     const { size } = this.session.store;
-    const filtered =
-      cleared && everything
+    const before = this.#moment.totals.size === 0 && size > 0;
+    const filtered = before
+      ? "No event yet at this moment."
+      : cleared && everything
         ? "Cleared. New events appear here."
         : `None of ${plural(size, "event")} passes the filter.`;
     setText(this.#empty, size > 0 ? filtered : nothing);
@@ -246,7 +268,7 @@ export class EventView {
       const arrived = Math.max(0, this.session.store.newest - limit);
       return arrived > 0 ? `${count(arrived)} arrived while paused · resume` : "";
     }
-    if (this.#follow.on) return "";
+    if (this.#follow.on || !this.#moment.isLive) return "";
     const lowest = rows.row(this.#list.scroll.window()[1] - 1);
     if (lowest) this.#seen = Math.max(this.#seen, lowest.last);
     const fresh = rows.countHits(this.#seen + 1, Number.POSITIVE_INFINITY);
@@ -267,8 +289,10 @@ export class EventView {
       this.#toolbar.element,
       this.#facets.element,
       h("div", { class: "main" }, box, this.#details.element),
+      this.#timeBar.element,
     );
     this.#showing.takeFilter();
+    this.#moment.takeFirst();
   }
 
   #listen(signal: AbortSignal): void {
@@ -284,6 +308,7 @@ export class EventView {
       pointing: this.#pointing,
       showing: this.#showing,
       toolbar: this.#toolbar,
+      timeBar: this.#timeBar,
       details: this.#details,
       signal,
     });

@@ -3,7 +3,8 @@
 import { count } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
 import { type EventKind, KIND_HUES } from "../events/event-kinds.ts";
-import type { Dictionary, Store } from "../events/event-store.ts";
+import type { Store } from "../events/event-store.ts";
+import type { Counted, Totals } from "../events/tally.ts";
 import { shortOrigin } from "../filter/filter.ts";
 import { type FacetKey, facetState, setFacet } from "../filter/terms.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
@@ -27,6 +28,7 @@ export class Facets {
 
   constructor(
     private readonly store: Store,
+    private readonly totals: () => Totals,
     private readonly showing: Showing,
     signal: AbortSignal,
   ) {
@@ -58,8 +60,8 @@ export class Facets {
   }
 
   /** Where an agent speaks, kinds are told apart; elsewhere there is nothing but the types. */
-  #names(): Dictionary {
-    const { kinds, types } = this.store;
+  #names(): Counted {
+    const { kinds, types } = this.totals();
     const key = kinds.names.some((name, code) => name !== "other" && kinds.counts[code]! > 0)
       ? "kind"
       : "type";
@@ -108,7 +110,7 @@ export class Facets {
   }
 
   #fill(into: Menu, key: FacetKey): void {
-    const names = this.store[`${key}s`];
+    const names = this.totals()[`${key}s`];
     const { only } = facetState(this.showing.filterText, key);
     const entries = ranked(names)
       .slice(0, MENU_ENTRIES)
@@ -129,7 +131,7 @@ export class Facets {
 }
 
 /** Names that occur, the most frequent first. */
-function ranked(names: Dictionary): string[] {
+function ranked(names: Counted): string[] {
   return names.names
     .map((name, code) => ({ name, amount: names.counts[code] ?? 0 }))
     .filter(({ name, amount }) => name !== "" && amount > 0)

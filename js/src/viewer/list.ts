@@ -176,14 +176,14 @@ export class List {
   }
 
   #drawRow(element: RowElement, index: number, row: Row): void {
-    const { pointing } = this;
+    const { pointing, showing } = this;
     const { store } = this.session;
     const event = store.get(row.position);
     if (!event) {
       element.hide();
       return;
     }
-    const pair = store.pairAt(row.position);
+    const pair = store.pairAt(row.position, showing.limit);
     const selected = row.divider === 0 && pointing.selection.has(row.position);
     const active = row.divider === 0 && pointing.isActive(row);
     const missing = row.divider === Divider.Missing ? this.#missing(row) : 0;

@@ -15,6 +15,7 @@ export class Look {
   roomy = false;
   chartShown = true;
   timelineShown = true;
+  timeBarShown = true;
   /** Grows when every row has to be drawn again. */
   drawKey = 0;
   /** Grows when colours are others. */
@@ -62,6 +63,11 @@ export class Look {
 
   toggleTimeline(): void {
     this.timelineShown = !this.timelineShown;
+    this.display.soon();
+  }
+
+  toggleTimeBar(): void {
+    this.timeBarShown = !this.timeBarShown;
     this.display.soon();
   }
 

@@ -100,7 +100,7 @@ export class Pointing {
 
   /** The other end of the active event's pair, -1 for none. */
   #partner(): number {
-    const pair = this.session.store.pairAt(this.active);
+    const pair = this.session.store.pairAt(this.active, this.showing.limit);
     if (!pair || pair.open < 0 || pair.close < 0) return -1;
     return pair.open === this.active ? pair.close : pair.open;
   }

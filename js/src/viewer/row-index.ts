@@ -42,7 +42,7 @@ export interface RowOptions {
   filter: Filter;
   /** Fold consecutive pieces of one text into one row. */
   fold: boolean;
-  /** Positions above are not shown: the view is paused. */
+  /** Positions above are not shown: the view is paused, or shows a moment. */
   limit: number;
   /** Positions below are not shown: the view was cleared. */
   since: number;
@@ -56,12 +56,23 @@ export interface RowOptions {
   start: number;
 }
 
+/** How much of the chunk that the limit lies in is shown. Rows of a prefix are a prefix of the rows. */
+interface Cut {
+  key: number;
+  rows: number;
+  hits: number;
+  /** The last run, which may go on after the limit, and how much of it is shown. */
+  head: number;
+  span: number;
+}
+
 export class RowIndex {
   #built = new Map<number, ChunkRows>();
   /** Number of rows before chunk i, in the order of store.keys; one entry more than keys. */
   #before: number[] = [0];
   #hitsBefore: number[] = [0];
   complete = true;
+  #cut: Cut | null = null;
   readonly #picked = new Uint16Array(BLOCK);
 
   constructor(
@@ -93,12 +104,15 @@ export class RowIndex {
     this.complete = false;
   }
 
-  /** Events from a position on may be shown now: the pause has ended or moved. */
+  /** Show what is at or before a position; nothing is built again for it. */
   setLimit(limit: number): void {
-    const from = Math.floor(Math.min(limit, this.options.limit) / CHUNK);
     this.options = { ...this.options, limit };
-    for (const key of this.#built.keys()) if (key >= from) this.#built.delete(key);
-    this.complete = false;
+    this.#sum();
+  }
+
+  /** The newest position that may be shown. */
+  get newest(): number {
+    return Math.min(this.options.limit, this.store.newest);
   }
 
   /** Where the stream begins and which labelled dividers it has, as the kernel says now. */
@@ -113,12 +127,12 @@ export class RowIndex {
 
   /** Take in what is new, for at most `budget` ms; `complete` says whether everything is. */
   update(budget: number, now: () => number = () => performance.now()): boolean {
-    const { keys, chunks } = this.store;
+    const { chunks } = this.store;
     const until = now() + budget;
     let changed = this.#forget();
     this.complete = true;
-    for (let i = keys.length - 1; i >= 0; i--) {
-      const chunk = chunks.get(keys[i]!)!;
+    for (const key of this.#newestFirst()) {
+      const chunk = chunks.get(key)!;
       const built = this.#current(chunk);
       if (built.done && built.upto >= chunk.end) continue;
       if (now() > until) {
@@ -142,9 +156,10 @@ export class RowIndex {
     const built = key === undefined ? undefined : this.#built.get(key);
     if (!built || key === undefined) return null;
     const inside = index - this.#before[at]!;
-    if (!(inside >= 0 && inside < built.rowCount)) return null;
+    const cut = this.#cut?.key === key ? this.#cut : null;
+    if (!(inside >= 0 && inside < (cut?.rows ?? built.rowCount))) return null;
     const from = built.from[inside]!;
-    const span = built.span[inside]!;
+    const span = cut?.head === inside ? cut.span : built.span[inside]!;
     const base = key * CHUNK;
     const position = base + built.hits[from]!;
     if (span < 0) return { position, last: position, count: 0, divider: span, child: false };
@@ -160,10 +175,14 @@ export class RowIndex {
 
   /** Index of the row that shows the event at a position, or of the next one after it. */
   indexOf(position: number): number {
+    return Math.min(this.#indexOf(position), Math.max(0, this.length - 1));
+  }
+
+  #indexOf(position: number): number {
     const { keys } = this.store;
     const key = Math.floor(position / CHUNK);
     let at = lowerBound(keys.length, (i) => keys[i]! >= key);
-    if (at >= keys.length) return Math.max(0, this.length - 1);
+    if (at >= keys.length) return this.length;
     const built = this.#built.get(keys[at]!);
     const slot = position - keys[at]! * CHUNK;
     if (built && keys[at] === key) {
@@ -175,11 +194,12 @@ export class RowIndex {
         return this.#before[at]! + this.#skipDividers(built, inside, slot);
       at++;
     }
-    return Math.min(this.#before[at] ?? this.length, Math.max(0, this.length - 1));
+    return this.#before[at] ?? this.length;
   }
 
   /** Positions that passed the filter, from `from` to `to`, oldest first. */
-  *positions(from = 0, to = Number.POSITIVE_INFINITY): Generator<number> {
+  *positions(from = 0, last = Number.POSITIVE_INFINITY): Generator<number> {
+    const to = Math.min(last, this.options.limit);
     for (const key of [...this.store.keys]) {
       const base = key * CHUNK;
       if (base + CHUNK <= from || base > to) continue;
@@ -192,7 +212,9 @@ export class RowIndex {
   }
 
   /** How many events in [from, to] passed the filter. */
-  countHits(from: number, to: number): number {
+  countHits(from: number, last: number): number {
+    const to = Math.min(last, this.options.limit);
+    if (to < from) return 0;
     let count = 0;
     for (const [i, key] of this.store.keys.entries()) {
       const base = key * CHUNK;
@@ -222,9 +244,8 @@ export class RowIndex {
   }
 
   #grow(chunk: Chunk, built: ChunkRows, until: number, now: () => number): void {
-    const { limit, since } = this.options;
-    const { base } = chunk;
-    const end = Math.min(chunk.end, limit - base + 1);
+    const { since } = this.options;
+    const { base, end } = chunk;
     const isSeamless = chunk.seamless && !this.#hasMark(base);
     let slot = Math.max(built.upto, Math.min(end, since - base));
     while (slot < end) {
@@ -362,13 +383,42 @@ export class RowIndex {
     let hits = 0;
     this.#before = [0];
     this.#hitsBefore = [0];
+    this.#cut = this.#cutAt(this.options.limit);
+    const cutKey = this.#cut?.key ?? Number.POSITIVE_INFINITY;
     for (const key of this.store.keys) {
       const built = this.#built.get(key);
-      rows += built?.rowCount ?? 0;
-      hits += built?.hitCount ?? 0;
+      if (key < cutKey) {
+        rows += built?.rowCount ?? 0;
+        hits += built?.hitCount ?? 0;
+      } else if (key === cutKey) {
+        rows += this.#cut!.rows;
+        hits += this.#cut!.hits;
+      }
       this.#before.push(rows);
       this.#hitsBefore.push(hits);
     }
+  }
+
+  #cutAt(limit: number): Cut | null {
+    if (limit >= this.store.newest) return null;
+    const key = Math.floor(limit / CHUNK);
+    const built = this.#built.get(key);
+    if (!built) return { key, rows: 0, hits: 0, head: -1, span: 0 };
+    const hits = lowerBound(built.hitCount, (i) => key * CHUNK + built.hits[i]! > limit);
+    let rows = lowerBound(built.rowCount, (i) => built.from[i]! >= hits);
+    let head = rows - 1;
+    while (head >= 0 && built.span[head] === 0) head--;
+    const span = Math.min(built.span[head] ?? 0, hits - (built.from[head] ?? 0));
+    // A run of one event has no rows for its pieces.
+    if (span === 1) rows = head + 1;
+    return { key, rows, hits, head, span };
+  }
+
+  /** Keys of chunks in the order in which they are built: what is shown comes first. */
+  #newestFirst(): number[] {
+    const newest = [...this.store.keys].reverse();
+    const shown = newest.findIndex((key) => key * CHUNK <= this.options.limit);
+    return shown > 0 ? [...newest.slice(shown), ...newest.slice(0, shown)] : newest;
   }
 
   /** Index into store.keys of the chunk that holds row `index`. */

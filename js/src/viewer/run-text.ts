@@ -16,7 +16,7 @@ export function runText(
   { position, last }: Pick<Row, "position" | "last">,
   room: number,
 ): string {
-  const grows = last === store.newest && last - position > GROWING && room < LINE;
+  const grows = last === rows.newest && last - position > GROWING && room < LINE;
   let text = "";
   for (const at of rows.positions(grows ? last - GROWING : position, last)) {
     text += deltaText(store.get(at)?.payload ?? "");

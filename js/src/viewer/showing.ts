@@ -23,8 +23,10 @@ export class Showing {
   cleared = false;
   /** Grows when other rows are shown than before. */
   revision = 0;
-  /** Newest position that is shown. */
+  /** Newest position that is shown: when it was paused, or of the moment. */
   limit = EVERYTHING;
+  /** The time bar is somewhere else than live. */
+  atMoment = false;
 
   #filter: Filter;
 
@@ -48,7 +50,7 @@ export class Showing {
   }
 
   get paused(): boolean {
-    return this.limit !== EVERYTHING;
+    return this.limit !== EVERYTHING && !this.atMoment;
   }
 
   /** Neither filter nor brush leaves anything out. */
@@ -104,9 +106,16 @@ export class Showing {
   }
 
   togglePause(): void {
-    this.limit = this.paused ? EVERYTHING : this.session.store.newest;
+    this.limit = this.limit === EVERYTHING ? this.session.store.newest : EVERYTHING;
     this.rows.setLimit(this.limit);
     this.changed();
+  }
+
+  /** Show what was there after the event at a position; null for live. */
+  setMoment(position: number | null): void {
+    this.atMoment = position !== null;
+    this.limit = position ?? EVERYTHING;
+    this.rows.setLimit(this.limit);
   }
 
   clear(clear: boolean): void {

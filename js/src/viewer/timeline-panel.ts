@@ -6,6 +6,7 @@ import type { TimelineSession } from "../trace/timeline-session.ts";
 import { h } from "../ui/dom.ts";
 import type { Display } from "../ui/widget-frame.ts";
 import type { Look } from "./look.ts";
+import type { Moment } from "./moment.ts";
 import type { Pointing } from "./pointing.ts";
 import type { Showing } from "./showing.ts";
 
@@ -17,6 +18,7 @@ export class TimelinePanel {
 
   constructor(
     private readonly session: TimelineSession,
+    moment: Moment,
     private readonly look: Look,
     private readonly pointing: Pointing,
     showing: Showing,
@@ -27,14 +29,14 @@ export class TimelinePanel {
       if (session.store.has(position)) pointing.goTo(position);
     };
     const actions = {
-      now: () => session.until,
+      now: () => moment.until,
       open,
       get brush() {
         return showing.brush;
       },
       setBrush: (range: [number, number] | null) => showing.setBrush(range),
     };
-    this.#timeline = new Timeline(session.spans, actions, display);
+    this.#timeline = new Timeline(moment.spans, actions, display);
     this.element = h("div", { class: "timeline-panel" }, this.#timeline.element);
   }
 

@@ -9,6 +9,7 @@ import type { Follow } from "../ui/follow.ts";
 import { StateLine, StateSign, Switch } from "../ui/header-parts.ts";
 import { entry, heading, type Menu, menu } from "../ui/menu.ts";
 import type { Look } from "./look.ts";
+import type { Moment } from "./moment.ts";
 import type { Showing } from "./showing.ts";
 
 const COLUMNS = [
@@ -36,6 +37,7 @@ export class Header {
 
   constructor(
     private readonly session: TimelineSession,
+    private readonly moment: Moment,
     private readonly showing: Showing,
     private readonly look: Look,
     private readonly follow: Follow,
@@ -58,8 +60,11 @@ export class Header {
     setText(this.#title, visibleLine(title));
     this.element.dataset.sign = status.sign;
     this.#state.draw(status);
-    setText(this.#events, plural(counts.total, "event"));
-    setText(this.#rate, facts.snapshot === null && facts.heard ? `${rateText(rate)}/s` : "");
+    const { isLive, totals } = this.moment;
+    const total = plural(counts.total, "event");
+    setText(this.#events, isLive ? total : `${count(totals.size)} of ${total}`);
+    const isRunning = isLive && facts.snapshot === null && facts.heard;
+    setText(this.#rate, isRunning ? `${rateText(rate)}/s` : "");
     setText(this.#lost, `${count(counts.lost)} lost`);
     this.#lost.dataset.bad = String(counts.lost > 0);
     setText(this.#kept, keptText(counts));
@@ -83,6 +88,7 @@ export class Header {
       set("fold streamed text", showing.fold, () => showing.setFold(!showing.fold)),
       set("roomy rows", look.roomy, () => look.setRoomy(!look.roomy)),
       set("rate chart", look.chartShown, () => look.toggleChart()),
+      set("time bar", look.timeBarShown, () => look.toggleTimeBar()),
       ...(this.session.spans.byId.size > 0
         ? [set("timeline", look.timelineShown, () => look.toggleTimeline())]
         : []),

@@ -5,6 +5,7 @@ import type { Details } from "./details.ts";
 import type { Look } from "./look.ts";
 import type { Pointing } from "./pointing.ts";
 import type { Showing } from "./showing.ts";
+import type { TimeBar } from "./time-bar.ts";
 import type { Toolbar } from "./viewer-toolbar.ts";
 
 /** What keys act on. */
@@ -15,6 +16,7 @@ export interface KeyTargets {
   pointing: Pointing;
   showing: Showing;
   toolbar: Toolbar;
+  timeBar: TimeBar;
   details: Details;
   signal: AbortSignal;
 }
@@ -32,7 +34,7 @@ const LIST = new Map<string, Action>([
   ["Escape", (view) => leave(view)],
   ["ArrowRight", (view) => view.pointing.foldActive(false)],
   ["ArrowLeft", (view) => view.pointing.foldActive(true)],
-  [" ", (view) => view.showing.togglePause()],
+  [" ", (view) => (view.showing.atMoment ? view.timeBar : view.showing).togglePause()],
   ["/", (view) => view.toolbar.focusSearch()],
   ["f", (view) => view.toolbar.focusFilter()],
   ["n", (view) => view.toolbar.findNext(1)],

@@ -22,6 +22,8 @@ export interface Traits {
   times: Times;
   /** Whether a view begins at the tail; setting it moves all views of the widget. */
   follow: boolean;
+  /** Show what was there after this event; null is live. Both sides write it. */
+  at: number | null;
   /** Budget for payloads in the page, in bytes as the kernel counts. */
   max_bytes: number;
   /** Deflated JSON of a Snapshot; empty while the stream runs. */

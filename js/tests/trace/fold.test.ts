@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { fold, Trace, whole } from "../../src/trace/fold.ts";
+import { Trace, whole } from "../../src/trace/fold.ts";
 import type { Record } from "../../src/trace/model.ts";
+import { Rewind } from "../../src/trace/rewind.ts";
 
 const block = (end: number) => ({ end, node: { kind: "p", children: ["x"] } });
 const records: Record[] = [
@@ -18,6 +19,12 @@ const records: Record[] = [
   null,
   { entry: 1, revision: 2, sequence: 6, at_ms: 60, state: { kind: "turn", status: "completed" } },
 ];
+
+function fold(list: readonly Record[], asOf: number): Trace {
+  const now = new Trace();
+  for (const record of list) now.apply(record);
+  return new Rewind().moveTo(asOf, list, now);
+}
 
 function of(trace: Trace, id: number) {
   return trace.entries[id - 1]!;
