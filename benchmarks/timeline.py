@@ -37,7 +37,7 @@ with store._spans_lock:
         status = "failed" if n % 997 == 0 else "completed"
         kind = "turn" if n == turn else "tool"
         parent = 0 if n == turn else turn
-        store._spans._set(Span(n, parent, kind, f"step {{n}}", status, n * 10, end, n, n))
+        store._spans._set(Span(n, parent, kind, f"step {{n}}", status, n * 10, end, n, n), n)
 timeline._notify(stat=True)"""
 FIND = """[...document.querySelectorAll('.jp-OutputArea-output *')]
   .map((element) => element.shadowRoot?.querySelector('.axon')).find(Boolean)"""

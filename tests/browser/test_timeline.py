@@ -43,7 +43,7 @@ with store._spans_lock:
         status = "failed" if n % 997 == 0 else "completed"
         kind = "turn" if n == turn else "tool"
         store._spans._set(Span(n, 0 if n == turn else turn, kind, f"step {n}", status,
-                               n * 10, end, n, n))
+                               n * 10, end, n, n), n)
 timeline._notify(stat=True)"""
 
 
