@@ -36,8 +36,7 @@ function spanAsOf(span: Span, sequence: number): Span {
   if (span.last <= sequence && (span.was?.at(-1)?.[1] ?? 0) <= sequence) return span;
   const then = { ...span };
   const was = span.was ?? [];
-  for (let at = was.length - 1; at >= 0 && was[at]![1] > sequence; at--)
-    assign(then, was[at]![2]);
+  for (let at = was.length - 1; at >= 0 && was[at]![1] > sequence; at--) assign(then, was[at]![2]);
   then.was = was.filter(([, of]) => of <= sequence);
   if (then.was.length === 0) delete then.was;
   const ranges = (span.ranges ?? [span.first, span.last]).filter((from, at, all) =>
