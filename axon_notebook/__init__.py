@@ -29,7 +29,8 @@ _HOMES = {
     "AxonSet": "axon_set",
     "AxonSetTrace": "axon_set_trace",
     "Client": "client",
-    "Comparison": "comparison",
+    "Comparison": "widgets.comparison_view",
+    "ComparisonView": "widgets.comparison_view",
     "Dataset": "dataset",
     "Devbox": "devbox",
     "EventViewer": "widgets.event_viewer",
@@ -39,7 +40,7 @@ _HOMES = {
     "Replay": "replaying",
     "Subscription": "wire.subscription",
     "Timeline": "widgets.timeline",
-    "compare": "comparison",
+    "compare": "widgets.comparison_view",
     "connect": "client",
     "open_dataset": "dataset",
     "open_recording": "recording",
@@ -56,6 +57,7 @@ __all__ = [
     "AxonSetTrace",
     "Client",
     "Comparison",
+    "ComparisonView",
     "Dataset",
     "Devbox",
     "EventViewer",
@@ -80,7 +82,6 @@ if TYPE_CHECKING:
     from .axon_set import AxonSet
     from .axon_set_trace import AxonSetTrace
     from .client import Client, connect
-    from .comparison import Comparison, compare
     from .dataset import Dataset, open_dataset
     from .devbox import Devbox
     from .errors import AxonError
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
     from .recording import Recording, open_recording
     from .replaying import Replay, replay
     from .widgets.agent_chat import AgentChat
+    from .widgets.comparison_view import Comparison, ComparisonView, compare
     from .widgets.event_viewer import EventViewer
     from .widgets.execution_log import ExecutionLog
     from .widgets.timeline import Timeline

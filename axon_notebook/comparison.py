@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from .agents.model import Entry, Tool, Turn
+from .agents.parts import Part, Text
 from .alignment import Pair, Placement, align, normalised
 from .visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Comparison", "call_matrix", "compare", "steps_of"]
+__all__ = ["RunComparison", "Traced", "call_matrix", "differing", "steps_of", "what_of"]
 
 #: A placement in words; the first run is *a*, the second *b*.
 WORDS: Final[dict[Placement, str]] = {
@@ -92,21 +93,22 @@ class RunStep(NamedTuple):
         return self.kind, self.name, self.input
 
 
-class Comparison:
-    """The differences of two runs; shown as a summary.
+class RunComparison:
+    """The differences of two runs.
 
     Attributes:
+        names: What the runs are called.
         pairs: All aligned steps, also those that are the same.
     """
 
     def __init__(self, a: Sequence[RunStep], b: Sequence[RunStep], names: tuple[str, str]) -> None:
         self.pairs: list[Pair[RunStep]] = align(a, b)
-        self._names = names
+        self.names = names
 
     @property
     def differences(self) -> list[Pair[RunStep]]:
         """The pairs that differ in more than time and cost, in reading order."""
-        return [pair for pair in self.pairs if _differs(pair)]
+        return [pair for pair in self.pairs if differing(pair)]
 
     def frame(self, *, all: bool = False) -> pd.DataFrame:
         """Return one row per difference, or per pair with *all*; ``_a`` and ``_b`` are the runs.
@@ -133,33 +135,24 @@ class Comparison:
         return visible("\n\n".join(parts), keep="\n\t")
 
     def __repr__(self) -> str:
-        counts = Counter(_what(pair) for pair in self.pairs)
+        counts = Counter(what_of(pair) for pair in self.pairs)
         same = counts.pop("same", 0)
         told = " · ".join(f"{n:,} {what}" for what, n in counts.most_common()) or "no difference"
-        a, b = (visible(name) for name in self._names)
-        return "\n".join([f"{a} against {b}: {same:,} steps the same · {told}", *self._totals()])
+        a, b = (visible(name) for name in self.names)
+        totals = [
+            f"{name} of turns: {a_sum:,.6g} → {b_sum:,.6g} ({b_sum - a_sum:+,.6g})"
+            for name, a_sum, b_sum in self.totals()
+            if a_sum != b_sum
+        ]
+        return "\n".join([f"{a} against {b}: {same:,} steps the same · {told}", *totals])
 
-    def _totals(self) -> Iterable[str]:
-        for column in ("seconds", "tokens", "cost"):
-            a, b = _total(self.pairs, "a", column), _total(self.pairs, "b", column)
-            if a is not None and b is not None and a != b:
-                yield f"{column} of turns: {a:,.6g} → {b:,.6g} ({b - a:+,.6g})"
-
-
-def compare(a: Traced, b: Traced) -> Comparison:
-    """Compare the runs on two axons, or in two recordings, turn by turn and call by call.
-
-    ::
-
-        difference = an.compare(client.axon("monday"), client.axon("tuesday"))
-        difference.frame()
-
-    Raises:
-        ParameterError: RapidFuzz is not installed.
-        AxonError: A history cannot be read.
-    """
-    names = (a.name or "a", b.name or "b")
-    return Comparison(steps_of(a.trace().entries), steps_of(b.trace().entries), names)
+    def totals(self) -> list[tuple[str, float, float]]:
+        """Return seconds, tokens and cost of the turns of both runs, where both are known."""
+        sums = (
+            (column, _total(self.pairs, "a", column), _total(self.pairs, "b", column))
+            for column in ("seconds", "tokens", "cost")
+        )
+        return [(name, a, b) for name, a, b in sums if a is not None and b is not None]
 
 
 def call_matrix(runs: Sequence[tuple[str, Sequence[Entry]]]) -> pd.DataFrame:
@@ -208,11 +201,15 @@ def _turn_step(turn: Turn, answer: str) -> RunStep:
 
 
 def _tool_step(tool: Tool) -> RunStep:
-    output = [tool.error, *(normalised(msgspec.to_builtins(part)) for part in tool.parts)]
+    """Where a call has no name (ACP), its kind is it: the title holds arguments."""
+    output = [tool.error, *map(_part_text, tool.parts)]
+    if not tool.parts and tool.raw_output is not None:
+        output.append(normalised(msgspec.to_builtins(tool.raw_output)))
+    no_input = tool.input is None and not tool.name
     return RunStep(
         "tool call",
-        tool.name or tool.title,
-        normalised(msgspec.to_builtins(tool.input)),
+        tool.name or tool.tool_kind or tool.title,
+        tool.title if no_input else normalised(msgspec.to_builtins(tool.input)),
         "\n".join(part for part in output if part),
         tool.status,
         _seconds(tool),
@@ -222,11 +219,16 @@ def _tool_step(tool: Tool) -> RunStep:
     )
 
 
+def _part_text(part: Part) -> str:
+    """Return a text as it is, anything else as JSON."""
+    return part.text if isinstance(part, Text) else normalised(msgspec.to_builtins(part))
+
+
 def _seconds(entry: Entry) -> float | None:
     return None if entry.ended_ms is None else (entry.ended_ms - entry.started_ms) / 1000
 
 
-def _differs(pair: Pair[RunStep]) -> list[str]:
+def differing(pair: Pair[RunStep]) -> list[str]:
     """Return what differs, times and costs apart."""
     if pair.a is None or pair.b is None:
         return ["presence"]
@@ -234,8 +236,9 @@ def _differs(pair: Pair[RunStep]) -> list[str]:
     return [*(["place"] if pair.placement == "moved" else []), *fields]
 
 
-def _what(pair: Pair[RunStep]) -> str:
-    return WORDS[pair.placement] if _differs(pair) else "same"
+def what_of(pair: Pair[RunStep]) -> str:
+    """Return in words how *pair* differs; ``same`` where it does not."""
+    return WORDS[pair.placement] if differing(pair) else "same"
 
 
 def _row(pair: Pair[RunStep]) -> list[Any]:
@@ -244,7 +247,7 @@ def _row(pair: Pair[RunStep]) -> list[Any]:
     assert step is not None
     fields = ("input", "output", "status", "seconds", "tokens", "cost", "sequence")
     values = [getattr(side, field, None) for field in fields for side in (a, b)]
-    return [_what(pair), step.kind, step.name, ", ".join(_differs(pair)), *values]
+    return [what_of(pair), step.kind, step.name, ", ".join(differing(pair)), *values]
 
 
 def _text(step: RunStep | None, field: str) -> str:

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Exported", "export"]
 
-AXONS_PER_STEP: Final = 64
+AXONS_PER_STEP: Final = 32
 EVENTS_PER_REQUEST: Final = 5000
 #: Of one axon in one step; a longer history takes several.
-EVENTS_PER_AXON: Final = 50_000
+EVENTS_PER_AXON: Final = 20_000
 
 #: Returns what to write of an event, or ``None`` to leave it out.
 
@@ -77,7 +77,7 @@ def export(
             waiting = list(axons[first : first + AXONS_PER_STEP])
             while waiting:
                 waiting = exporter.step(waiting)
-            line.show(first + AXONS_PER_STEP)
+            line.show(min(first + AXONS_PER_STEP, len(axons)))
         line.end()
     done = exporter.done
     if done.failed and len(done.failed) == len(axons):
@@ -146,7 +146,8 @@ class _Exporter:
         newest, more = events[-1].sequence, len(events) == EVENTS_PER_AXON
         rows = {"events": [_event_row(axon, event) for event in self._kept(events)]}
         if not more:
-            rows |= self._trace_rows(axon, before.traced, newest)
+            whole = events if before.sequence == 0 else None
+            rows |= self._trace_rows(axon, before.traced, newest, whole)
         traced = before.traced if more else newest
         return _Part(rows, Reached(newest, axon.name, traced), more=more)
 
@@ -155,16 +156,24 @@ class _Exporter:
             return events
         return [kept for event in events if (kept := self._redact(event)) is not None]
 
-    def _trace_rows(self, axon: Axon, after: int, newest: int) -> dict[str, list[Row]]:
+    def _trace_rows(
+        self, axon: Axon, after: int, newest: int, history: list[AxonEvent] | None
+    ) -> dict[str, list[Row]]:
         """Return the rows of the trace that changed after the event *after*.
 
         A trace is read from its beginning: what an event means depends on those before it.
+
+        Args:
+            axon: Whose trace.
+            after: Up to which event its rows are in the dataset.
+            newest: Up to which event to read.
+            history: All its events, if they are at hand.
         """
-        if self._redact is None:
+        if history is None and self._redact is None:
             trace = axon.trace(as_of=newest)
         else:
-            history = _events_after(axon, 0, None)
-            trace = trace_of_events(self._kept(history), as_of=newest)
+            known = _events_after(axon, 0, None) if history is None else history
+            trace = trace_of_events(self._kept(known), as_of=newest)
         found = {}
         for table, key in KEYS.items():
             columns = trace.columns(table)

@@ -21,12 +21,14 @@ const LIMITS = {
   "execution-log": 120 * KB,
   "agent-chat": 140 * KB,
   timeline: 70 * KB,
+  comparison: 40 * KB,
 };
 const ENTRIES = {
   "event-viewer": "src/viewer/index.ts",
   "execution-log": "src/log/index.ts",
   "agent-chat": "src/chat/index.ts",
   timeline: "src/trace/index.ts",
+  comparison: "src/compare/index.ts",
 };
 const present = Object.entries(ENTRIES).filter(([, path]) => existsSync(join(here, path)));
 

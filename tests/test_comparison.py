@@ -11,7 +11,8 @@ import pytest
 
 from axon_notebook.agents.model import Entry, Message, Tool, Turn
 from axon_notebook.agents.parts import Text, Usage
-from axon_notebook.comparison import Comparison, compare, steps_of
+from axon_notebook.comparison import steps_of
+from axon_notebook.widgets.comparison_view import Comparison, compare
 
 
 class Run(NamedTuple):
@@ -133,3 +134,15 @@ def test_the_summary_tells_what_the_turns_cost_in_both_runs() -> None:
     frame = found.frame(all=True)
     assert frame["tokens_b"].tolist()[0] == 180
     assert frame["what"].unique().tolist() == ["same"]
+
+
+def test_a_call_without_a_name_is_called_by_its_kind() -> None:
+    """As ACP has it: other arguments are another title, and still the same call."""
+    calls = [
+        changed(entry, name="", tool_kind="execute", title=f"Run {entry.input}")
+        for entry in a_run()
+        if isinstance(entry, Tool)
+    ]
+    other = changed(calls[5], input={"path": "other"}, title="Run other")
+
+    assert told(calls, [*calls[:5], other, *calls[6:]]) == [("input changed", "tool call", "input")]
