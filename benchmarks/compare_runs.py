@@ -25,7 +25,7 @@ def run_of(calls: int) -> list[RunStep]:
     chosen = random.Random(1)
     return [
         RunStep(
-            "tool call", f"tool{chosen.randrange(5)}", f'{{"n": {n % 700}}}', "ok", "completed",
+            "tool call", f"tool{chosen.randrange(5)}", f'{{"n": {n % 7}}}', "ok", "completed",
             0.1, None, None, n,
         )
         for n in range(calls)
