@@ -37,6 +37,8 @@ ANSWER_BYTES: Final = BATCH_BYTES_BEHIND  # of answers per tick, so that new eve
 
 #: Between two messages of all feeds together: the server takes 1,030 a second and then loses some.
 SHARED_MS: Final = 10.0
+#: Messages that may follow each other this fast after a silence; on average one goes out per tick.
+BURST: Final = 8
 #: Beyond so many feeds the pages draw few of them, and all together send less.
 MANY_FEEDS: Final = 20
 MOST_TICK_SECONDS: Final = 4.0
@@ -140,6 +142,8 @@ class Feed:
         self._acked_at = time.monotonic()
         self._closing: str | None = None
         self._crowd = 1.0  # how much more patient many feeds are; of the pump thread
+        self._feeds = 1  # that share the notebook server; of the pump thread
+        self._due = 0.0  # when the next message is due at a steady pace; of the pump thread
         # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -263,7 +267,7 @@ class Feed:
                 return
             with self._changed:
                 self._unsent |= more or self._source.backlog() > 0
-                # The pace: whatever comes within a tick goes out together.
+                # The pace: whatever comes meanwhile goes out together.
                 self._changed.wait_for(lambda: self._closing, self._pause(started))
 
     def _wait(self, next_beat: float) -> None:
@@ -278,7 +282,10 @@ class Feed:
         tick = self._tick()
         if unacked > NORMAL_BYTES:
             tick = max(tick, PATIENCE_SECONDS)
-        return max(0.0, started + tick - time.monotonic())
+        # What was saved up in a silence is spent at once: a short output is there without waiting.
+        self._due = max(self._due, started - (BURST - 1) * tick) + tick
+        next_at = max(self._due, started + min(tick, SHARED_MS / 1000 * self._feeds))
+        return max(0.0, next_at - time.monotonic())
 
     def _tick(self) -> float:
         """Seconds between two messages: longer where many feeds share the notebook server."""
@@ -287,7 +294,7 @@ class Feed:
             _sending[id(self)] = now
             for feed in [feed for feed, at in _sending.items() if now - at > SENDING_SECONDS]:
                 del _sending[feed]
-            feeds = len(_sending)
+            feeds = self._feeds = len(_sending)
         self._crowd = max(1.0, feeds / MANY_FEEDS)
         return min(MOST_TICK_SECONDS, max(TICK_MS, SHARED_MS * feeds * self._crowd) / 1000)
 

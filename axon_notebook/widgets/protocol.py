@@ -23,7 +23,7 @@ from typing import Final, Literal, NotRequired, TypeAlias, TypedDict
 
 #: Both say it; a page with another version is answered with "failed": reload the page.
 PROTOCOL_VERSION: Final = 1
-#: The pump sends at most once in this time.
+#: The pump sends at most once in this time on average, and a few times at once after a silence.
 TICK_MS: Final = 50
 #: A message is cut at this many events.
 BATCH_EVENTS: Final = 1000

@@ -15,7 +15,7 @@
 
 /** Both say it; a page with another version is answered with "failed": reload the page. */
 export const PROTOCOL_VERSION = 1;
-/** The pump sends at most once in this time. */
+/** The pump sends at most once in this time on average, and a few times at once after a silence. */
 export const TICK_MS = 50;
 /** A message is cut at this many events. */
 export const BATCH_EVENTS = 1000;

@@ -56,6 +56,11 @@ export class LogSession extends KernelSession<LogStatMessage> {
     return stat?.status === "running" && snapshotTaken === null && bye === null && !isGone;
   }
 
+  /** The command has ended, and what it printed is in lines. */
+  get settled(): boolean {
+    return this.stat?.status === "completed" && this.jobs.idle;
+  }
+
   /** The user asked to end the command, and it has not ended. */
   get killing(): boolean {
     return this.#killed && this.running;

@@ -43,6 +43,7 @@ export class LogView {
   readonly #searching: Job = { urgency: SEARCHING, slice: () => this.#search() };
   #panes: Pane[] = [];
   #generation: number;
+  #settled = false;
 
   constructor(
     private readonly session: LogSession,
@@ -106,6 +107,10 @@ export class LogView {
     // Every pane draws, also when one of them has more to take in.
     const drawn = this.#panes.map((pane) => pane.draw());
     if (!worked || drawn.includes(false)) this.#frame.invalidate();
+    // Counts and state are drawn now and then, but their last values at once.
+    const settled = session.settled;
+    if (settled && !this.#settled) this.#frame.soon();
+    this.#settled = settled;
     return true;
   }
 
