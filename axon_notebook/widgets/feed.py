@@ -161,6 +161,11 @@ class Feed:
             self._changed.wait_for(done, timeout)
 
     @property
+    def is_caught_up(self) -> bool:
+        """Whether pages have acknowledged all that was sent, and nothing waits to be."""
+        return self._source.backlog() == 0 and self._unacked(time.monotonic()) == 0
+
+    @property
     def is_heard(self) -> bool:
         """Whether a page has said something."""
         return bool(self._pages)
@@ -282,6 +287,8 @@ class Feed:
         tick = self._tick()
         if unacked > NORMAL_BYTES:
             tick = max(tick, PATIENCE_SECONDS)
+        elif self._source.backlog() > BATCH_BYTES_BEHIND:
+            tick /= 2
         # What was saved up in a silence is spent at once: a short output is there without waiting.
         self._due = max(self._due, started - (BURST - 1) * tick) + tick
         next_at = max(self._due, started + min(tick, SHARED_MS / 1000 * self._feeds))
