@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import ipykernel
 import nbformat
 import psutil
 import pytest
@@ -45,6 +46,59 @@ def run(manager: KernelManager, code: str) -> str:
         reply = client.execute_interactive(code, timeout=300, output_hook=keep)
         assert reply["content"]["status"] == "ok", reply["content"]
         return "".join(printed)
+    finally:
+        client.stop_channels()
+
+
+LISTENING = """\
+import asyncio, time
+heard = []
+def opened(comm, message):
+    comm.on_msg(lambda message: heard.append(message))
+get_ipython().kernel.comm_manager.register_target("listening", opened)"""
+#: Ends once the message was taken, or after so many tenths of a second.
+AWAITING = (
+    "for _ in range({}):\n    await asyncio.sleep(0.1)\n    if heard: break\nprint(len(heard))"
+)
+BLOCKING = "for _ in range({}):\n    time.sleep(0.1)\n    if heard: break\nprint(len(heard))"
+
+
+@pytest.mark.parametrize("cell", [AWAITING, BLOCKING], ids=["awaits", "blocks"])
+@pytest.mark.parametrize("by_subshell", [False, True], ids=["shell", "subshell"])
+def test_when_a_widget_is_heard_while_a_cell_runs(
+    kernel: KernelManager, cell: str, by_subshell: bool
+) -> None:
+    """As docs/magics.md says: await helps from 7.4 on, subshells from 7.0 on."""
+    client = kernel.blocking_client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=300)
+        features = client.kernel_info(reply=True, timeout=300)["content"]["supported_features"]
+        at_once = "kernel subshells" in features
+        subshell: dict[str, str] = {}
+        if by_subshell and at_once:
+            client.control_channel.send(client.session.msg("create_subshell_request", {}))
+            subshell = client.get_control_msg(timeout=300)["content"]
+        elif not by_subshell:
+            at_once = cell == AWAITING and ipykernel.version_info[:2] >= (7, 4)
+        client.execute_interactive(LISTENING, timeout=300)
+
+        opening = {"comm_id": "1", "target_name": "listening", "data": {}}
+        client.shell_channel.send(client.session.msg("comm_open", opening))
+        request = client.execute(cell.format(300 if at_once else 10))
+        while client.get_iopub_msg(timeout=300)["msg_type"] != "execute_input":
+            pass  # the cell runs
+        message = client.session.msg("comm_msg", {"comm_id": "1", "data": {}})
+        if subshell:
+            message["header"]["subshell_id"] = subshell["subshell_id"]
+        client.shell_channel.send(message)
+
+        printed = ""
+        while not printed:
+            found = client.get_iopub_msg(timeout=300)
+            if found["parent_header"].get("msg_id") == request and found["msg_type"] == "stream":
+                printed = found["content"]["text"]
+        assert printed == f"{int(at_once)}\n"
     finally:
         client.stop_channels()
 
