@@ -10,10 +10,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from .axon import Axon
-from .axon_set_trace import AxonSetTrace
+from .axon_set_trace import SUMMARY, AxonSetTrace, run_summary
 from .errors import AxonError, ParameterError
 from .fan_out import Outcome, fan_out
 from .progress import ProgressLine
+from .summary_cache import SummaryCache, cache_directory
 from .visible import visible
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ When = str | datetime | date | None
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE: Final = re.compile(r"(\d+)([mhdw])")
 SHOWN: Final = 5  # names in a message
+HEAD: Final = "SELECT max(sequence) FROM rl_axon_events"
 
 
 class AxonSet(Sequence[Axon]):
@@ -53,8 +55,9 @@ class AxonSet(Sequence[Axon]):
     more than a second, and stop at Ctrl-C.  A set is fixed when it is made.
     """
 
-    def __init__(self, api: ApiClient, infos: Sequence[AxonInfo]) -> None:
+    def __init__(self, api: ApiClient, infos: Sequence[AxonInfo], *, place: str = "") -> None:
         self._infos = list(infos)
+        self._place = place  # which server, for what is kept on this machine
         self._axons = [Axon(api, info) for info in infos]
         self._retry: Callable[[], pd.DataFrame] | None = None
 
@@ -153,12 +156,38 @@ class AxonSet(Sequence[Axon]):
         reasons = {key: str(error).partition("\n")[0] for key, error in failed.items()}
         return AxonSetTrace(traces, reasons, _refresh)
 
-    def summary(self, *, progress: bool = True) -> pd.DataFrame:
+    def summary(self, *, cache: bool = True, progress: bool = True) -> pd.DataFrame:
         """Return one row per run: agent, state, times, turns, calls, tokens, cost.
 
-        :meth:`AxonSetTrace.summary` says what the columns are.
+        :meth:`AxonSetTrace.summary` says what the columns are.  What a history says up to its
+        newest event is kept in the platform's cache directory, where only its owner reads it: of an
+        axon without new events only the newest sequence is asked for.
+
+        Args:
+            cache: ``False`` reads every history anew, and keeps nothing.
+            progress: Show a line when it takes more than a second.
+
+        Raises:
+            AxonError: Every axon failed; the first reason.
         """
-        return self.trace(progress=progress).summary()
+        kept = SummaryCache(self._place, cache_directory()) if cache else None
+        known = kept.rows(self._heads(progress)) if kept is not None else {}
+        new: dict[str, dict[str, Any]] = {}
+
+        def read(axon: Axon) -> dict[str, Any]:
+            new[axon.id] = row = run_summary(axon.trace())
+            return row
+
+        frame = self._ask(read, _summary_frame, progress, known)
+        if kept is not None:
+            kept.keep((axon, row["last_sequence"] or 0, row) for axon, row in new.items())
+        return frame
+
+    def _heads(self, progress: bool) -> dict[str, int]:
+        """Return the newest sequence of each axon that tells it, 0 where there is no event."""
+        outcomes = self._run(self._axons, lambda axon: axon.execute(HEAD), progress)
+        heads = ((axon.id, outcome.value) for axon, outcome in zip(self, outcomes, strict=True))
+        return {axon: result.rows[0][0] or 0 for axon, result in heads if result is not None}
 
     def compare(self, *, progress: bool = True) -> pd.DataFrame:
         """Return tool calls against runs: how often each run made each call.
@@ -261,6 +290,13 @@ def _refresh(traces: Sequence[AxonTrace]) -> int:
     if error is not None:
         raise error
     return sum(outcome.value or 0 for outcome in outcomes)
+
+
+def _summary_frame(rows: Sequence[tuple[Axon, Mapping[str, Any]]]) -> pd.DataFrame:
+    from .sql.frames import set_typed_frame
+
+    parts = [(axon, {name: [row[name]] for name in SUMMARY}) for axon, row in rows]
+    return set_typed_frame(SUMMARY, parts)
 
 
 def select(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .axon import Axon
 
-__all__ = ["SUMMARY", "AxonSetTrace"]
+__all__ = ["SUMMARY", "AxonSetTrace", "run_summary"]
 
 #: Columns of :meth:`AxonSet.summary` after ``axon`` and ``axon_name``, and their types.
 SUMMARY: Final = {
@@ -91,7 +91,8 @@ class AxonSetTrace(TraceFrames):
         turns that have ended; sums leave out what is unknown, and are NA where all is.  ``cost`` is
         NA where turns were paid in several currencies.
         """
-        parts = [(axon, _summary(trace)) for axon, trace in self._traces]
+        rows = [(axon, run_summary(trace)) for axon, trace in self._traces]
+        parts = [(axon, {name: [value] for name, value in row.items()}) for axon, row in rows]
         return self._frame(SUMMARY, parts)
 
     def _frame(
@@ -104,7 +105,8 @@ class AxonSetTrace(TraceFrames):
         return frame
 
 
-def _summary(trace: AxonTrace) -> dict[str, list[Any]]:
+def run_summary(trace: AxonTrace) -> dict[str, Any]:
+    """Return one run's values of the columns of :data:`SUMMARY`."""
     turns = [e for e in trace.entries if isinstance(e, Turn) and e.status != "queued"]
     calls = [e for e in trace.entries if isinstance(e, Tool)]
     usage = trace.usage
@@ -126,4 +128,4 @@ def _summary(trace: AxonTrace) -> dict[str, list[Any]]:
         trace.newest_ms,
         trace.position or None,
     )
-    return {name: [value] for name, value in zip(SUMMARY, values, strict=True)}
+    return dict(zip(SUMMARY, values, strict=True))

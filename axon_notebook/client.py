@@ -181,7 +181,8 @@ class Client(Closing):
         infos = list(found.values())
         if len(patterns) > 1:
             infos.sort(key=lambda info: info.created_at_ms, reverse=True)
-        return AxonSet(self._api, infos[:limit])
+        place = self.settings.base_url or str(self.settings.home)
+        return AxonSet(self._api, infos[:limit], place=place)
 
     def _matching(
         self, pattern: str | None, metadata: Mapping[str, str], *, since: When, until: When

@@ -95,6 +95,14 @@ def no_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.delenv("RUNLOOP_BASE_URL", raising=False)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept between runs is not kept where the user's is; kernels inherit this."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """A home for this test alone; a service that runs there ends with the test."""

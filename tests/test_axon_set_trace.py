@@ -117,3 +117,45 @@ def _published(row: dict[str, str]) -> dict[str, str]:
     """An event as it can be published: only the service writes SYSTEM events."""
     origin = "EXTERNAL_EVENT" if row["origin"] == "SYSTEM_EVENT" else row["origin"]
     return {**{k: row[k] for k in ("event_type", "payload", "source")}, "origin": origin}
+
+
+def test_a_summary_reads_only_what_is_new(
+    client: an.Client, runs: an.AxonSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read stays in a file of its owner; damaged, it is made anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    read: list[str] = []
+    whole = an.Axon.trace
+    monkeypatch.setattr(
+        an.Axon, "trace", lambda axon, **options: read.append(axon.id) or whole(axon, **options)
+    )
+    plain = runs.summary(cache=False)
+    first, second = runs.summary(), runs.summary()
+
+    assert first.equals(plain)
+    assert second.equals(plain)
+    assert len(read) == 2 * len(runs)
+    assert second.dtypes.equals(plain.dtypes)
+    cache = tmp_path / "cache" / "axon-notebook" / "summaries.db"
+    assert cache.stat().st_mode & 0o777 == 0o600
+    assert cache.parent.stat().st_mode & 0o777 == 0o700
+
+    runs[0].publish("note", {})
+    read.clear()
+    assert runs.summary()["last_sequence"].tolist()[0] == 309
+    assert read == [runs[0].id]
+
+    for damage in (b"not a database" * 100, b""):
+        cache.write_bytes(damage)
+        read.clear()
+        assert len(runs.summary()) == len(read) == len(runs)
+        assert len(runs.summary()) == len(read)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    runs: an.AxonSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    assert len(runs.summary()) == len(runs)

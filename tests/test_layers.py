@@ -32,6 +32,7 @@ LAYERS = [
         "agent_state",
         "progress",
         "fan_out",
+        "summary_cache",
         "alignment",
         "comparison",
         "publishing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -42,7 +43,14 @@ _OPTIONS: Final = (
     ),
     SINCE,
     UNTIL,
-    Option("--dataset", "", "text", "PATH", "a dataset that was exported, by DuckDB", "file"),
+    Option(
+        "--dataset",
+        "",
+        "text",
+        "PATH",
+        "a dataset that was exported, or a variable with its path",
+        "file",
+    ),
     Option("--to", "-t", "text", "FORM", f"one of {', '.join(FORMS)}", tuple(FORMS)),
     Option("--limit", "-n", "integer", "N", "at most N rows of one SELECT"),
     Option("--all", "", "flag", "", "fetch every row, past the server's limit, from one snapshot"),
@@ -194,7 +202,10 @@ def _on_dataset(
 ) -> Any:
     """Ask a dataset."""
     statement = DatasetStatement(text, names, params=params, options=call.options)
-    answer = statement.ask(call.options["dataset"], status, query.limit)
+    path = call.options["dataset"]
+    if isinstance(held := call.names.get(path), str | os.PathLike):
+        path = os.fspath(held)
+    answer = statement.ask(path, status, query.limit)
     value = answer.shaped(query.shape.to)
     written = answer.write_files(query.files)
     name = f"{query.name}: " if query.name else ""

@@ -142,7 +142,9 @@ def test_a_dataset_is_asked_by_a_cell(
 
     assert counts(frame) == {"1": 1, "2": 2, "3": 2}
     assert run("found") is frame
-    assert run(f"%axonsql --dataset {tmp_path} -t scalar SELECT count(*) FROM events") == 6
+    assert (
+        run("%axonsql --dataset place -t scalar SELECT count(*) FROM events", place=tmp_path) == 6
+    )
     with pytest.raises(ParameterError, match=r"no variable wnted: did you mean wanted\?"):
         run(f"%%axonsql --dataset {tmp_path}\nSELECT :wnted")
     with pytest.raises(ParameterError, match="there is no dataset in"):
