@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import psutil
 
-__all__ = ["LIMIT", "at_rest", "until", "wait_until"]
+__all__ = ["LIMIT", "at_rest", "becomes", "until", "wait_until"]
 
 #: Seconds; no test is judged by them, so a busy machine may take as long as it needs.
 LIMIT = 120.0
@@ -24,6 +24,14 @@ def wait_until(happened: Callable[[], object], what: object = "the condition") -
             faulthandler.dump_traceback(sys.__stderr__)  # where the threads are that it waits for
             raise AssertionError(f"{what} did not come true in {LIMIT:.0f} s")
         time.sleep(0.005)
+
+
+def becomes(read: Callable[[], object], expected: object) -> None:
+    """Wait until *read* returns *expected*; after the limit fail with the difference."""
+    deadline = time.monotonic() + LIMIT
+    while (found := read()) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found == expected
 
 
 async def until(happened: Callable[[], object], what: object = "the condition") -> None:

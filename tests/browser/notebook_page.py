@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request
 
+from ..waiting import becomes
 from .jupyter_server import App, JupyterServer
 from .session import BrowserSession
 
@@ -151,6 +152,10 @@ class NotebookPage:
         if answer["error"]:
             raise KernelError(answer["error"])
         return str(answer["text"])
+
+    def becomes(self, expression: str, value: object) -> None:
+        """Wait until *expression* has this value in the kernel, by its ``repr``."""
+        becomes(lambda: self.execute(f"print(repr({expression}))"), f"{value!r}\n")
 
     def restart(self) -> None:
         """Restart the kernel, without the confirmation that the button asks for."""

@@ -99,10 +99,12 @@ def test_a_whole_conversation_is_held_in_the_page(open_notebook, app, theme, siz
     notebook.screenshot(f"chat-stopped-{request.node.callspec.id}")
 
 
-def test_the_conversation_goes_on_while_a_cell_runs_and_after_a_reload(open_notebook):
+def test_the_conversation_goes_on_while_a_cell_runs_and_after_a_reload(open_notebook, tmp_path):
     """The kernel is busy when one wants to watch most, and pages are reloaded all the time."""
     talk = "import time\nfor update in session.prompt('talk 12'):\n    pass\n"
-    cell = talk + "time.sleep(3)\nprint('done')"
+    go_on = tmp_path / "go-on"
+    cell = talk + f"import pathlib\nwhile not pathlib.Path({str(go_on)!r}).exists():\n"
+    cell += "    time.sleep(0.05)\nprint('done')"
     notebook = open_notebook([SETUP, CHAT, cell])
     notebook.run_cell(0)
     notebook.run_cell(1)
@@ -114,6 +116,7 @@ def test_the_conversation_goes_on_while_a_cell_runs_and_after_a_reload(open_note
     expect(turn.locator(".message .prose")).to_contain_text("5")
     assert notebook.output(2).count() == 0, "the cell still runs"
 
+    go_on.touch()
     notebook.wait_idle()
     notebook.save()
     notebook.reload()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from ..waiting import wait_until
 from .conftest import OpenNotebook
 
 
@@ -33,10 +34,7 @@ def test_tab_offers_tables_columns_and_variables(open_notebook: OpenNotebook) ->
         notebook.page.keyboard.press("Tab")
         matches = notebook.page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-match")
         content = notebook.cell(cell).locator(".cm-content")
-        for _ in range(100):
-            if matches.count() or content.inner_text() != text:
-                break
-            notebook.page.wait_for_timeout(100)
+        wait_until(lambda: matches.count() or content.inner_text() != text)
         items = matches.all_inner_texts()
         notebook.page.keyboard.press("Escape")
         expect(matches).to_have_count(0)

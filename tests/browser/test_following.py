@@ -139,7 +139,9 @@ def test_a_wheel_upwards_ends_following(open_notebook, widget):
         notebook.page.mouse.wheel(0, -120)
 
         expect(follow).to_have_attribute("aria-pressed", "false")
-        assert scroller.evaluate(DISTANCE) > 20
+        notebook.page.wait_for_function(
+            f"scroller => ({DISTANCE})(scroller) > 20", arg=scroller.element_handle()
+        )
 
 
 def is_full(notebook: NotebookPage, scroller: Locator) -> None:

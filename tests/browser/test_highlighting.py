@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, expect
 
+from ..waiting import becomes, wait_until
 from .notebook_page import NotebookPage
 
 SQL = """%%axonsql recent << --limit 5 -a from
@@ -63,6 +64,11 @@ def looks(cell: Locator) -> list[tuple[str, str]]:
     return [tuple(piece) for piece in cell.evaluate(LOOK)]
 
 
+def has(cell: Locator, *pieces: tuple[str, str]) -> None:
+    """Wait until the cell has these pieces: the editor parses in steps, languages load late."""
+    wait_until(lambda: set(pieces) <= set(looks(cell)), pieces)
+
+
 def coloured(notebook: NotebookPage) -> None:
     """Wait until the languages, which load with the first cell, have coloured it."""
     expect(notebook.cell(0).locator(".cm-line span").first).to_be_visible()
@@ -73,11 +79,10 @@ def test_each_cell_has_the_colours_of_its_language(open_notebook, app, theme):
     """SQL in the colours of Python misleads: there, ``--`` is two minus signs."""
     notebook = open_notebook([SQL, PUBLISH, RUN, PYTHON, MARKDOWN], app=app, theme=theme)
     coloured(notebook)
-    sql, publish, run, python, markdown = (looks(notebook.cell(i)) for i in range(5))
-    notebook.screenshot(f"highlighting-{app}-{theme}")
-
-    assert sql[:2] == [("%%", "operator"), ("axonsql recent << --limit 5 -a from", "plain")]
-    assert {
+    sql, publish, run, python, markdown = (notebook.cell(i) for i in range(5))
+    assert looks(sql)[:2] == [("%%", "operator"), ("axonsql recent << --limit 5 -a from", "plain")]
+    has(
+        sql,
         ("-- the newest of one kind", "comment"),
         ("SELECT", "keyword"),
         ("payload", "plain"),
@@ -85,30 +90,34 @@ def test_each_cell_has_the_colours_of_its_language(open_notebook, app, theme):
         ("'$.text'", "string"),
         (":kind", "variable-2"),
         ("12", "number"),
-    } <= set(sql)
-    assert publish[:2] == [("%%", "operator"), ("axon_publish deploy --source for", "plain")]
-    assert {
+    )
+    assert looks(publish)[:2] == [("%%", "operator"), ("axon_publish deploy --source for", "plain")]
+    has(
+        publish,
         ('"version"', "property"),
         ('"1.2"', "string"),
         ("3", "number"),
         ("true", "keyword"),
-    } <= set(publish)
-    assert run[1] == ("axon_run --timeout 5", "plain")
-    assert ("for", "keyword") in run
-    assert {
+    )
+    assert looks(run)[1] == ("axon_run --timeout 5", "plain")
+    has(run, ("for", "keyword"))
+    has(
+        python,
         ("def", "keyword"),
         ("answer", "def"),
         ("# where from", "comment"),
         ('"from"', "string"),
         ("None", "keyword"),
-    } <= set(python)
-    assert ("SELECT", "plain") in markdown
+    )
+    has(markdown, ("SELECT", "plain"))
+    notebook.screenshot(f"highlighting-{app}-{theme}")
 
 
 def test_a_line_magic_is_an_island_of_sql_in_python(open_notebook):
     """Its options stay plain, its open quote ends with the line, and a string is no magic."""
     notebook = open_notebook([PYTHON])
     coloured(notebook)
+    has(notebook.cell(0), ("%axonsql SELECT 1", "string"))
     pieces = looks(notebook.cell(0))
     first = pieces.index(("axonsql --limit 2", "plain"))
 
@@ -146,27 +155,27 @@ def test_colours_follow_the_typing(open_notebook):
     coloured(notebook)
     cell = notebook.cell(0)
 
-    assert ("def", "keyword") in looks(cell)
+    has(cell, ("def", "keyword"))
 
     cell.locator(".cm-content").click()
     keyboard = notebook.page.keyboard
     keyboard.press("Control+Home")
     keyboard.type("%%axonsq\n")
 
-    assert ("select", "plain") in looks(cell)
+    has(cell, ("select", "plain"))
 
     keyboard.press("ArrowLeft")
     keyboard.type("l")
 
     expect(cell.locator("span").filter(has_text="select")).to_have_count(1)
-    assert ("select", "keyword") in looks(cell)
+    has(cell, ("select", "keyword"))
     assert ("def", "plain") in looks(cell) or ("def f", "plain") in looks(cell)
 
     keyboard.press("Backspace")
 
     expect(cell.locator("span").filter(has_text="select")).to_have_count(0)
-    assert ("def", "keyword") in looks(cell)
-    assert ("select", "plain") in looks(cell)
+    has(cell, ("def", "keyword"))
+    has(cell, ("select", "plain"))
 
 
 def test_writing_sql_feels_like_writing_sql(open_notebook):
@@ -191,6 +200,7 @@ def test_sql_begins_where_the_options_end(open_notebook):
     ]
     notebook = open_notebook(cells)
     coloured(notebook)
+    has(notebook.cell(4), ("import", "keyword"))
     first, below, timed, other, continued = (looks(notebook.cell(i)) for i in range(5))
 
     assert first[1:] == [
@@ -220,13 +230,14 @@ def test_a_long_cell_is_coloured_to_its_end(open_notebook):
     notebook.page.keyboard.type("\n-- the end")
     expect(notebook.cell(0).get_by_text("-- the end")).to_be_visible()
 
-    assert looks(notebook.cell(0))[-5:] == [
+    end = [
         ("select", "keyword"),
         ("599", "number"),
         ("as", "keyword"),
         ("number_599;", "plain"),
         ("-- the end", "comment"),
     ]
+    becomes(lambda: looks(notebook.cell(0))[-5:], end)
 
 
 def test_files_and_other_languages_keep_their_colours(open_notebook, jupyter):
@@ -244,6 +255,8 @@ def test_files_and_other_languages_keep_their_colours(open_notebook, jupyter):
         )
         editor = notebook.page.locator(".jp-FileEditor:visible")
         expect(editor.locator(".cm-content span").first).to_be_attached()
+        if name == "script.py":
+            has(editor, ("from", "keyword"))
         seen[name] = dict(looks(editor))
 
     assert seen["script.py"]["from"] == "keyword"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from ..waiting import becomes
 from .log_view import SETUP, LogView
 from .notebook_page import NotebookPage
 
@@ -51,7 +52,7 @@ def test_a_failed_run_is_readable_at_a_glance(open_notebook, app, theme, size, r
     log.shows("1 failed")
     notebook.screenshot(f"log-failed-{request.node.callspec.id}")
 
-    assert log.lines()[-1] == "1 failed, 5 passed in 0.42s"
+    becomes(lambda: log.lines()[-1:], ["1 failed, 5 passed in 0.42s"])
     red = log.pane.get_by_text("1 failed", exact=True)
     green = log.pane.get_by_text("5 passed", exact=True)
     colours = [part.evaluate("e => getComputedStyle(e).color") for part in (red, green)]
@@ -101,7 +102,7 @@ def test_a_prompt_is_answered_and_the_input_ended_in_the_page(open_notebook):
     log.root.get_by_role("button", name="EOF").click()
     log.says("exit 0")
 
-    assert log.lines()[-1] == "the end"
+    becomes(lambda: log.lines()[-1:], ["the end"])
     expect(log.stdin).to_be_hidden()
 
 
@@ -129,9 +130,9 @@ def test_a_running_cell_does_not_stop_the_log(open_notebook):
     cell = """\
 import time
 from IPython.display import display
-log = an.ExecutionLog(run('for i in $(seq 300); do echo tick $i; sleep 0.05; done'))
+log = an.ExecutionLog(run('for i in $(seq 6000); do echo tick $i; sleep 0.05; done'))
 display(log)
-end = time.monotonic() + 60
+end = time.monotonic() + 600
 while log.stats()["exit_status"] is None and time.monotonic() < end:
     time.sleep(0.2)
 print("seen", log.stats()["exit_status"])
@@ -166,7 +167,7 @@ def test_a_reload_brings_everything_back_in_the_order_it_was_printed(open_notebo
     LogView(notebook).shows("done")
     printed = [line for i in range(1, 6) for line in (f"out {i}", f"errerr {i}")]
 
-    assert LogView(notebook).lines() == [*printed, "done"]
+    becomes(LogView(notebook).lines, [*printed, "done"])
 
     notebook.save()
     notebook.reload()
@@ -176,8 +177,8 @@ def test_a_reload_brings_everything_back_in_the_order_it_was_printed(open_notebo
     LogView(notebook, 1).says("running")
     notebook.screenshot("log-reloaded")
 
-    assert LogView(notebook).lines() == [*printed, "done"]
-    assert LogView(notebook, 1).lines() == printed
+    becomes(LogView(notebook).lines, [*printed, "done"])
+    becomes(LogView(notebook, 1).lines, printed)
     notebook.execute("for log in logs: log._execution.kill()")
 
 
@@ -197,5 +198,4 @@ def test_two_windows_show_the_same_output(open_notebook):
     for view in (log, other):
         view.says("exit 0")
         view.shows("line 500")
-
-        assert view.saved() == expected
+        becomes(view.saved, expected)

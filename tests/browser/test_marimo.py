@@ -6,13 +6,12 @@ when something that it names changes, and in ``marimo run`` each visitor has a t
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
 from ..faults.rate_server import RateServer
+from ..waiting import becomes
 from .chat_page import Chat
 from .log_view import LogView
 from .marimo_app import MarimoApp, MarimoPage
@@ -109,14 +108,6 @@ def opened(browser: Browser, app: MarimoApp, height: int = 900) -> MarimoPage:
     return MarimoPage(browser.new_page(viewport={"width": 1280, "height": height}), app)
 
 
-def eventually(fact: Callable[[], bool], timeout: float = 120) -> bool:
-    """Wait until *fact*; say whether it came."""
-    deadline = time.monotonic() + timeout
-    while not (came := fact()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return came
-
-
 def says(page: MarimoPage, text: str) -> None:
     """Wait until the app prints *text* in answer to the button."""
     page.press("ask")
@@ -140,7 +131,7 @@ def test_a_viewer_lives_in_a_marimo_app_and_goes_with_its_cell(
             viewer.has(1300)
             viewer.filter.fill("n1250n")
             expect(viewer.root.locator(".shown")).to_contain_text("1 of")
-            assert viewer.rows() == ["1250"]
+            becomes(viewer.rows, ["1250"])
             says(page, "filter: n1250n, lets through: [1250].")
             viewer.filter.fill("")
             page.screenshot("marimo-viewer")
@@ -152,7 +143,7 @@ def test_a_viewer_lives_in_a_marimo_app_and_goes_with_its_cell(
                 page.press("again")
                 page.page.wait_for_function("view => !view.isConnected", arg=first)
             viewer.has(1300)
-            assert eventually(lambda: server.streams == 1)
+            becomes(lambda: server.streams, 1)
             says(page, "threads: axon-feed axn_1, axon-reader axn_1.")
             assert page.page.locator(".axon[role=region]").count() == 1
             server.run(2000, 200)
@@ -170,11 +161,11 @@ def test_a_visitor_of_a_marimo_app_takes_the_viewer_along(browser: Browser, tmp_
             first, second = opened(browser, app), opened(browser, app)
             Viewer(first).has(100)
             Viewer(second).has(100)
-            assert server.streams == 2
+            becomes(lambda: server.streams, 2)
 
             first.page.close()
 
-            assert eventually(lambda: server.streams == 1)
+            becomes(lambda: server.streams, 1)
             server.run(10**9, 50)
             Viewer(second).has(150)
             assert second.errors() == []
@@ -194,7 +185,7 @@ def test_log_and_chat_live_in_a_marimo_app(browser: Browser, tmp_path: Path) -> 
         turn = chat.send("count *.txt")
         chat.ends(turn)
 
-        assert log.lines() == ["green", "you said hello"]
+        becomes(log.lines, ["green", "you said hello"])
         page.screenshot("marimo-log-and-chat")
 
         # Again: the finished command and the conversation come back, once.
@@ -206,7 +197,7 @@ def test_log_and_chat_live_in_a_marimo_app(browser: Browser, tmp_path: Path) -> 
         log.says("exit 0")
         chat.says("live")
         expect(chat.turns).to_have_count(1)
-        assert log.lines() == ["green", "you said hello"]
+        becomes(log.lines, ["green", "you said hello"])
         assert page.page.locator(".axon[role=region]").count() == 2
         chat.ends(chat.send("files"))
         assert page.errors() == []

@@ -77,15 +77,6 @@ def no_violation(notebook) -> None:
     assert notebook.page.evaluate(CHECK) == []
 
 
-def selected(notebook, count: int) -> None:
-    """Wait until the kernel knows of so many selected events."""
-    notebook.page.wait_for_function(
-        "async (wanted) => (await axonTest.execute('print(len(viewer.selected))')).text == wanted",
-        arg=f"{count}\n",
-        timeout=10_000,
-    )
-
-
 def open_viewer(open_notebook, server, **options):
     cell = "viewer = an.EventViewer(axon)\nviewer"
     notebook = open_notebook([CONNECT.format(url=server.base_url), cell, "1"], **options)
@@ -129,7 +120,7 @@ def test_everything_is_reached_by_keys_and_no_key_reaches_the_notebook(open_note
         expect(viewer.root.locator(".pause")).to_have_attribute("aria-pressed", "true")
         keyboard.press("Space")
         keyboard.press("Control+a")
-        selected(notebook, 400)
+        notebook.becomes("len(viewer.selected)", 400)
         keyboard.press("t")
         expect(viewer.root.locator(".time-mode")).to_contain_text("since start")
         for key in NOTEBOOK_KEYS:
@@ -152,7 +143,7 @@ def test_everything_is_reached_by_keys_and_no_key_reaches_the_notebook(open_note
 
         assert cells.count() == 3
         assert page.locator(".jp-Notebook").first.get_attribute("class") == mode
-        assert notebook.execute("print(viewer.filter)") == "type:tool.*\n"
+        notebook.becomes("viewer.filter", "type:tool.*")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
