@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import nbconvert
 from playwright.sync_api import Page, expect
@@ -12,6 +13,7 @@ from axon_notebook.models import AxonEvent
 
 from ..faults.scripted_server import AXON, ScriptedServer
 from ..widgets.hostile_texts import HOSTILE, MARK
+from .notebook_page import NotebookPage
 from .viewer_page import CONNECT, Viewer
 
 # What the viewer is made of.
@@ -79,43 +81,50 @@ def test_no_text_of_an_event_becomes_anything_else(open_notebook, tmp_path):
         notebook.run_all()
         viewer = Viewer(notebook)
         viewer.has(len(events))
-        found = set(viewer.root.evaluate(EVERYTHING))
-        keyboard = notebook.page.keyboard
-
-        viewer.list.focus()
-        keyboard.press("Home")
-        keyboard.press("Enter")
-        for _ in range(len(events) // 6):
-            keyboard.press("PageDown")
-            found |= set(viewer.root.evaluate(EVERYTHING))
-        for menu in viewer.root.locator(".facets summary").all():
-            menu.click()
-            found |= set(viewer.root.evaluate(EVERYTHING))
-        for text in HOSTILE[::20]:
-            viewer.search.fill(text[:200])
-            viewer.filter.fill(text[:200])
-            notebook.execute(f"viewer.title = {text!r}")
-            found |= set(viewer.root.evaluate(EVERYTHING))
+        found = elements_of_everything(notebook, viewer, len(events))
         notebook.screenshot("viewer-hostile")
 
         assert foreign(found) == []
         assert watch.is_calm()
 
-        # What stays: in the page it was made in, and through nbconvert in another.
-        notebook.execute("viewer.freeze()")
-        output = notebook.output(1).last
-        expect(output.locator("details summary")).to_contain_text("the newest")
-        output.locator("details summary").click()
-        expect(output.locator("table")).to_be_visible()
-        saved = notebook.save()
-        exported = nbconvert.HTMLExporter().from_filename(str(saved))[0]
-        (tmp_path / "saved.html").write_text(exported, "utf-8")
-        notebook.page.route("https://**", lambda route: route.abort())  # offline
-        notebook.expected_errors.append("ERR_FAILED|requirejs|MathJax|cdnjs|jsdelivr")
-        notebook.page.goto((tmp_path / "saved.html").as_uri(), wait_until="domcontentloaded")
-        summary = notebook.page.locator("details summary", has_text="the newest")
-        expect(summary).to_be_visible()
-        summary.click()
-        expect(notebook.page.locator("details table")).to_be_visible()
+        freeze_and_export(notebook, tmp_path / "saved.html")
 
         assert watch.is_calm()
+
+
+def elements_of_everything(notebook: NotebookPage, viewer: Viewer, events: int) -> set[str]:
+    """What the view is made of, with each row, menu, search, filter and title shown once."""
+    found = set(viewer.root.evaluate(EVERYTHING))
+    keyboard = notebook.page.keyboard
+    viewer.list.focus()
+    keyboard.press("Home")
+    keyboard.press("Enter")
+    for _ in range(events // 6):
+        keyboard.press("PageDown")
+        found |= set(viewer.root.evaluate(EVERYTHING))
+    for menu in viewer.root.locator(".facets summary").all():
+        menu.click()
+        found |= set(viewer.root.evaluate(EVERYTHING))
+    for text in HOSTILE[::20]:
+        viewer.search.fill(text[:200])
+        viewer.filter.fill(text[:200])
+        notebook.execute(f"viewer.title = {text!r}")
+        found |= set(viewer.root.evaluate(EVERYTHING))
+    return found
+
+
+def freeze_and_export(notebook: NotebookPage, file: Path) -> None:
+    """What stays is seen in the page it was made in, and through nbconvert in another."""
+    notebook.execute("viewer.freeze()")
+    output = notebook.output(1).last
+    expect(output.locator("details summary")).to_contain_text("the newest")
+    output.locator("details summary").click()
+    expect(output.locator("table")).to_be_visible()
+    file.write_text(nbconvert.HTMLExporter().from_filename(str(notebook.save()))[0], "utf-8")
+    notebook.page.route("https://**", lambda route: route.abort())  # offline
+    notebook.expected_errors.append("ERR_FAILED|requirejs|MathJax|cdnjs|jsdelivr")
+    notebook.page.goto(file.as_uri(), wait_until="domcontentloaded")
+    summary = notebook.page.locator("details summary", has_text="the newest")
+    expect(summary).to_be_visible()
+    summary.click()
+    expect(notebook.page.locator("details table")).to_be_visible()

@@ -12,6 +12,7 @@ from axon_notebook.models import AxonEvent
 
 from ..faults.rate_server import RateServer, event_of
 from ..faults.scripted_server import AXON, Answer, ScriptedServer
+from .notebook_page import NotebookPage
 from .viewer_page import CONNECT, Viewer
 
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
@@ -86,64 +87,75 @@ def open_viewer(open_notebook, server, **options):
 
 @pytest.mark.parametrize(("app", "theme"), [("lab", "light"), ("notebook", "dark")])
 def test_everything_is_reached_by_keys_and_no_key_reaches_the_notebook(open_notebook, app, theme):
-    """A key meant for the list must not delete a cell; who cannot point must not miss out."""
+    """A key meant for the list must not delete a cell; a person without a mouse can do it all."""
     with RateServer(make=story) as server:
         server.run(10**9, 400)
         notebook, viewer = open_viewer(open_notebook, server, app=app, theme=theme)
         viewer.has(400)
-        page, keyboard = notebook.page, notebook.page.keyboard
-        cells = page.locator(".jp-Notebook .jp-Cell")
-        mode = page.locator(".jp-Notebook").first.get_attribute("class")
+        cells = notebook.page.locator(".jp-Notebook .jp-Cell")
+        mode = notebook.page.locator(".jp-Notebook").first.get_attribute("class")
         notebook.screenshot(f"viewer-{app}-{theme}")
 
-        # From the first button on, Tab leads through all of it.
-        viewer.root.locator(".pause").focus()
-        reached = set()
-        for _ in range(60):
-            if (name := page.evaluate(FOCUSED)) is None:
-                break
-            reached.add(name)
-            keyboard.press("Tab")
+        reached = reached_by_tab(notebook, viewer)
         for name in ("Pause", "Follow", "Filter events", "Search in shown events", "Events"):
             assert any(name in found for found in reached), (name, reached)
 
-        # The list: move, open, close, select, pause, search, filter, times, fold.
-        viewer.list.focus()
-        keyboard.press("Home")
-        keyboard.press("ArrowDown")
-        keyboard.press("Enter")
-        expect(viewer.root.locator(".details")).to_be_visible()
-        notebook.screenshot(f"viewer-details-{app}-{theme}")
-        keyboard.press("Escape")
-        expect(viewer.root.locator(".details")).to_be_hidden()
-        keyboard.press("Space")
-        expect(viewer.root.locator(".pause")).to_have_attribute("aria-pressed", "true")
-        keyboard.press("Space")
-        keyboard.press("Control+a")
-        notebook.becomes("len(viewer.selected)", 400)
-        keyboard.press("t")
-        expect(viewer.root.locator(".time-mode")).to_contain_text("since start")
-        for key in NOTEBOOK_KEYS:
-            viewer.list.focus()
-            keyboard.press(key)
-        for part in (viewer.root.locator(".pause"), viewer.root.locator(".follow")):
-            for key in NOTEBOOK_KEYS:
-                part.focus()
-                keyboard.press(key)
-        viewer.list.focus()
-        keyboard.press("Control+f")
-        keyboard.type("abdxmy failed")
-        expect(viewer.search).to_have_value("abdxmy failed")
-        keyboard.press("Escape")
-        viewer.list.focus()
-        keyboard.press("f")
-        keyboard.type("type:tool.*")
-        keyboard.press("Enter")
-        expect(viewer.root.locator(".shown")).to_contain_text("of 400")
+        the_list_by_keys(notebook, viewer, f"viewer-details-{app}-{theme}")
+        search_and_filter_by_keys(notebook, viewer)
 
         assert cells.count() == 3
-        assert page.locator(".jp-Notebook").first.get_attribute("class") == mode
+        assert notebook.page.locator(".jp-Notebook").first.get_attribute("class") == mode
         notebook.becomes("viewer.filter", "type:tool.*")
+
+
+def reached_by_tab(notebook: NotebookPage, viewer: Viewer) -> set[str]:
+    """The names of what Tab leads to from the first button on."""
+    viewer.root.locator(".pause").focus()
+    reached = set()
+    for _ in range(60):
+        if (name := notebook.page.evaluate(FOCUSED)) is None:
+            break
+        reached.add(name)
+        notebook.page.keyboard.press("Tab")
+    return reached
+
+
+def the_list_by_keys(notebook: NotebookPage, viewer: Viewer, picture: str) -> None:
+    """Move, open, close, pause, select, change the times."""
+    keyboard = notebook.page.keyboard
+    viewer.list.focus()
+    keyboard.press("Home")
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    expect(viewer.root.locator(".details")).to_be_visible()
+    notebook.screenshot(picture)
+    keyboard.press("Escape")
+    expect(viewer.root.locator(".details")).to_be_hidden()
+    keyboard.press("Space")
+    expect(viewer.root.locator(".pause")).to_have_attribute("aria-pressed", "true")
+    keyboard.press("Space")
+    keyboard.press("Control+a")
+    notebook.becomes("len(viewer.selected)", 400)
+    keyboard.press("t")
+    expect(viewer.root.locator(".time-mode")).to_contain_text("since start")
+    for part in (viewer.list, viewer.root.locator(".pause"), viewer.root.locator(".follow")):
+        for key in NOTEBOOK_KEYS:
+            part.focus()
+            keyboard.press(key)
+
+
+def search_and_filter_by_keys(notebook: NotebookPage, viewer: Viewer) -> None:
+    keyboard = notebook.page.keyboard
+    viewer.list.focus()
+    keyboard.press("Control+f")
+    keyboard.type("abdxmy failed")
+    expect(viewer.search).to_have_value("abdxmy failed")
+    keyboard.press("Escape")
+    viewer.list.focus()
+    keyboard.press("f")
+    keyboard.type("type:tool.*")
+    keyboard.press("Enter")
+    expect(viewer.root.locator(".shown")).to_contain_text("of 400")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

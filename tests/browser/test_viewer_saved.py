@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbconvert
 import nbformat
 from playwright.sync_api import expect
 
 from ..faults.scripted_server import ScriptedServer, events_up_to
+from .notebook_page import NotebookPage
 from .viewer_page import CONNECT, Viewer
 
 SLIDER = "import ipywidgets\nipywidgets.IntSlider()"
@@ -27,8 +30,25 @@ def test_a_saved_notebook_shows_the_events_wherever_it_is_opened(open_notebook, 
         expect(notebook.output(2).locator("details")).to_have_count(1)
         saved = notebook.save()
     book = nbformat.read(saved, as_version=4)
-    live, frozen = (book.cells[i].outputs[0]["data"] for i in (1, 2))
+    holds_the_events_as_html(book)
 
+    jupyter.end_kernels()
+    is_shown_in_a_new_kernel(open_notebook(saved))
+
+    # Opened by somebody else: not trusted, both are HTML, cleaned by the notebook.
+    book.cells[0].source += "\n# changed by mail"
+    mailed, exported = tmp_path / "mailed.ipynb", tmp_path / "saved.html"
+    nbformat.write(book, mailed)
+    other = open_notebook(mailed, theme="dark")
+    is_shown_untrusted(other)
+
+    exported.write_text(nbconvert.HTMLExporter().from_notebook_node(book)[0], "utf-8")
+    is_shown_without_a_network(other, exported)
+
+
+def holds_the_events_as_html(book: nbformat.NotebookNode) -> None:
+    """What was live as well as what was closed; and nothing of the widget's state."""
+    live, frozen = (book.cells[i].outputs[0]["data"] for i in (1, 2))
     for data in (live, frozen):
         assert "{&quot;n&quot;:30}" in data["text/html"]
         assert '{"n":30}' in data["text/plain"]
@@ -38,22 +58,18 @@ def test_a_saved_notebook_shows_the_events_wherever_it_is_opened(open_notebook, 
     assert "IntSliderModel" in states
     assert "axon_notebook" not in states
 
-    # Opened by the same person, in a new kernel: trusted, what was closed is HTML.
-    jupyter.end_kernels()
-    again = open_notebook(saved)
+
+def is_shown_in_a_new_kernel(again: NotebookPage) -> None:
+    """By the same person: trusted, what was closed is HTML."""
     # What was still live when it was saved asks for its model, which went with its kernel.
     again.expected_errors.append("widget model not found")
     expect(again.output(2).locator("details summary")).to_contain_text("events")
     again.output(2).locator("details summary").click()
     expect(again.output(2).locator("td", has_text='{"n":30}')).to_be_visible()
-
     again.screenshot("viewer-reopened-trusted")
 
-    # Opened by somebody else: not trusted, both are HTML, cleaned by the notebook.
-    book.cells[0].source += "\n# changed by mail"
-    mailed = tmp_path / "mailed.ipynb"
-    nbformat.write(book, mailed)
-    other = open_notebook(mailed, theme="dark")
+
+def is_shown_untrusted(other: NotebookPage) -> None:
     for index in (1, 2):
         expect(other.output(index).locator("details summary")).to_contain_text("events")
         other.output(index).locator("details summary").click()
@@ -61,9 +77,9 @@ def test_a_saved_notebook_shows_the_events_wherever_it_is_opened(open_notebook, 
         expect(other.output(index).locator("img")).to_be_visible()
     other.screenshot("viewer-snapshot-untrusted")
 
-    # Exported, opened without a network.
-    exported = tmp_path / "saved.html"
-    exported.write_text(nbconvert.HTMLExporter().from_notebook_node(book)[0], "utf-8")
+
+def is_shown_without_a_network(other: NotebookPage, exported: Path) -> None:
+    """What nbconvert made of it."""
     other.expected_errors.append("ERR_|requirejs|MathJax|cdnjs|jsdelivr|unpkg|is not defined")
     other.page.route("https://**", lambda route: route.abort())
     other.page.goto(exported.as_uri(), wait_until="domcontentloaded")
