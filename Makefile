@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	$(call INSTALL,dev)
 	touch $@ $(DEMO)
 
-PYTEST = $(BIN)/pytest -n 2 --dist loadgroup --durations=20
+PYTEST = $(BIN)/pytest -n 2 --dist loadgroup --durations=20 $(TESTS)
 
 demo: $(DEMO)  ## open the quickstart in JupyterLab; HEADLESS=1 executes it and prints the frames
 	$(BIN)/python notebooks/demo.py $(if $(HEADLESS),--headless)
@@ -36,7 +36,7 @@ test: $(STAMP) $(SDK) style types js-check js-test widgets  ## everything CI run
 # What spins ends with the shell that started it, also after Ctrl-C.
 SPIN = import os; shell = os.getppid()\nwhile os.getppid() == shell: pass
 
-steady: $(STAMP) $(SDK) widgets  ## the tests TIMES=5 times, BUSY=2 of them while four processes spin
+steady: $(STAMP) $(SDK) widgets  ## the tests (or TESTS=folder) TIMES=5 times, BUSY=2 of them while four processes spin
 	for turn in $$(seq $(or $(TIMES),5)); do spinning=; \
 	  if [ $$turn -le $(or $(BUSY),2) ]; then for n in 1 2 3 4; do \
 	    $(BIN)/python -c "$$(printf '$(SPIN)')" & spinning="$$spinning $$!"; done; fi; \

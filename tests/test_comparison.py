@@ -71,7 +71,7 @@ def changed(entry: Entry, **fields: Any) -> Entry:
 
 
 def test_a_run_against_itself_differs_in_nothing() -> None:
-    """Times differ between any two runs: they are no difference."""
+    """Times differ between any two runs: they do not count as differences."""
     a = a_run()
     b = [changed(entry, started_ms=77, ended_ms=7777) for entry in a]
 

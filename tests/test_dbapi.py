@@ -26,7 +26,7 @@ def connection(client: Client) -> Iterator[dbapi.Connection]:
 
 
 def test_pandas_reads_and_the_values_are_exact(connection: dbapi.Connection) -> None:
-    """``pandas.read_sql`` takes any DB-API connection, and warns that it is no SQLAlchemy's."""
+    """``pandas.read_sql`` takes any DB-API connection, and warns that it is not SQLAlchemy's."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         frame = pd.read_sql("SELECT ? AS a, x'00' AS b", connection, params=[2**62])

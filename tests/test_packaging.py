@@ -98,7 +98,7 @@ def test_the_build_of_the_widgets_can_be_left_out(checkout: Path) -> None:
 
 
 def test_the_lock_file_names_no_registry() -> None:
-    """Whoever installs decides where packages come from."""
+    """Anyone who installs decides where packages come from."""
     lock = (ROOT / "js" / "package-lock.json").read_text("utf-8")
 
     assert '"resolved"' not in lock

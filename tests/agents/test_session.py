@@ -261,7 +261,7 @@ def test_a_new_devbox_brings_an_open_session_back(client: an.Client) -> None:
 
 
 def test_a_prompt_knows_what_the_reader_thread_has_not_read_yet(client: an.Client) -> None:
-    """The new devbox runs for whoever made it, however far behind the stream is."""
+    """The new devbox runs for its creator, however far behind the stream is."""
     axon = client.create_axon()
     free = threading.Event()
     free.set()

@@ -108,7 +108,7 @@ def test_events_repeated_after_a_reconnect_are_heard_once() -> None:
 
 
 def test_an_unanswered_question_in_the_history_is_shown_and_can_be_answered() -> None:
-    """Whoever asked has left; the agent still waits."""
+    """The one who asked has left; the agent still waits."""
     script = Script()
     history = [
         script.agent("initialize", {"protocolVersion": 1}),

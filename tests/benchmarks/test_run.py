@@ -42,7 +42,7 @@ def cells(output: str, measure: str) -> list[str]:
 
 
 def test_a_ratio_above_one_means_that_ours_is_better(tmp_path: Path) -> None:
-    """Whoever reads the table need not know whether more is better."""
+    """Anyone who reads the table need not know whether more is better."""
     done = run(tmp_path, good=GOOD)
 
     assert done.returncode == 0, done.stderr

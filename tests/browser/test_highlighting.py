@@ -114,7 +114,7 @@ def test_each_cell_has_the_colours_of_its_language(open_notebook, app, theme):
 
 
 def test_a_line_magic_is_an_island_of_sql_in_python(open_notebook):
-    """Its options stay plain, its open quote ends with the line, and a string is no magic."""
+    """Its options stay plain, its open quote ends with the line, and a string is not a magic."""
     notebook = open_notebook([PYTHON])
     coloured(notebook)
     has(notebook.cell(0), ("%axonsql SELECT 1", "string"))

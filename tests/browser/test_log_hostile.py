@@ -123,7 +123,7 @@ def test_keys_pressed_in_the_log_stay_in_the_log(open_notebook, app):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_about(open_notebook, theme):
-    """A log that a screen reader or a dim projector cannot use is no log for everybody."""
+    """A log that a screen reader or a dim projector cannot use is not a log for everybody."""
     command = (
         r"for n in $(seq 0 15); do printf '\033[38;5;%sm colour %s \033[0m\n' $n $n; done; "
         "echo 'ERROR: no' >&2; echo 'WARNING: hm' >&2; read x"

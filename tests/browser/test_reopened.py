@@ -1,4 +1,4 @@
-"""What was live when it was saved shows its last state to whoever opens it without its kernel."""
+"""What was live when it was saved shows its last state when opened without its kernel."""
 
 from __future__ import annotations
 

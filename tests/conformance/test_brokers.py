@@ -149,7 +149,7 @@ def test_an_unknown_protocol_is_refused_in_a_sentence(broker: Any) -> None:
 def test_a_missing_binary_fails_the_devbox_and_tells_the_axon(
     client: Runloop, axon: AxonView, broker: Any
 ) -> None:
-    """Whoever waits at either end learns why."""
+    """Anyone who waits at either end learns why."""
     with pytest.raises(runloop_api_client.RunloopError):
         broker(protocol="acp", agent_binary="no-such-agent")
     events = client.axons.events.list(axon.id).events

@@ -117,7 +117,7 @@ def test_each_correction_names_its_source() -> None:
 
 
 def test_the_documentation_tells_each_correction() -> None:
-    """Whoever reads before trying must find them, too."""
+    """Anyone who reads before trying must find them, too."""
     text = (Path(__file__).parents[2] / "docs" / "service.md").read_text("utf-8")
 
     missing = [c["where"] for c in DOCUMENT["x-corrections"] if c["served"] not in text]

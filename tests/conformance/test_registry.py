@@ -180,7 +180,7 @@ def test_the_typed_metadata_filter_names_the_key_key(client: Runloop) -> None:
 
 
 def test_update_replaces_all_metadata(client: Runloop, axon: AxonView) -> None:
-    """It is no merge."""
+    """It is not a merge."""
     client.axons.update(axon.id, metadata={"a": "1", "b": "2"})
     updated = client.axons.update(axon.id, metadata={"c": "3"})
 

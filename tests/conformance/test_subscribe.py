@@ -82,7 +82,7 @@ def test_a_stream_after_the_head_waits_for_what_comes(
 def test_a_stream_far_after_the_head_skips_up_to_there(
     client: Runloop, axon: AxonView, publish: Any
 ) -> None:
-    """Whoever asks for events after 3 gets none below 4."""
+    """Anyone who asks for events after 3 gets none below 4."""
     with client.axons.subscribe_sse(axon.id, after_sequence=3) as stream:
         for _ in range(5):
             publish(axon)

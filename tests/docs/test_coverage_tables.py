@@ -66,7 +66,7 @@ def exists(path: Path, name: str) -> bool:
 
 
 def test_a_test_that_is_named_after_a_row_is_in_its_table() -> None:
-    """Whoever looks for a row finds all that was written for it."""
+    """Anyone who looks for a row finds all that was written for it."""
     named = re.compile(r"test_([fhsdqt]\d+)(?:_to_f\d+|_and_f\d+)?_")
     known = {**rows("faults"), **rows("security")}
     strangers = [

@@ -40,7 +40,7 @@ def event_of(sequence: int) -> AxonEvent:
 
 
 class RateServer(LoopThread):
-    """One axon; its history grows once :meth:`run` was called, whoever looks on.
+    """One axon; its history grows once :meth:`run` was called.
 
     Attributes:
         streams: Open subscriptions.

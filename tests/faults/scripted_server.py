@@ -129,7 +129,7 @@ class ScriptedServer(LoopThread):
         self.events = list(events)
 
     def publish(self, *events: AxonEvent) -> None:
-        """Append to the history and send it to whoever is connected."""
+        """Append to the history and send it to anyone who is connected."""
         asyncio.run_coroutine_threadsafe(self._publish(events), self._loop).result(10)
 
     async def _publish(self, events: Sequence[AxonEvent]) -> None:
@@ -278,7 +278,7 @@ async def _take_step(step: Any, body: _Body, reader: asyncio.StreamReader) -> No
     elif isinstance(step, Wait):
         await asyncio.sleep(step.seconds)
     else:
-        assert step is HOLD, f"{step!r} is no step: use bytes, Wait or HOLD"
+        assert step is HOLD, f"{step!r} is not a step: use bytes, Wait or HOLD"
         await reader.read()  # to the client's end
 
 

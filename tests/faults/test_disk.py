@@ -50,7 +50,7 @@ def found_after(disk: Disk, home: Home, place: Path, seed: int | None) -> list[t
 def test_d2_an_answered_publish_survives_a_power_cut(
     disk: Disk, tmp_path: Path, cuts: int, seeds: int
 ) -> None:
-    """Whoever got an answer tells others; the event must not have been a rumour."""
+    """Anyone who got an answer tells others; the event must not have been a rumour."""
     answered: list[tuple[int, str]] = []
     with opened(tmp_path / "home") as home:
         for cut in range(cuts):

@@ -114,9 +114,9 @@ def test_a_broken_neighbour_fails_its_test() -> None:
 
     def play() -> None:
         with server:
-            server.streams(Answer(steps=["text is no step"]))
+            server.streams(Answer(steps=["text is not a step"]))
             httpx.get(server.base_url + STREAM, trust_env=False)
 
     with pytest.raises(ExceptionGroup, match="a neighbour failed"):
         play()
-    assert "text is no step" in str(server.problems[0])
+    assert "text is not a step" in str(server.problems[0])

@@ -187,7 +187,7 @@ def test_jupyterlab_lists_the_extension(machine: Machine) -> None:
 
 
 def test_the_commands_work(machine: Machine) -> None:
-    """The doctor of a fresh installation finds nothing to mend."""
+    """The doctor of a fresh installation finds nothing to fix."""
     assert machine.run("axon-notebook", "--version") == f"axon-notebook {__version__}\n"
     variables = machine.run("axon-notebook", "env")
     assert variables.startswith("export RUNLOOP_BASE_URL=http://127.0.0.1:")

@@ -202,7 +202,7 @@ async def test_an_error_of_the_agent_fails_the_turn_and_not_the_agent(home: Path
 
 @scenario
 async def test_a_prompt_that_is_no_object_fails_its_turn(home: Path) -> None:
-    """Whoever published it sees why, and the agent never does."""
+    """Anyone who published it sees why, and the agent never does."""
     async with brokered(home) as box:
         await box.mount()
         await box.say("session/prompt", "{broken")

@@ -77,7 +77,7 @@ async def test_a_devbox_with_a_dead_agent_gives_way_to_a_new_one(home: Path) -> 
 
 @scenario
 async def test_a_missing_binary_is_told_to_the_axon_and_fails_the_devbox(home: Path) -> None:
-    """And whoever prompts all the same gets a failed turn at once."""
+    """And anyone who prompts all the same gets a failed turn at once."""
     async with brokered(home) as box:
         await box.mount(agent_binary="no-such-agent", status="failure")
         events = await box.turn("hello")
@@ -114,7 +114,7 @@ async def test_a_binary_may_be_a_path_or_installed_by_a_launch_command(home: Pat
 
 @scenario
 async def test_garbage_on_stdout_is_logged_and_the_turn_goes_on(home: Path) -> None:
-    """Banners, broken JSON, bytes that are no text, answers to nothing, half a character."""
+    """Banners, broken JSON, bytes that are not text, answers to nothing, half a character."""
     async with brokered(home) as box:
         await box.mount()
         events = await box.turn("garbage")
@@ -354,7 +354,7 @@ def test_lines_are_cut_however_the_bytes_arrive() -> None:
 
 @scenario
 async def test_claudes_agent_asks_and_is_interrupted_through_the_axon(home: Path) -> None:
-    """Control messages pass during a turn; an interrupted turn is no failed one."""
+    """Control messages pass during a turn; an interrupted turn is not a failed one."""
     async with brokered(home) as box:
         await box.mount(protocol="claude_json", launch_args=[str(AGENTS / "claude_peer.py")])
         await query(box, "tool")

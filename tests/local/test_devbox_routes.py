@@ -210,7 +210,7 @@ def test_a_completed_command_is_not_waited_for_in_vain(http: httpx.Client, done:
 
 
 def test_a_devbox_can_be_renamed_and_kept_alive(http: httpx.Client, box: str) -> None:
-    """A local devbox has no time limit; asking for more time is no error."""
+    """A local devbox has no time limit; asking for more time is not an error."""
     renamed = http.post(box, json={"name": "new", "metadata": {"a": "b"}}).json()
 
     assert (renamed["name"], renamed["metadata"]) == ("new", {"a": "b"})

@@ -25,7 +25,7 @@ BROKER = {"type": "broker_mount", "axon_id": "axn_1", "protocol": "acp"}
 
 @scenario
 async def test_a_new_devbox_runs_at_once_and_says_that_it_is_no_sandbox(tmp_path: Path) -> None:
-    """Whoever runs an agent in it must be able to know."""
+    """Anyone who runs an agent in it must be able to know."""
     async with opened(tmp_path) as devboxes:
         record = await devboxes.create(CreateDevbox(name="box", metadata={"team": "a"}))
         view = devbox_view(record, devboxes.paths(record))
@@ -208,7 +208,7 @@ async def test_files_are_mounted_inside_the_devbox_only(tmp_path: Path) -> None:
 
 @scenario
 async def test_files_that_cannot_be_written_leave_no_devbox(tmp_path: Path) -> None:
-    """Half a devbox is nobody's wish."""
+    """Half a devbox is of no use to anyone."""
     async with opened(tmp_path) as devboxes:
         for files in ({"a": "", "a/b": ""}, {"x" * 300: ""}):
             with pytest.raises(Refusal, match="cannot be mounted") as refused:

@@ -105,7 +105,7 @@ def test_the_service_and_its_token_are_well(service: ServiceAddress) -> None:
 def test_a_rejected_key_is_told_from_a_host_that_is_away(
     service: ServiceAddress, home: Path
 ) -> None:
-    """The two look alike in a traceback, and are mended in different places."""
+    """The two look alike in a traceback, and are fixed in different places."""
     found = remote(service.base_url, home)
 
     assert found["host"].fine
@@ -257,7 +257,7 @@ def test_widgets_that_were_not_built_are_named(
 def test_the_labextension_is_looked_for_as_jupyterlab_does(
     how: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cells in the wrong colours have three reasons, each mended in another way."""
+    """Cells in the wrong colours have three reasons, each fixed in another way."""
     data, config = tmp_path / "data", tmp_path / "config"
     place = data / "labextensions" / "axon-notebook"
     place.mkdir(parents=True)

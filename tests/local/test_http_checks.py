@@ -140,7 +140,7 @@ def test_every_wrong_token_gets_the_same_answer(wire: Any, line: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_no_route_answers_without_the_token(wire: Any, method: str, path: str) -> None:
-    """Health, the document and unknown paths included: nothing is told to strangers."""
+    """Health, the document and unknown paths included: nothing is told without the token."""
     answer = wire.ask(method, path, "Authorization:")
 
     assert answer.status == 401
@@ -156,7 +156,7 @@ def test_a_token_in_the_query_lets_nobody_in(wire: Any) -> None:
 
 
 def test_the_host_is_checked_before_the_origin_and_the_origin_before_the_token(wire: Any) -> None:
-    """The order decides what a stranger can learn: nothing about the token."""
+    """The order decides what a client without the token can learn: nothing about the token."""
     wrong = ["Host: evil.com", "Origin: https://evil.com", "Authorization: no"]
 
     statuses = [wire.ask("GET", "/none", *wrong[n:]).status for n in range(3)]

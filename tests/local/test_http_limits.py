@@ -221,7 +221,7 @@ def test_a_client_that_asks_first_is_told_to_continue(wire: Any) -> None:
 
 
 def test_nothing_is_stored_of_a_request_that_breaks_off(wire: Any) -> None:
-    """Half an event is no event."""
+    """Half an event is not an event."""
     axon_id = wire.create()
     body = json.dumps(EVENT).encode()
     with wire.connect() as sock:

@@ -120,7 +120,7 @@ REFUSED = [
     ("CREATE VIRTUAL TABLE v USING fts4(x)", "virtual tables of fts4 are not authorized"),
     ("CREATE VIRTUAL TABLE v USING fts5vocab(f, 'row')", "virtual tables of fts5vocab"),
     ("CREATE VIRTUAL TABLE v USING geopoly(x)", "virtual tables of geopoly are not authorized"),
-    # What is no statement, or more than one.
+    # What is not a statement, or more than one.
     ("SELECT 1; SELECT 2", "SQL has more than one statement"),
     ("SELECT 1; DROP TABLE t", "SQL has more than one statement"),
     ("", "SQL is empty."),
@@ -151,7 +151,7 @@ def test_sql_that_never_ends_is_stopped(hasty: Home, sql: str) -> None:
 
 @pytest.mark.parametrize(("sql", "message"), REFUSED)
 def test_sql_is_refused_with_its_reason(home: Home, sql: str, message: str) -> None:
-    """Whoever wrote the statement must learn what was wrong with it; nothing else happens."""
+    """Anyone who wrote the statement must learn what was wrong with it; nothing else happens."""
     before = content(home.file)
     refused = home.refusal(sql)
 
@@ -341,7 +341,7 @@ def test_a_batch_has_an_upper_bound(home: Home) -> None:
 
 
 def test_rows_beyond_the_limit_are_cut_and_said_so(tmp_path: Path) -> None:
-    """Whoever counts rows of a cut result must be able to know."""
+    """Anyone who counts rows of a cut result must be able to know."""
     many = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT ?)"
     with opened(tmp_path / "home", sql_rows=100, sql_result_bytes=1000) as home:
         exact = home.query(f"{many} SELECT NULL FROM c", 100)

@@ -99,7 +99,7 @@ def test_events_published_together_stand_together(home: Home) -> None:
 def test_time_never_decreases_even_if_the_clock_does(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sorts by time must get the order of the sequence."""
+    """Anyone who sorts by time must get the order of the sequence."""
     first = home.publish()
     monkeypatch.setattr(time, "time_ns", lambda: 1_000_000)
     second = home.publish()

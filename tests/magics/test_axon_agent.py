@@ -33,7 +33,7 @@ def test_an_agent_is_started_and_prompted(run: Run, messages: Callable[[], str])
 
 
 def test_a_second_agent_takes_the_place_of_the_first(run: Run) -> None:
-    """After the first has ended; --keep leaves its devbox to whoever wants it."""
+    """After the first has ended; --keep leaves its devbox to anyone who wants it."""
     first = run(f"first = %axon agent {sys.executable} {PEER}\nfirst")
     first.close()
     second = run(f"second = %axon agent --keep {sys.executable} {PEER}\nsecond")

@@ -220,7 +220,7 @@ def test_missing_cells_are_null_and_counted(run: Run, messages: Callable[[], str
 
 
 def test_a_text_is_published_as_it_is_written(run: Run) -> None:
-    """Whoever sends JSON of their own keeps its digits."""
+    """Anyone who sends JSON of their own keeps its digits."""
     run('%%axon_publish n --text\n{"x": 1e400}')
 
     assert run("%axon events")["payload"].tolist() == ['{"x": 1e400}']

@@ -1,4 +1,4 @@
-"""Payloads, names and messages of strangers in every form in which a cell shows them."""
+"""Payloads, names and messages that are untrusted, in every form in which a cell shows them."""
 
 from __future__ import annotations
 

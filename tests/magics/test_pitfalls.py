@@ -130,7 +130,7 @@ def test_cells_that_break_elsewhere_work(kernel: Kernel) -> None:
 
 
 def test_cells_that_cannot_work_fail_with_the_way_out(kernel: Kernel) -> None:
-    """A real error of the cell, short, and with the word that mends it."""
+    """A real error of the cell, short, and with the word that fixes it."""
     kernel.run(*SETUP)
     cells = kernel.run(*(cell for _, cell, _ in REFUSED))
 

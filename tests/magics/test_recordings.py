@@ -70,7 +70,7 @@ def test_events_read_back_without_what_only_the_server_gives(tmp_path: Path) -> 
     ],
 )
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, content: bytes, words: str) -> None:
-    """Nothing was published yet, so mending the file is all there is to do."""
+    """Nothing was published yet, so fixing the file is all there is to do."""
     path = tmp_path / "run.jsonl"
     path.write_bytes(content)
 

@@ -78,7 +78,7 @@ def test_more_than_a_statement_carries_is_refused_with_the_column(run: Run) -> N
 
 
 def test_python_and_the_dbapi_know_them_and_events(axon: Any) -> None:
-    """Whoever leaves the cell takes the query along."""
+    """Anyone who leaves the cell takes the query along."""
     joined = axon.sql(
         "SELECT count(*) AS n FROM tool_calls t JOIN events e ON e.sequence = t.first_sequence"
     )

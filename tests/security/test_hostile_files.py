@@ -89,7 +89,7 @@ def test_t19_a_file_with_flipped_bits_is_answered_with_an_error(stored: Home, ro
     ],
 )
 def test_t19_what_a_schema_carries_is_not_trusted(stored: Home, planted: str) -> None:
-    """Triggers, views and checks run inside whoever opens the file."""
+    """Triggers, views and checks run inside the process that opens the file."""
     with_it = apsw.Connection(str(stored.file))
     try:
         with_it.execute(planted)
@@ -139,7 +139,7 @@ EVIL = "import pathlib; pathlib.Path({mark!r}).write_text(__name__)\n"
 def test_t20_modules_beside_the_notebook_do_not_run_in_the_service(
     home: Path, tmp_path: Path
 ) -> None:
-    """Whoever sends a folder with a notebook may put anything beside it."""
+    """Anyone who sends a folder with a notebook may put anything beside it."""
     folder, mark = tmp_path / "mailed", tmp_path / "mark"
     folder.mkdir()
     for name in ("apsw", "json", "uvicorn", "starlette", "sitecustomize", "usercustomize", "axon"):

@@ -1,4 +1,4 @@
-"""Words of strangers in everything that is printed or saved: names, messages, payloads."""
+"""Untrusted words in everything that is printed or saved: names, messages, payloads."""
 
 from __future__ import annotations
 

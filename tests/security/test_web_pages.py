@@ -33,7 +33,7 @@ class Site(LoopThread):
 
 
 class Naive(LoopThread):
-    """A local server without checks: it answers whoever asks.
+    """A local server without checks: it answers anyone.
 
     Attributes:
         asked: The request lines so far.

@@ -43,7 +43,7 @@ def test_a_duplicate_takes_a_number_nobody_has() -> None:
         pytest.param([2**53 + 1, 0.5], "", ("mixed", False), id="no float is 2^53 + 1"),
         pytest.param([1, 2], "DOUBLE", ("real", False), id="whole numbers of a REAL column"),
         pytest.param([0, 1, None], "BOOLEAN", ("boolean", True), id="flags"),
-        pytest.param([0, 2], "BOOLEAN", ("integer", False), id="2 is no flag"),
+        pytest.param([0, 2], "BOOLEAN", ("integer", False), id="2 is not a flag"),
         pytest.param([], "BIGINT", ("integer", False), id="no rows"),
         pytest.param([None], "VARCHAR(20)", ("text", True), id="only NULLs"),
         pytest.param([None], "", ("unknown", True), id="nothing tells"),
@@ -93,7 +93,7 @@ def test_blobs_are_read_back_from_base64() -> None:
 
 
 def test_a_text_in_a_blob_column_of_another_server_stays_a_text() -> None:
-    """What is no base64 was not encoded."""
+    """What is not base64 was not encoded."""
     assert values_of("BLOB", ["not base64!", "AP8="]) == ["not base64!", "AP8="]
 
 

@@ -136,7 +136,7 @@ def test_names_that_pandas_has_methods_for_are_only_names() -> None:
 
 
 def test_attrs_tell_where_the_frame_came_from() -> None:
-    """What was cut, renamed or mixed is known to whoever holds the frame."""
+    """What was cut, renamed or mixed is known to anyone who holds the frame."""
     result = SqlResult(
         [SqlColumn("id"), SqlColumn("id")],
         [[1, 1], [2, "x"]],
@@ -179,7 +179,7 @@ def test_dates_are_read_on_request(name: str, declared: str, values: list[Any]) 
 
 
 def test_dates_by_name_insist() -> None:
-    """A named column that is no date is an error, a guessed one is left alone."""
+    """A named column that is not a date is an error, a guessed one is left alone."""
     result = SqlResult([SqlColumn("at", "TIMESTAMP")], [["never"]])
 
     assert result_frame(result, dates=True)["at"].tolist() == ["never"]

@@ -58,14 +58,14 @@ def test_a_key_never_takes_the_name_of_another_column() -> None:
 
 
 def test_too_many_keys_are_data() -> None:
-    """A frame of a thousand columns is nobody's wish."""
+    """A frame of a thousand columns is of no use to anyone."""
     payloads = [f'{{"k{number}": 1}}' for number in range(201)]
     with pytest.raises(ParameterError, match="payload has 201 different keys"):
         expanded(columns(payloads), "payload")
 
 
 def test_deep_nesting_does_not_overflow() -> None:
-    """Payloads come from strangers."""
+    """Payloads are untrusted."""
     deep = '{"a":' * 900 + "1" + "}" * 900
 
     assert len(shown(expanded(columns([deep]), "payload"))) == 2

@@ -61,7 +61,7 @@ def test_what_the_mirror_cannot_make_is_known_to_be_unknown(schema: Schema) -> N
     ],
 )
 def test_a_hostile_schema_is_not_executed(definition: str, tmp_path: Path) -> None:
-    """The definitions come from whoever writes to the axon."""
+    """The definitions come from anyone who can write to the axon."""
     path = tmp_path / "stolen"
     schema = Schema.from_rows([("table", "t", definition.format(path=path))])
 

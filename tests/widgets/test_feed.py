@@ -275,7 +275,7 @@ def test_a_page_that_never_answered_gets_the_newest_with_the_heartbeat(
 
 
 def test_a_new_page_owes_nothing(store: EventStore, feed: Feed, page: Page) -> None:
-    """What was sent before it came is no debt of it."""
+    """What was sent before it came is not counted as unacknowledged."""
     append(store, feed, batch(1, 100))
     page.wait(lambda: len(page.sequences()) == 100)
     assert feed.stats()["unacked_bytes"] > 0

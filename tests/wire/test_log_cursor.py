@@ -159,7 +159,7 @@ def test_a_server_without_offsets_is_believed() -> None:
 
 
 def test_a_character_split_between_two_chunks_is_joined() -> None:
-    """A server that counts in UTF-16 units may cut a pair; its halves are no text alone."""
+    """A server that counts in UTF-16 units may cut a pair; a half alone is not valid text."""
     cursor = LogCursor("stdout")
     cursor.opened()
 

@@ -165,7 +165,7 @@ def test_f38_a_stream_through_a_proxy_that_cuts_every_time_arrives_whole(
 
 
 def test_f38_a_restarted_server_is_found_again(server: ScriptedServer) -> None:
-    """Updates happen; whoever watches need not notice."""
+    """Updates happen; a watcher need not notice."""
     old = ScriptedServer(events_up_to(5))
     with old, FaultProxy(server.port) as proxy, closing(client_of(proxy.base_url)) as client:
         proxy.upstream = old.port

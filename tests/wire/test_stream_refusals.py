@@ -208,7 +208,7 @@ def test_f10_one_event_makes_the_failures_count_anew(
     assert max(state.failures for state in reading.states) == 2
 
 
-# --- Answers that are no stream ----------------------------------------------------------------
+# --- Answers that are not streams ---------------------------------------------------------------
 
 
 def http_case(name: str) -> dict[str, Any]:
@@ -389,7 +389,7 @@ def test_a_request_takes_the_new_token_too(server: ScriptedServer) -> None:
 
 
 def test_a_new_token_that_is_refused_as_well_ends_it(server: ScriptedServer) -> None:
-    """Two requests are the most: whoever is not let in does not knock for ever."""
+    """Two requests are the most: a client that is not let in does not knock for ever."""
     server.answers("events", REFUSED, REFUSED)
     with closing(renewing_client(server)) as client, pytest.raises(AuthenticationError):
         client.list_events(AXON, limit=1)

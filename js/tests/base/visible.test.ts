@@ -44,7 +44,7 @@ describe("JSON with exact numbers", () => {
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
   });
 
-  test("what is no JSON is undefined", () => {
+  test("what is not JSON is undefined", () => {
     expect(parseJson("{")).toBeUndefined();
     expect(parseJson("12345678901234567x")).toBeUndefined();
   });

@@ -176,7 +176,7 @@ describe("what the page has", () => {
     expect(kernel.received.some(({ kind }) => kind === "need")).toBe(false);
   });
 
-  test("a payload that is no string is kept as its JSON", () => {
+  test("a payload that is not a string is kept as its JSON", () => {
     kernel.events.push(JSON.stringify({ ...event(1), payload: { a: 1 } }));
     vi.advanceTimersByTime(60);
 

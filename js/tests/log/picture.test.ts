@@ -139,7 +139,7 @@ describe("the selection", () => {
     ]);
   });
 
-  test("a point is no selection", () => {
+  test("a point is not a selection", () => {
     const selection = new Selection();
     selection.start({ index: 1, column: 1 });
 

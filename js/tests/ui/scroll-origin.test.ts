@@ -105,7 +105,7 @@ describe("the origin on a scroller", () => {
     ["keydown", { key: "ArrowUp", altKey: true }],
     ["wheel", { deltaY: -40, ctrlKey: true }],
     ["wheel", { deltaY: 0, deltaX: 40 }],
-  ])("a %s that scrolls nothing is no origin: %j", (type, more) => {
+  ])("a %s that scrolls nothing is not an origin: %j", (type, more) => {
     const { origin, meant, on } = scene();
     on(type, more);
 
