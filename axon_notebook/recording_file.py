@@ -84,7 +84,7 @@ class Table(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """A row of the last table, as values of SQLite."""
 
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -110,7 +110,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     event_type: str | None = None
     payload: str | None = None
     table: Table | None = None
-    row: list[Any] | None = None
+    row: list[object] | None = None
     sql: str | None = None
     end: End | None = None
 
@@ -272,7 +272,7 @@ class RecordingReader:
         self._events += 1
         return RecordedEvent(sequence, time, origin, source, found.event_type or "", payload)
 
-    def _or(self, field: str, value: Any, otherwise: Any) -> Any:
+    def _or(self, field: str, value: object, otherwise: object) -> Any:
         if value is not None:
             return value
         if self.header.version:
@@ -280,7 +280,7 @@ class RecordingReader:
         self._made_up[field] = self._made_up.get(field, 0) + 1
         return otherwise
 
-    def _row(self, values: list[Any]) -> Row:
+    def _row(self, values: list[object]) -> Row:
         if len(values) != self._columns:
             raise self._error(
                 f"the row has {len(values)} values, its table {self._columns} columns"
@@ -325,7 +325,7 @@ class RecordingReader:
         )
 
 
-def _plain(item: Table | Row | Definition) -> dict[str, Any]:
+def _plain(item: Table | Row | Definition) -> dict[str, object]:
     if isinstance(item, Table):
         return {"table": item}
     if isinstance(item, Row):
@@ -333,7 +333,7 @@ def _plain(item: Table | Row | Definition) -> dict[str, Any]:
     return {"sql": item.sql}
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> object:
     if isinstance(value, bytes):
         return {"blob": base64.b64encode(value).decode()}
     if isinstance(value, float) and not math.isfinite(value):
@@ -341,7 +341,7 @@ def _json_value(value: Any) -> Any:
     return value
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> object:
     if value is None or isinstance(value, (str, float)):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:

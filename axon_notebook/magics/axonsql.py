@@ -116,7 +116,7 @@ frame begins with ``axon`` (id) and ``axon_name``.
 class _Query(NamedTuple):
     """The options of one cell, with the settings filled in."""
 
-    options: dict[str, Any]
+    options: dict[str, object]
     shape: Shape
     limit: int | None
     timeout: float | None
@@ -128,7 +128,7 @@ class _Query(NamedTuple):
         return bool(self.options.get(key))
 
 
-def _axonsql(call: Call) -> Any:
+def _axonsql(call: Call) -> object:
     """Run the magic; return what the cell shows."""
     magics = call.magics
     names = call.names.new_child()
@@ -170,10 +170,10 @@ def _on_set(
     call: Call,
     query: _Query,
     text: str,
-    names: ChainMap[str, Any],
-    params: Sequence[Any] | None,
+    names: ChainMap[str, object],
+    params: Sequence[object] | None,
     status: StatusLine,
-) -> Any:
+) -> object:
     """Ask several axons."""
     statement = SetStatement(text, names, params=params, limit=query.limit, options=call.options)
     if query.has("dry_run"):
@@ -196,10 +196,10 @@ def _on_dataset(
     call: Call,
     query: _Query,
     text: str,
-    names: ChainMap[str, Any],
-    params: Sequence[Any] | None,
+    names: ChainMap[str, object],
+    params: Sequence[object] | None,
     status: StatusLine,
-) -> Any:
+) -> object:
     """Ask a dataset."""
     statement = DatasetStatement(text, names, params=params, options=call.options)
     path = call.options["dataset"]
@@ -261,7 +261,7 @@ def _files(given: Mapping[str, Any]) -> dict[str, Path]:
     return files
 
 
-def _params(call: Call, names: ChainMap[str, Any]) -> Sequence[Any] | None:
+def _params(call: Call, names: ChainMap[str, object]) -> Sequence[object] | None:
     """Put ``-p`` and ``--params`` before the variables; return values for ``?``."""
     names.maps[0].update(call.options.get("param", {}))
     expression = call.options.get("params")
@@ -282,7 +282,7 @@ def _params(call: Call, names: ChainMap[str, Any]) -> Sequence[Any] | None:
     )
 
 
-def _value(cell: Cell, answer: Answer, query: _Query, axon: Axon) -> Any:
+def _value(cell: Cell, answer: Answer, query: _Query, axon: Axon) -> object:
     if query.has("explain"):
         return Plan(answer.results[-1])
     if query.has("each"):
@@ -296,7 +296,7 @@ def _value(cell: Cell, answer: Answer, query: _Query, axon: Axon) -> Any:
     return _shaped(answer.shown, query, axon, cell.statements[place].sql)
 
 
-def _shaped(result: SqlResult, query: _Query, axon: Axon, sql: str) -> Any:
+def _shaped(result: SqlResult, query: _Query, axon: Axon, sql: str) -> object:
     if not result.columns:
         return None
     return shaped(result, query.shape, axon_id=axon.id, sql=sql)
@@ -321,14 +321,16 @@ def _write_files(
     ]
 
 
-def _delivered(magics: MagicContext, query: _Query, value: Any) -> Any:
+def _delivered(magics: MagicContext, query: _Query, value: object) -> object:
     if query.name is not None:
         magics.namespace[query.name] = value
     return value if query.shown else None
 
 
-def _in_background(magics: MagicContext, axon: Axon, cell: Cell, query: _Query) -> Background[Any]:
-    def work() -> Any:
+def _in_background(
+    magics: MagicContext, axon: Axon, cell: Cell, query: _Query
+) -> Background[object]:
+    def work() -> object:
         answer = cell.ask(magics.session, axon, timeout=query.timeout, all_rows=query.has("all"))
         value = _value(cell, answer, query, axon)
         _write_files(answer.shown, query)
@@ -349,7 +351,7 @@ def _in_background(magics: MagicContext, axon: Axon, cell: Cell, query: _Query) 
 # -- what the status line says
 
 
-def _summary(cell: Cell, answer: Answer, query: _Query, axon: Axon, value: Any) -> str:
+def _summary(cell: Cell, answer: Answer, query: _Query, axon: Axon, value: object) -> str:
     elapsed = _elapsed(answer)
     if len(cell.sent) > 1:
         first = f"✓ {len(cell.sent)} statements, one transaction · {elapsed} · {label(axon)}"
@@ -395,7 +397,7 @@ def _effect(verb: str, result: SqlResult) -> str:
     return "done"
 
 
-def _notes(value: Any) -> list[str]:
+def _notes(value: object) -> list[str]:
     """Say what the frame does not show by itself."""
     about = getattr(value, "attrs", {}).get("axon", {}) if hasattr(value, "attrs") else {}
     notes = []

@@ -48,7 +48,7 @@ class DatasetAnswer:
         counted = f"{rows:,} row{'' if rows == 1 else 's'} × {columns}"
         return f"✓ {name}{counted} · {self._seconds:.1f} s · {self._where}"
 
-    def shaped(self, form: str) -> Any:
+    def shaped(self, form: str) -> object:
         """Return the rows in one of :data:`~axon_notebook.sql.forms.FORMS`."""
         return _FORMS[form](self._table)
 
@@ -70,16 +70,16 @@ class DatasetStatement:
     def __init__(
         self,
         text: str,
-        names: Mapping[str, Any],
+        names: Mapping[str, object],
         *,
-        params: Sequence[Any] | None,
-        options: Mapping[str, Any],
+        params: Sequence[object] | None,
+        options: Mapping[str, object],
     ) -> None:
         for key in _FOREIGN:
             if key in options:
                 raise ParameterError(f"--{key.replace('_', '-')} is not for datasets: leave it out")
         self.sql = text
-        self.params: Sequence[Any] | Mapping[str, Any] = list(params or ())
+        self.params: Sequence[object] | Mapping[str, object] = list(params or ())
         if params is None:
             self.sql, self.params = _named(text, names)
 
@@ -96,7 +96,7 @@ class DatasetStatement:
         started = time.monotonic()
         data = in_thread(lambda: open_dataset(path), line)
 
-        def work() -> Any:
+        def work() -> object:
             with data:
                 return data.arrow(sql, self.params)
 
@@ -108,10 +108,10 @@ class DatasetStatement:
         return DatasetAnswer(table, time.monotonic() - started, path)
 
 
-def _named(text: str, names: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _named(text: str, names: Mapping[str, object]) -> tuple[str, dict[str, object]]:
     """Return *text* with ``:name`` as DuckDB writes it, ``$name``, and the values."""
     parts: list[str] = []
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for token in tokenize(text):
         if token.kind == "parameter":
             name = token.text[1:]
@@ -126,11 +126,11 @@ def _named(text: str, names: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return "".join(parts), values
 
 
-def _polars(table: Any) -> Any:
+def _polars(table: object) -> object:
     return required("polars", "this form").from_arrow(table)
 
 
-def _pandas(table: Any) -> Any:
+def _pandas(table: object) -> object:
     from ..sql.frames import arrow_frame
 
     return arrow_frame(table)
@@ -143,7 +143,7 @@ def _columns(table: Any) -> list[Column]:
     ]
 
 
-_FORMS: Final[Mapping[str, Callable[[Any], Any]]] = {
+_FORMS: Final[Mapping[str, Callable[[Any], object]]] = {
     "pandas": _pandas,
     "polars": _polars,
     "arrow": lambda table: table,

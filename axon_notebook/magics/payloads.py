@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ..errors import ParameterError
 from ..sql.carets import caret_lines
@@ -38,7 +38,7 @@ class _Rendered(NamedTuple):
         return source + position - start
 
 
-def json_value(source: str, names: Mapping[str, Any]) -> Any:
+def json_value(source: str, names: Mapping[str, object]) -> object:
     """Return the value of the JSON text *source*.
 
     Raises:
@@ -59,7 +59,7 @@ def json_value(source: str, names: Mapping[str, Any]) -> Any:
         raise ParameterError(f"no JSON: {error}") from error
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not valid JSON: write null, or a text")
 
 
@@ -72,7 +72,7 @@ def _finite_float(digits: str) -> float:
     return number
 
 
-def json_lines(source: str, names: Mapping[str, Any]) -> list[Any]:
+def json_lines(source: str, names: Mapping[str, object]) -> list[object]:
     """Return one value per line of *source*; empty lines are left out.
 
     Raises:
@@ -88,7 +88,7 @@ def json_lines(source: str, names: Mapping[str, Any]) -> list[Any]:
     return values
 
 
-def _render(source: str, names: Mapping[str, Any]) -> _Rendered:
+def _render(source: str, names: Mapping[str, object]) -> _Rendered:
     """Replace every ``${…}`` outside of strings by the JSON of its value."""
     parts: list[str] = []
     places = [(0, 0)]
@@ -110,7 +110,7 @@ def _render(source: str, names: Mapping[str, Any]) -> _Rendered:
     return _Rendered("".join(parts), places)
 
 
-def _json_of(source: str, start: int, end: int, names: Mapping[str, Any]) -> str:
+def _json_of(source: str, start: int, end: int, names: Mapping[str, object]) -> str:
     code = source[start + 2 : end - 1]
     lines = caret_lines(source, start, end - start)
     value = evaluated(code, names, f"${{{code}}}", lines)
@@ -120,7 +120,9 @@ def _json_of(source: str, start: int, end: int, names: Mapping[str, Any]) -> str
         raise ParameterError(f"${{{code}}} is {refusal}", detail=lines) from None
 
 
-def evaluated(code: str, names: Mapping[str, Any], shown: str, lines: Iterable[str] = ()) -> Any:
+def evaluated(
+    code: str, names: Mapping[str, object], shown: str, lines: Iterable[str] = ()
+) -> object:
     """Return the value of the user's expression *code*.
 
     Raises:
@@ -158,13 +160,13 @@ def _hint(source: str, place: int) -> str | None:
     return None
 
 
-def key_values(text: str, names: Mapping[str, Any]) -> dict[str, Any]:
+def key_values(text: str, names: Mapping[str, object]) -> dict[str, object]:
     """Return the ``key=value`` pairs of a line; a value is a literal, a text or ``${…}``.
 
     Raises:
         ParameterError: Pointing at what is not a pair.
     """
-    payload: dict[str, Any] = {}
+    payload: dict[str, object] = {}
     position = 0
     while text[position:].strip():
         key = _KEY.match(text, position)
@@ -186,7 +188,7 @@ def key_values(text: str, names: Mapping[str, Any]) -> dict[str, Any]:
     return payload
 
 
-def events_from(value: Any) -> tuple[list[Any], int]:
+def events_from(value: object) -> tuple[list[object], int]:
     """Return the rows of a DataFrame as dicts, or the members of an iterable.
 
     Returns:
@@ -207,7 +209,7 @@ def events_from(value: Any) -> tuple[list[Any], int]:
     return list(value), 0
 
 
-def _decoded(row: dict[str, Any], place: int) -> Any:
+def _decoded(row: dict[str, object], place: int) -> object:
     try:
         return json.loads(json_text(row))
     except Refused as refusal:

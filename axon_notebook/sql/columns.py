@@ -69,7 +69,9 @@ class Column:
             when they are first asked for.
     """
 
-    def __init__(self, name: str, declared: str, values: list[Any], *, wire: bool = False) -> None:
+    def __init__(
+        self, name: str, declared: str, values: list[object], *, wire: bool = False
+    ) -> None:
         self.name = name
         self.declared = declared
         self.raw = values  # as the wire has them
@@ -157,7 +159,7 @@ def _with_types(result: SqlResult, types: Mapping[int, str]) -> SqlResult:
 _ENCODED: Final[Mapping[str, str]] = {"BLOB": "blob", "REAL": "real"}
 
 
-def _read_back(values: list[Any], declared: str) -> list[Any]:
+def _read_back(values: list[object], declared: str) -> list[object]:
     if dict in set(map(type, values)):
         return [_from_object(v) if type(v) is dict else v for v in values]
     if declared.upper() == "BLOB":
@@ -167,7 +169,7 @@ def _read_back(values: list[Any], declared: str) -> list[Any]:
     return values
 
 
-def _from_object(value: dict[str, Any]) -> Any:
+def _from_object(value: dict[str, object]) -> object:
     """Return what the service encoded as an object; another server's objects stay."""
     match value:
         case {"blob": str(text), **rest} if not rest:
@@ -177,14 +179,14 @@ def _from_object(value: dict[str, Any]) -> Any:
     return value
 
 
-def _bytes_of(values: list[Any]) -> list[Any]:
+def _bytes_of(values: list[object]) -> list[object]:
     try:
         return [b64decode(v, validate=True) if type(v) is str else v for v in values]
     except ValueError:
         return values
 
 
-def _infinities_of(values: list[Any]) -> list[Any]:
+def _infinities_of(values: list[object]) -> list[object]:
     if not all(v in INFINITIES for v in values if type(v) is str):
         return values
     return [INFINITIES[v] if type(v) is str else v for v in values]
@@ -215,7 +217,7 @@ def _free_name(name: str, taken: set[str]) -> str:
     return next(free for n in following if (free := f"{stem}_{n}") not in taken)
 
 
-def kind_of(values: Sequence[Any], declared: str) -> tuple[Kind, bool]:
+def kind_of(values: Sequence[object], declared: str) -> tuple[Kind, bool]:
     """Return the kind of *values* and whether there is a NULL among them."""
     found = set(map(type, values))
     nullable = NoneType in found
@@ -234,7 +236,7 @@ def kind_of(values: Sequence[Any], declared: str) -> tuple[Kind, bool]:
     return "mixed", nullable
 
 
-def _fit_floats(values: Sequence[Any]) -> bool:
+def _fit_floats(values: Sequence[object]) -> bool:
     """Whether every integer among *values* is the same number as a float."""
     return all(abs(v) <= EXACT_FLOAT for v in values if type(v) is int)
 

@@ -96,7 +96,7 @@ def events_frame(events: Sequence[AxonEvent]) -> pd.DataFrame:
     is in ``attrs["axon"]``.
     """
     axons = {event.axon_id for event in events}
-    columns: dict[str, Any] = {
+    columns: dict[str, object] = {
         "sequence": np.array([e.sequence for e in events], np.int64),
         "timestamp": _from_milliseconds([e.timestamp_ms for e in events]),
     }
@@ -132,7 +132,7 @@ def set_frame(parts: Sequence[tuple[NamedAxon, pd.DataFrame]]) -> pd.DataFrame:
 
 
 def set_typed_frame(
-    types: Mapping[str, str], parts: Sequence[tuple[NamedAxon, Mapping[str, list[Any]]]]
+    types: Mapping[str, str], parts: Sequence[tuple[NamedAxon, Mapping[str, list[object]]]]
 ) -> pd.DataFrame:
     """Return the columns of several axons as one :func:`typed_frame`, the axon's first."""
     whole = {name: [value for _, part in parts for value in part[name]] for name in types}
@@ -158,7 +158,7 @@ def arrow_frame(table: Any) -> pd.DataFrame:
     import pyarrow as pa
 
     names = unique_names(table.column_names)
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, object] = {}
     for name, field, values in zip(names, table.schema, table.columns, strict=True):
         if pa.types.is_timestamp(field.type):
             whole = values.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_pylist()
@@ -194,13 +194,13 @@ def publish_frame(event_types: Iterable[str], results: Sequence[PublishResult]) 
     )
 
 
-def rows_frame(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> pd.DataFrame:
+def rows_frame(rows: Sequence[Sequence[object]], names: Sequence[str]) -> pd.DataFrame:
     """Return *rows* of Python values as a DataFrame with exact columns."""
     columns = [Column(n, "", [row[place] for row in rows]) for place, n in enumerate(names)]
     return columns_frame(columns, len(rows))
 
 
-def typed_frame(types: Mapping[str, str], columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+def typed_frame(types: Mapping[str, str], columns: Mapping[str, list[object]]) -> pd.DataFrame:
     """Return *columns* with the dtypes that their types ask for.
 
     ``time`` (milliseconds) becomes UTC datetimes, ``real`` float64, ``integer`` Int64, ``text``
@@ -211,7 +211,7 @@ def typed_frame(types: Mapping[str, str], columns: Mapping[str, list[Any]]) -> p
     return pd.DataFrame(made, index=pd.RangeIndex(length), copy=False)
 
 
-def _typed(kind: str, values: list[Any]) -> Any:
+def _typed(kind: str, values: list[Any]) -> object:
     match kind:
         case "time":
             return _from_milliseconds(values)
@@ -232,8 +232,8 @@ def columns_frame(columns: Sequence[Column], length: int) -> pd.DataFrame:
 
 def _origin_of(
     result: SqlResult | SqlColumns, columns: Sequence[Column], axon_id: str | None, sql: str | None
-) -> dict[str, Any]:
-    about: dict[str, Any] = {
+) -> dict[str, object]:
+    about: dict[str, object] = {
         "axon": axon_id,
         "sql": sql,
         "duration_ms": result.meta.duration_ms,
@@ -246,12 +246,12 @@ def _origin_of(
     return about | ({"renamed": renamed} if renamed else {}) | ({"mixed": mixed} if mixed else {})
 
 
-def _array(column: Column) -> Any:
+def _array(column: Column) -> object:
     found = _inferred(column) if _ARROW else None
     return _BUILDERS[column.kind](column.values, column.nullable) if found is None else found
 
 
-def _inferred(column: Column) -> Any:
+def _inferred(column: Column) -> object:
     """Let Arrow look and convert in one pass, where what it finds is what is there.
 
     It refuses mixtures and numbers that do not fit; ``None`` says that the
@@ -286,7 +286,7 @@ _ARROW_KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def _arrow_array(values: list[Any]) -> Any:
+def _arrow_array(values: list[object]) -> Any:
     import pyarrow as pa
 
     # With its type said, a column of texts is built at once as pandas keeps it.
@@ -309,12 +309,12 @@ def _has_infinities(array: Any) -> bool:
     return bool(pc.any(found).as_py())
 
 
-def _arrow_text(array: Any) -> Any:
+def _arrow_text(array: object) -> object:
     dtype: Any = pd.StringDtype(na_value=np.nan)
     return dtype.__from_arrow__(array)
 
 
-def _integers(values: list[Any], nullable: bool) -> Any:
+def _integers(values: list[object], nullable: bool) -> object:
     try:
         if not nullable:
             return np.array(values, np.int64)
@@ -329,16 +329,16 @@ def _integers(values: list[Any], nullable: bool) -> Any:
         return _objects(values)
 
 
-def _masked(values: list[Any], dtype: Any, array: Callable[..., Any]) -> Any:
+def _masked(values: list[object], dtype: Any, array: Callable[..., object]) -> object:
     mask = np.fromiter((value is None for value in values), bool, len(values))
     return array(np.array([value or 0 for value in values], dtype), mask)
 
 
-def _reals(values: list[Any], nullable: bool) -> Any:
+def _reals(values: list[object], nullable: bool) -> object:
     return np.array(values, np.float64)
 
 
-def _booleans(values: list[Any], nullable: bool) -> Any:
+def _booleans(values: list[object], nullable: bool) -> object:
     if nullable:
         return _masked(values, bool, pd.arrays.BooleanArray)
     return np.array(values, bool)
@@ -358,7 +358,7 @@ def _text(values: list[Any], nullable: bool = False) -> Any:
         return _objects(values)
 
 
-def _objects(values: list[Any], nullable: bool = False) -> Any:
+def _objects(values: list[object], nullable: bool = False) -> object:
     # Filled, not converted: numpy would make two dimensions of equally long lists.
     array = np.empty(len(values), object)
     array[:] = values
@@ -366,7 +366,7 @@ def _objects(values: list[Any], nullable: bool = False) -> Any:
     return pd.Series(array, dtype=object)
 
 
-_BUILDERS: Final[dict[Kind, Callable[[list[Any], bool], Any]]] = {
+_BUILDERS: Final[dict[Kind, Callable[[list[object], bool], object]]] = {
     "integer": _integers,
     "real": _reals,
     "boolean": _booleans,
@@ -431,7 +431,7 @@ def _datetimes(column: Column) -> Any:
     return None
 
 
-def _from_integers(column: Column) -> Any:
+def _from_integers(column: Column) -> object:
     known = [abs(value) for value in column.values if value is not None]
     milliseconds = column.name.endswith("_ms") or any(v >= FIRST_MILLISECONDS for v in known)
     if known and max(known) * (1 if milliseconds else 1000) >= 2**63:
@@ -440,7 +440,7 @@ def _from_integers(column: Column) -> Any:
     return _from_milliseconds([None if v is None else v * factor for v in column.values])
 
 
-def _from_milliseconds(values: Sequence[int | None]) -> Any:
+def _from_milliseconds(values: Sequence[int | None]) -> object:
     whole = np.array([_NOT_A_TIME if v is None else v for v in values], np.int64)
     return pd.Series(pd.DatetimeIndex(whole.view("datetime64[ms]"), tz="UTC"))
 

@@ -36,7 +36,7 @@ def _parent() -> Mapping[str, Any]:
     """Return the message that runs the present cell; empty outside of a kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    parent: Mapping[str, Any] = getattr(shell, "get_parent", dict)() if shell is not None else {}
+    parent: Mapping[str, object] = getattr(shell, "get_parent", dict)() if shell is not None else {}
     return parent
 
 
@@ -83,7 +83,7 @@ def after_each_cell(run: Callable[[], None]) -> Callable[[], None]:
 # -- comms
 
 
-def is_marimo(comm: Any) -> bool:
+def is_marimo(comm: object) -> bool:
     """Whether *comm* is marimo's, which looks like Jupyter's but is not derived from it."""
     return comm is not None and not isinstance(comm, BaseComm)
 
@@ -99,14 +99,14 @@ def on_host_close(comm: Any, closed: Callable[[], None]) -> None:
         return
     close = comm.close
 
-    def closing(*args: Any, **options: Any) -> None:
+    def closing(*args: object, **options: object) -> None:
         closed()
         close(*args, **options)
 
     comm.close = closing
 
 
-def take_quietly(comm: Any, handle: Callable[[Any], None]) -> None:
+def take_quietly(comm: Any, handle: Callable[[object], None]) -> None:
     """Let *handle* take the page's messages without telling IPython that a cell ran.
 
     ipykernel fires ``pre_execute`` and ``post_execute`` around every message of a comm: the inline
@@ -132,7 +132,7 @@ def answer_while_busy(comm: Any) -> None:
 # -- what is left after close()
 
 
-def restore_display(widget: Any) -> None:
+def restore_display(widget: object) -> None:
     """After ``close()``: ipywidgets 8.1 puts ``None`` over the method that a display calls."""
     widget.__dict__.pop("_repr_mimebundle_", None)
 

@@ -50,7 +50,7 @@ class LiveWidget(anywidget.AnyWidget):
     title = traitlets.Unicode("").tag(sync=True)
 
     script: Path  # the widget's bundle
-    _esm: Any
+    _esm: object
     _closed = True  # until it is made: ipywidgets closes what a failed constructor leaves
     _feed: Feed | None = None
     _saves = True  # whether what it shows may be saved
@@ -60,7 +60,7 @@ class LiveWidget(anywidget.AnyWidget):
         if "__init__" in cls.__dict__:
             cls.__init__ = _atomic(cls.__init__)  # type: ignore[method-assign]
 
-    def __init__(self, *, keep: bool = False, **traits: Any) -> None:
+    def __init__(self, *, keep: bool = False, **traits: object) -> None:
         for name in ("stop_source", "static_html", "static_text", "saved_state"):
             if getattr(type(self), name) is getattr(LiveWidget, name):
                 raise TypeError(f"{type(self).__name__} has no method {name}")
@@ -88,7 +88,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._feed = Feed(source, self._post, name=name, on_message=self.on_page_message)
         return self._feed
 
-    def on_page_message(self, message: Mapping[str, Any]) -> None:
+    def on_page_message(self, message: Mapping[str, object]) -> None:
         """Take a ``hello``, ``cmd`` or ``select`` message of a page, in the host's thread."""
 
     def stop_source(self) -> None:
@@ -153,7 +153,7 @@ class LiveWidget(anywidget.AnyWidget):
         target.write_text(text, "utf-8")
         return target
 
-    def _view_traits(self) -> dict[str, Any]:
+    def _view_traits(self) -> dict[str, object]:
         """Return the synced traits that this package declares, those of saved state apart."""
         kinds = [kind for kind in type(self).__mro__ if issubclass(kind, LiveWidget)]
         names = {name for kind in kinds for name in vars(kind) if not name.startswith("_")}
@@ -182,7 +182,7 @@ class LiveWidget(anywidget.AnyWidget):
             # Without a page the display is all there is: the notebook gets the state of its end.
             self._stop_refreshing = hosts.after_each_cell(self.refresh)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **kwargs: object) -> Any:
         return self._bundle(frozen=self._closed)
 
     def refresh(self, *, frozen: bool = False) -> None:
@@ -193,8 +193,8 @@ class LiveWidget(anywidget.AnyWidget):
 
         update_display(self._bundle(frozen=frozen), raw=True, display_id=self._display_id)
 
-    def _bundle(self, *, frozen: bool) -> dict[str, Any]:
-        bundle: dict[str, Any] = {
+    def _bundle(self, *, frozen: bool) -> dict[str, object]:
+        bundle: dict[str, object] = {
             "text/plain": self.static_text(),
             "text/html": self.static_html(),
         }
@@ -210,7 +210,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     # -- the comm
 
-    def _post(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+    def _post(self, content: dict[str, object], buffers: list[bytes]) -> None:
         """Send to the pages, from the pump thread."""
         comm = self.comm
         if comm is None:
@@ -221,7 +221,7 @@ class LiveWidget(anywidget.AnyWidget):
         self.send(content, buffers)
         hosts.answer_while_busy(comm)
 
-    def _take(self, widget: Any, content: Any, buffers: Any) -> None:
+    def _take(self, widget: object, content: object, buffers: object) -> None:
         if self._feed is not None and isinstance(content, dict):
             self._feed.take(content)
 
@@ -230,7 +230,7 @@ def _atomic(construct: Callable[..., None]) -> Callable[..., None]:
     """Make a constructor that the stop button does not cut in half."""
 
     @functools.wraps(construct)
-    def constructed(self: LiveWidget, *args: Any, **options: Any) -> None:
+    def constructed(self: LiveWidget, *args: object, **options: object) -> None:
         made = False
         try:
             with deferred_interrupt():

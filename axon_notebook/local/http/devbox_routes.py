@@ -107,7 +107,7 @@ class DevboxRoutes:
         self._devboxes = devboxes
         self._repeats = repeats
 
-    async def list(self, request: Request) -> Any:
+    async def list(self, request: Request) -> object:
         """Answer a page of devboxes, newest first."""
         query = request.query
         status = dict(query.pairs).get("status")
@@ -130,7 +130,7 @@ class DevboxRoutes:
         )
         return self._view(self._devboxes.find(record.id))
 
-    async def create_and_await_running(self, request: Request) -> Any:
+    async def create_and_await_running(self, request: Request) -> object:
         """Create a devbox and hold the answer while it launches, 25 s at most."""
         view = await self.create(request)
         settled = await self._devboxes.wait(
@@ -138,39 +138,39 @@ class DevboxRoutes:
         )
         return view if settled is None else self._view(settled)
 
-    async def get(self, request: Request) -> Any:
+    async def get(self, request: Request) -> object:
         """Answer the devbox."""
         return self._view(self._devboxes.find(request.path_params["devbox_id"]))
 
-    async def update(self, request: Request) -> Any:
+    async def update(self, request: Request) -> object:
         """Change name or metadata."""
         wanted = await request.read(UpdateDevbox)
         devbox_id = request.path_params["devbox_id"]
         return self._view(self._devboxes.update(devbox_id, wanted.name, wanted.metadata))
 
-    async def shutdown(self, request: Request) -> Any:
+    async def shutdown(self, request: Request) -> object:
         """End the devbox; its answer comes when its processes are gone."""
         await request.read(Empty)
         return self._view(await self._devboxes.shutdown(request.path_params["devbox_id"]))
 
-    async def suspend(self, request: Request) -> Any:
+    async def suspend(self, request: Request) -> object:
         """Begin to suspend the devbox."""
         await request.read(Empty)
         return self._view(await self._devboxes.suspend(request.path_params["devbox_id"]))
 
-    async def resume(self, request: Request) -> Any:
+    async def resume(self, request: Request) -> object:
         """Begin to resume the devbox."""
         await request.read(Empty)
         return self._view(await self._devboxes.resume(request.path_params["devbox_id"]))
 
-    async def keep_alive(self, request: Request) -> Any:
+    async def keep_alive(self, request: Request) -> object:
         """Put off ``after_idle``; a local devbox has no other time limit."""
         await request.read(Empty)
         self._devboxes.find(request.path_params["devbox_id"])
         self._devboxes.used(request.path_params["devbox_id"])
         return {}
 
-    async def wait_for_status(self, request: Request) -> Any:
+    async def wait_for_status(self, request: Request) -> object:
         """Answer the devbox once it has one of the statuses, or 408."""
         wanted = await request.read(WaitForDevbox)
         hold = hold_time(wanted.timeout_seconds, LONGEST_HOLD)
@@ -183,5 +183,5 @@ class DevboxRoutes:
             raise Refusal(408, f"The devbox had none of these statuses within {hold:g} seconds.")
         return self._view(record)
 
-    def _view(self, record: DevboxRecord) -> dict[str, Any]:
+    def _view(self, record: DevboxRecord) -> dict[str, object]:
         return devbox_view(record, self._devboxes.paths(record))

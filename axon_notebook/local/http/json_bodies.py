@@ -78,7 +78,7 @@ def decode_texts(body: bytes, kind: type[T]) -> T:
     return value if compact else decode_object(body, kind)
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes) -> object:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -106,14 +106,14 @@ def _check_depth(text: str) -> None:
             raise Refusal(400, f"JSON is nested deeper than {DEPTH_LIMIT}.")
 
 
-def _check_surrogates(value: Any) -> None:
+def _check_surrogates(value: object) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise Refusal(400, "Text has an unpaired surrogate.") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -129,7 +129,7 @@ def _integer(text: str) -> int | float:
     return int(text)
 
 
-def _constant(name: str) -> Any:
+def _constant(name: str) -> object:
     raise Refusal(400, f"Request body is not valid JSON: {name} is not a JSON number.")
 
 
@@ -161,7 +161,7 @@ def _explain(problem: str, kind: type) -> str:
     return f"{place or 'value'} must be {_NOUNS.get(expected, expected or 'different')}."
 
 
-def _type_at(kind: Any, place: str) -> Any:
+def _type_at(kind: object, place: str) -> object:
     """Return the declared type of ``events[3].origin``, ``None`` if it has none."""
     for name in re.sub(r"\[[^\]]*\]", "", place).split("."):
         if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
@@ -176,7 +176,7 @@ def _type_at(kind: Any, place: str) -> Any:
 _named: set[tuple[str, str]] = set()
 
 
-def _note_unknown(value: Any, kind: Any) -> None:
+def _note_unknown(value: object, kind: Any) -> None:
     """Write the names of unknown fields into the log, each once."""
     for name in _unknown(value, kind):
         known = (kind.__name__, name)
@@ -185,7 +185,7 @@ def _note_unknown(value: Any, kind: Any) -> None:
             log.info("ignored the unknown field %s of %s", _quoted(name), kind.__name__)
 
 
-def _unknown(value: Any, kind: Any) -> Iterator[str]:
+def _unknown(value: object, kind: object) -> Iterator[str]:
     """Yield the names in *value* that *kind*, or a struct inside of it, does not have."""
     if get_origin(kind) is list and isinstance(value, list):
         for element in value:

@@ -61,7 +61,7 @@ class Statement(NamedTuple):
     params: tuple[Value, ...]
 
 
-def checked(sql: str, params: Sequence[Any] | None, limits: Limits) -> Statement:
+def checked(sql: str, params: Sequence[object] | None, limits: Limits) -> Statement:
     """Return the statement, or raise :class:`Refusal` (400) with what is wrong."""
     try:
         size = len(sql.encode())
@@ -224,9 +224,9 @@ class _Table:
     """
 
     def __init__(
-        self, columns: Sequence[SqlColumn], rows: Iterable[Sequence[Any]], limits: Limits
+        self, columns: Sequence[SqlColumn], rows: Iterable[Sequence[object]], limits: Limits
     ) -> None:
-        self.rows: list[Sequence[Any]] = []
+        self.rows: list[Sequence[object]] = []
         self.cut = False
         self._blobs: set[int] = set()
         self._infinite: set[int] = set()
@@ -234,7 +234,7 @@ class _Table:
         self.columns = list(columns)
         self._encode()
 
-    def _take(self, rows: Iterator[Sequence[Any]], limits: Limits) -> None:
+    def _take(self, rows: Iterator[Sequence[object]], limits: Limits) -> None:
         """Take rows by the handful, weighed column by column: that is what C is quick at."""
         room, handful = limits.sql_result_bytes, FEW_ROWS
         while taken := list(islice(rows, handful)):
@@ -249,7 +249,7 @@ class _Table:
             left = limits.sql_rows - len(self.rows) + 1
             handful = max(1, min(2 * handful, MANY_ROWS, sure, left))
 
-    def _take_what_fits(self, rows: list[Sequence[Any]], room: int, limits: Limits) -> None:
+    def _take_what_fits(self, rows: list[Sequence[object]], room: int, limits: Limits) -> None:
         for row in rows:
             room -= self._weigh([row])
             if room < 0 and not self.rows:
@@ -261,7 +261,7 @@ class _Table:
                 return
             self.rows.append(row)
 
-    def _weigh(self, rows: list[Sequence[Any]]) -> int:
+    def _weigh(self, rows: list[Sequence[object]]) -> int:
         """Return about how many bytes the rows are; note the columns that need encoding."""
         weight = 8 * len(rows) * len(rows[0])
         for i, column in enumerate(zip(*rows, strict=True)):
@@ -269,7 +269,7 @@ class _Table:
             weight += self._mixed_weight(i, column) if found is None else found
         return weight
 
-    def _mixed_weight(self, i: int, column: Sequence[Any]) -> int:
+    def _mixed_weight(self, i: int, column: Sequence[object]) -> int:
         kinds = set(map(type, column))
         if bytes in kinds:
             self._blobs.add(i)
@@ -294,7 +294,7 @@ class _Table:
                     row[i] = _json_value(row[i], tagged=i in mixed)
 
 
-def _json_value(value: Any, *, tagged: bool) -> Any:
+def _json_value(value: object, *, tagged: bool) -> object:
     """Return *value* as JSON carries it; *tagged* where its column holds texts as well."""
     if isinstance(value, bytes):
         text = base64.b64encode(value).decode()
@@ -353,7 +353,7 @@ def _extended(error: Exception) -> int | None:
     return getattr(error, "extendedresult", None)
 
 
-def _bindable(place: int, value: Any) -> Value:
+def _bindable(place: int, value: object) -> Value:
     if value is None or isinstance(value, bool):
         return value if value is None else int(value)
     if isinstance(value, int):
@@ -380,7 +380,7 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _decoded(row: Sequence[Any]) -> list[Any]:
+def _decoded(row: Sequence[Any]) -> list[object]:
     """Undo the pairs of type and value that ``_table_of_bytes`` asked for."""
     pairs = zip(row[::2], row[1::2], strict=True)
     return [v.decode(errors="replace") if kind == "text" else v for kind, v in pairs]
