@@ -40,7 +40,7 @@ __all__ = ["Axon"]
 
 EVENTS_PER_PAGE: Final = 5000
 
-Params = Sequence[Any] | Mapping[str, Any] | None
+Params = Sequence[object] | Mapping[str, object] | None
 
 
 class Axon:
@@ -69,7 +69,7 @@ class Axon:
     def publish(
         self,
         event_type: str,
-        payload: Any = None,
+        payload: object = None,
         *,
         source: str = "notebook",
         origin: str = "USER_EVENT",
@@ -95,7 +95,7 @@ class Axon:
 
     def publish_many(
         self,
-        events: Iterable[Mapping[str, Any] | AxonEvent | tuple[str, Any]],
+        events: Iterable[Mapping[str, object] | AxonEvent | tuple[str, object]],
         *,
         source: str = "notebook",
         origin: str = "USER_EVENT",
@@ -409,7 +409,7 @@ class Axon:
         return found[::-1] if after is None else found
 
 
-def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[str, Any]:
+def _as_mapping(event: Mapping[str, object] | AxonEvent | tuple[str, object]) -> dict[str, Any]:
     if isinstance(event, AxonEvent):
         origin = event.origin if event.origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
         return {
@@ -430,9 +430,9 @@ def _as_mapping(event: Mapping[str, Any] | AxonEvent | tuple[str, Any]) -> dict[
 
 def _history_query(
     edge: int | None, filters: Mapping[str, str], limit: int, backwards: bool
-) -> tuple[str, list[Any]]:
+) -> tuple[str, list[object]]:
     where: list[str] = []
-    params: list[Any] = []
+    params: list[object] = []
     if edge is not None:
         where.append("sequence < ?" if backwards else "sequence > ?")
         params.append(edge)

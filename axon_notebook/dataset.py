@@ -20,7 +20,7 @@ __all__ = ["Dataset", "open_dataset"]
 
 
 def open_dataset(
-    path: str | os.PathLike[str], *, options: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str], *, options: Mapping[str, object] | None = None
 ) -> Dataset:
     """Open what :meth:`AxonSet.export` wrote; reads as it is now, later exports are not seen.
 
@@ -67,7 +67,7 @@ class Dataset(Closing):
         """The names of the axons in it, by their ids."""
         return {axon: reached.name for axon, reached in self._state.axons.items()}
 
-    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+    def sql(self, query: str, params: Sequence[object] | Mapping[str, object] = ()) -> pd.DataFrame:
         """Run one statement of DuckDB's SQL on the dataset's tables; return an exact frame.
 
         Args:
@@ -81,7 +81,7 @@ class Dataset(Closing):
 
         return arrow_frame(self.arrow(query, params))
 
-    def arrow(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+    def arrow(self, query: str, params: Sequence[object] | Mapping[str, object] = ()) -> object:
         """Run one statement as :meth:`sql` does; return a ``pyarrow.Table``.
 
         Raises:
@@ -123,7 +123,7 @@ class Dataset(Closing):
             f"SELECT * FROM events {condition} ORDER BY axon, sequence LIMIT ?", [*params, limit]
         )
 
-    def dask(self, table: str = "events") -> Any:
+    def dask(self, table: str = "events") -> object:
         """Return *table* as a ``dask.dataframe``, one partition per file; dask is your own.
 
         Of a table whose rows are written again when they change, all versions are there.
@@ -202,7 +202,7 @@ class Dataset(Closing):
         con.execute(f"CREATE VIEW {table} AS {rows}")
 
 
-def _duckdb() -> Any:
+def _duckdb() -> object:
     try:
         import duckdb
     except ModuleNotFoundError:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from .closing import Closing
 from .errors import AxonError, ParameterError, SqlError
@@ -56,7 +56,7 @@ paramstyle: Final = "qmark"
 #: Statements of one batch.
 MOST_STATEMENTS: Final = 100
 
-Row = tuple[Any, ...]
+Row = tuple[object, ...]
 Description = list[tuple[str, str | None, None, None, None, None, bool]]
 
 
@@ -152,7 +152,7 @@ class Connection(Closing):
         self.check_open()
         return Cursor(self)
 
-    def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Cursor:
+    def execute(self, operation: str, parameters: Sequence[object] = ()) -> Cursor:
         """Execute on a new cursor and return it, as ``sqlite3`` does."""
         return self.cursor().execute(operation, parameters)
 
@@ -208,7 +208,7 @@ class Cursor(Closing):
         self._rows: Iterator[Row] | None = None
         self._closed = False
 
-    def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Self:
+    def execute(self, operation: str, parameters: Sequence[object] = ()) -> Self:
         """Execute one statement; ``?`` takes its value from *parameters*."""
         self._check()
         with _translated():
@@ -218,7 +218,7 @@ class Cursor(Closing):
             self.connection.note_write()
         return self
 
-    def executemany(self, operation: str, seq_of_parameters: Sequence[Sequence[Any]]) -> Self:
+    def executemany(self, operation: str, seq_of_parameters: Sequence[Sequence[object]]) -> Self:
         """Execute once per row of parameters; up to 100 of them are one transaction."""
         self._check()
         rows = list(seq_of_parameters)
@@ -232,7 +232,7 @@ class Cursor(Closing):
         self.description, self._rows, self.rowcount = None, None, changed
         return self
 
-    def _whole(self, sql: str, params: Sequence[Any]) -> SqlResult:
+    def _whole(self, sql: str, params: Sequence[object]) -> SqlResult:
         axon = self.connection.axon
         result = axon.execute(sql, params)
         if result.meta.rows_read_limit_reached and _reads(sql):
@@ -276,7 +276,7 @@ class Cursor(Closing):
         self._closed = True
         self._rows = None
 
-    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+    def setinputsizes(self, sizes: Sequence[object]) -> None:
         """Part of the interface; does nothing."""
 
     def setoutputsize(self, size: int, column: int | None = None) -> None:
@@ -288,7 +288,9 @@ class Cursor(Closing):
             raise InterfaceError("this cursor is closed: make a new one")
 
 
-def _bound(operation: str, parameters: Sequence[Any] | Mapping[str, Any]) -> tuple[str, list[Any]]:
+def _bound(
+    operation: str, parameters: Sequence[object] | Mapping[str, object]
+) -> tuple[str, list[object]]:
     if isinstance(parameters, Mapping):
         bound = bind(operation, parameters)
     else:

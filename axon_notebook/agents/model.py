@@ -132,7 +132,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
         return [part for part in self.parts if isinstance(part, Diff)]
 
     @property
-    def output(self) -> Any:
+    def output(self) -> object:
         """What a tool call returned, in the protocol's own form; ``None`` for other kinds."""
         return None
 
@@ -202,8 +202,8 @@ class Tool(Entry, kw_only=True):
     call_id: str = ""
     name: str = ""
     tool_kind: str = ""
-    input: Any = None
-    raw_output: Any = None
+    input: object = None
+    raw_output: object = None
     error: str = ""
     locations: list[Location] = []
     permission: str = ""
@@ -214,7 +214,7 @@ class Tool(Entry, kw_only=True):
     progress: str = ""
 
     @property
-    def output(self) -> Any:
+    def output(self) -> object:
         """What it returned, in the protocol's own form."""
         return self.raw_output
 
@@ -253,15 +253,15 @@ class Question(Entry, kw_only=True):
     call_id: str = ""
     options: list[Option] = []
     fields: list[Field] = []
-    input: Any = None
+    input: object = None
     url: str = ""
-    answer: Any = None
+    answer: object = None
     answered_by: str = ""
     answered_ms: int | None = None
     background: bool = False
     deadline_ms: int | None = None
     secret: bool = False
-    request: Any = None
+    request: object = None
 
 
 class Notice(Entry, kw_only=True):
@@ -334,7 +334,7 @@ class Session(Entry, kw_only=True):
     context_size: int | None = None
     cost: float | None = None
     currency: str = ""
-    auth_methods: list[dict[str, Any]] = []
+    auth_methods: list[dict[str, object]] = []
     accepts: list[str] = []
     gone: str = ""
 

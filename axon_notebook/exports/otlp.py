@@ -176,7 +176,7 @@ def _set_value(message: Any, value: Value) -> None:
         message.string_value = value.encode("utf-8", "replace").decode()
 
 
-def _messages() -> tuple[Any, Any]:
+def _messages() -> tuple[object, Any]:
     """Return the modules of OTLP's messages: of traces, and of the trace service."""
     try:
         from opentelemetry.proto.collector.trace.v1 import trace_service_pb2

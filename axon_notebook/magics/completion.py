@@ -291,11 +291,11 @@ def _nothing(typed: str) -> Offer:
     return Offer(typed, [(typed, "")])
 
 
-def _matcher(magics: MagicContext) -> Callable[[Any], Any]:
+def _matcher(magics: MagicContext) -> Callable[[object], object]:
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     @context_matcher(identifier="axon_notebook", priority=1000)
-    def axon_notebook(context: Any) -> Any:
+    def axon_notebook(context: Any) -> object:
         lines = context.full_text.split("\n")
         place = sum(len(line) + 1 for line in lines[: context.cursor_line])
         offer = complete(magics, context.full_text, place + context.cursor_position)
@@ -308,7 +308,7 @@ def _matcher(magics: MagicContext) -> Callable[[Any], Any]:
             "ordered": True,
         }
 
-    found: Callable[[Any], Any] = axon_notebook
+    found: Callable[[object], object] = axon_notebook
     return found
 
 

@@ -101,13 +101,13 @@ def _show_once(shell: Any, execution: Execution) -> None:
     formatter = shell.display_formatter.ipython_display_formatter
     kind = type(execution)
 
-    def show(value: Any) -> None:
+    def show(value: object) -> None:
         from IPython.display import display
 
         if value is not execution:
             display({"text/plain": repr(value)}, raw=True)
 
-    def forget(result: Any) -> None:
+    def forget(result: object) -> None:
         shell.events.unregister("post_run_cell", forget)
         if formatter.type_printers.get(kind) is show:
             formatter.pop(kind)
@@ -191,7 +191,7 @@ def _way_back(execution: Execution, chunks: OutputSubscription) -> str:
     )
 
 
-def class_of(value: Any) -> str:
+def class_of(value: object) -> str:
     """Return the full name of the class of *value*."""
     # The classes are not imported to be compared: that would load httpx.
     return f"{type(value).__module__}.{type(value).__name__}"

@@ -23,20 +23,20 @@ __all__ = [
 FORMS: Final = ("pandas", "polars", "arrow", "rows", "dicts", "scalar", "none")
 
 
-def as_rows(columns: Sequence[Column], length: int) -> list[tuple[Any, ...]]:
+def as_rows(columns: Sequence[Column], length: int) -> list[tuple[object, ...]]:
     """Return tuples; NULL is ``None``, a blob is bytes."""
     if not columns:
         return []
     return list(zip(*(column.values for column in columns), strict=True))
 
 
-def as_dicts(columns: Sequence[Column], length: int) -> list[dict[str, Any]]:
+def as_dicts(columns: Sequence[Column], length: int) -> list[dict[str, object]]:
     """Return one dict per row."""
     names = [column.name for column in columns]
     return [dict(zip(names, row, strict=True)) for row in as_rows(columns, length)]
 
 
-def as_scalar(columns: Sequence[Column], length: int) -> Any:
+def as_scalar(columns: Sequence[Column], length: int) -> object:
     """Return the one value of a result of one row and one column.
 
     Raises:
@@ -50,7 +50,7 @@ def as_scalar(columns: Sequence[Column], length: int) -> Any:
     return columns[0].values[0]
 
 
-def as_arrow(columns: Sequence[Column], length: int) -> Any:
+def as_arrow(columns: Sequence[Column], length: int) -> object:
     """Return a ``pyarrow.Table``.
 
     Raises:
@@ -62,7 +62,7 @@ def as_arrow(columns: Sequence[Column], length: int) -> Any:
     return pa.table(arrays, names=[column.name for column in columns])
 
 
-def arrow_array(column: Column) -> Any:
+def arrow_array(column: Column) -> object:
     """Return the values as a ``pyarrow.Array``.
 
     Raises:
@@ -86,7 +86,7 @@ def arrow_array(column: Column) -> Any:
     return pa.array(_values(column), types[column.kind])
 
 
-def as_polars(columns: Sequence[Column], length: int) -> Any:
+def as_polars(columns: Sequence[Column], length: int) -> object:
     """Return a ``polars.DataFrame``; a column of several storage classes is ``Object``.
 
     Raises:
@@ -105,7 +105,7 @@ def as_polars(columns: Sequence[Column], length: int) -> Any:
     return pl.DataFrame([pl.Series(c.name, _values(c), types[c.kind]) for c in columns])
 
 
-def _values(column: Column) -> list[Any]:
+def _values(column: Column) -> list[object]:
     """Return the values in the one type that the column's kind stands for."""
     if column.kind == "boolean":
         return [None if value is None else bool(value) for value in column.values]

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 from urllib.request import Request, urlopen
 
 import nbformat
 import psutil
 
+from axon_notebook.closing import Closing
 from axon_notebook.local.process.launcher import stop_service
 
 __all__ = ["App", "JupyterServer", "Theme"]
@@ -41,7 +41,7 @@ def _notebook(cells: list[str]) -> nbformat.NotebookNode:
     return made
 
 
-class JupyterServer:
+class JupyterServer(Closing):
     """One process that serves both JupyterLab and Notebook 7.
 
     It lives as long as the browser tests of the session.  Its kernels run in
@@ -131,17 +131,6 @@ class JupyterServer:
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=30)
-
-    def __enter__(self) -> JupyterServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _environment(self) -> dict[str, str]:
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("RUNLOOP_", "JUPYTER"))}

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request
 
+from axon_notebook.closing import Closing
 from axon_notebook.local.process.launcher import stop_service
 
 from .notebook_page import OUT
@@ -37,7 +37,7 @@ PORT = re.compile(r"URL: http://[\w.]+:(\d+)")
 UPSTREAM_NOISE = (r"net::ERR_ABORTED",)  # requests that leaving a page cuts off
 
 
-class MarimoApp:
+class MarimoApp(Closing):
     """``marimo run`` of one app; *source* is the text of its file.
 
     The app imports the package from the checkout and finds the embedded service
@@ -72,17 +72,6 @@ class MarimoApp:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         stop_service(self.axon_home)
-
-    def __enter__(self) -> MarimoApp:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self, home: Path, file: Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("RUNLOOP_")}

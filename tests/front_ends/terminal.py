@@ -6,11 +6,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any
 
 import pexpect
 import pyte
+
+from axon_notebook.closing import Closing
 
 __all__ = ["Terminal"]
 
@@ -18,7 +19,7 @@ ROWS, COLUMNS = 150, 160  # so many rows that nothing scrolls away
 PROMPT = re.compile(r"In \[(\d+)\]:")
 
 
-class Terminal:
+class Terminal(Closing):
     """An interactive IPython; lives until :meth:`close`."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -100,17 +101,6 @@ class Terminal:
     def close(self) -> None:
         """End IPython; a second call does nothing."""
         self._child.close(force=True)
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _line(self) -> str:
         return self.text().rpartition("\n")[2]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Hashable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -158,7 +158,7 @@ class ClaudeDialect:
             self._prompt = None
         return []
 
-    def _requested(self, message: dict[str, Any]) -> Hashable | None:
+    def _requested(self, message: dict[str, object]) -> Hashable | None:
         """Note a request of the agent; return it if no client may know it."""
         request = message.get("request")
         subtype = str(request.get("subtype")) if isinstance(request, dict) else "none"
@@ -168,7 +168,7 @@ class ClaudeDialect:
         self._open.add(number)
         return (number, subtype)
 
-    def _result(self, result: dict[str, Any]) -> TurnEnd | None:
+    def _result(self, result: dict[str, object]) -> TurnEnd | None:
         """Return the end of the running turn, if *result* belongs to it."""
         prompts = _prompts_of(result)
         if prompts:
@@ -186,7 +186,7 @@ class ClaudeDialect:
         self._prompt = None
         return self._end(result)
 
-    def _end(self, result: dict[str, Any]) -> TurnEnd:
+    def _end(self, result: dict[str, object]) -> TurnEnd:
         subtype = str(result.get("subtype", ""))
         reason = str(result.get("terminal_reason") or "")
         failed = bool(result.get("is_error")) or subtype.startswith("error")
@@ -199,20 +199,20 @@ class ClaudeDialect:
         return TurnEnd(stop_reason=stop_reason if isinstance(stop_reason, str) else "end_turn")
 
 
-def _prompts_of(result: dict[str, Any]) -> list[str]:
+def _prompts_of(result: dict[str, object]) -> list[str]:
     """Return the prompts that a result names as its own; older versions name none."""
     named = result.get("user_message_uuids")
     named = named if isinstance(named, list) else [result.get("user_message_uuid")]
     return [each for each in named if isinstance(each, str)]
 
 
-def _unasked(result: dict[str, Any]) -> bool:
+def _unasked(result: dict[str, object]) -> bool:
     """Whether the turn began without a prompt of a client."""
     origin = result.get("origin")
     return isinstance(origin, dict) and origin.get("kind") not in (None, "human")
 
 
-def _error_text(result: dict[str, Any]) -> str:
+def _error_text(result: dict[str, object]) -> str:
     """Return why a turn failed, in the words of the agent."""
     errors = result.get("errors")
     texts = [str(each) for each in errors] if isinstance(errors, list) else []
@@ -221,7 +221,7 @@ def _error_text(result: dict[str, Any]) -> str:
     return next((text for text in candidates if isinstance(text, str) and text), "")
 
 
-def _error_response(request_id: object, why: str) -> dict[str, Any]:
+def _error_response(request_id: object, why: str) -> dict[str, object]:
     response = {"subtype": "error", "request_id": request_id, "error": why}
     return {"type": "control_response", "response": response}
 

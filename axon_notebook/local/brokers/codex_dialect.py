@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -86,7 +86,7 @@ class CodexDialect:
         self._request: object = None  # id of the running turn's request
         self._running = False
         self._turn_id = ""
-        self._interrupting: list[dict[str, Any]] = []  # interrupts before the turn has an id
+        self._interrupting: list[dict[str, object]] = []  # interrupts before the turn has an id
         self._abandoned: set[str] = set()
         self._open: set[object] = set()  # ids of requests that nobody has answered
 
@@ -227,7 +227,7 @@ class CodexDialect:
         self._own("initialize", {"clientInfo": client, "capabilities": None})
         self._queue.append(("", b'{"method":"initialized"}\n'))
 
-    def _own(self, method: str, params: dict[str, Any]) -> str:
+    def _own(self, method: str, params: dict[str, object]) -> str:
         number = f"{OWN}{next(self._numbers)}"
         frame = {"id": number, "method": method, "params": params}
         self._queue.append((number, msgspec.json.encode(frame) + b"\n"))
@@ -241,7 +241,7 @@ class CodexDialect:
             lines.append(line)
         return lines
 
-    def _start_turn(self, text: str, frame: dict[str, Any]) -> str:
+    def _start_turn(self, text: str, frame: dict[str, object]) -> str:
         params = frame.get("params")
         thread = params.get("threadId") if isinstance(params, dict) else None
         if not isinstance(thread, str) or not thread:
@@ -255,7 +255,7 @@ class CodexDialect:
         self._running, self._turn_id, self._interrupting = True, "", []
         return text
 
-    def _name_turn(self, method: str, text: str, frame: dict[str, Any]) -> str:
+    def _name_turn(self, method: str, text: str, frame: dict[str, object]) -> str:
         """Fill in the running turn where the client left it out; empty if it has no id yet."""
         params = frame.get("params")
         params = dict(params) if isinstance(params, dict) else {}
@@ -280,7 +280,7 @@ class CodexDialect:
 
     # -- from Codex
 
-    def _notified(self, method: str, params: dict[str, Any]) -> TurnEnd | None:
+    def _notified(self, method: str, params: dict[str, object]) -> TurnEnd | None:
         if method == "thread/started":
             self._threads.add(_id_in(params.get("thread")))
         elif method == "serverRequest/resolved":
@@ -297,7 +297,7 @@ class CodexDialect:
                 return _turn_end(turn)
         return None
 
-    def _answered(self, number: object, text: str, frame: dict[str, Any]) -> Received:
+    def _answered(self, number: object, text: str, frame: dict[str, object]) -> Received:
         received = Received(events=[AgentEvent("response", text)])
         error, result = frame.get("error"), frame.get("result")
         if number == self._initialize:
@@ -314,7 +314,7 @@ class CodexDialect:
                 received.replies = self._due_interrupts()
         return received
 
-    def _own_answer(self, number: str, frame: dict[str, Any]) -> Received:
+    def _own_answer(self, number: str, frame: dict[str, object]) -> Received:
         """Go on with what waited for the answer to an own request."""
         error = frame.get("error")
         if number == self._awaited:
@@ -333,7 +333,7 @@ class CodexDialect:
         return received
 
 
-def _turn_end(turn: dict[str, Any]) -> TurnEnd:
+def _turn_end(turn: dict[str, object]) -> TurnEnd:
     status, error = turn.get("status"), turn.get("error")
     if status == "failed" or error:
         return TurnEnd(error=_message(error) or "the turn failed")

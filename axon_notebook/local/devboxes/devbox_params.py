@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -31,18 +31,18 @@ class CreateDevbox(msgspec.Struct):
     metadata: dict[str, str] | None = None
     environment_variables: dict[str, str] | None = None
     file_mounts: dict[str, str] | None = None
-    launch_parameters: dict[str, Any] | None = None
-    mounts: list[dict[str, Any]] | None = None
+    launch_parameters: dict[str, object] | None = None
+    mounts: list[dict[str, object]] | None = None
     project_folders: list[str] | None = None
     blueprint_id: str | None = None
     blueprint_name: str | None = None
-    code_mounts: Any = None
-    entrypoint: Any = None
-    gateways: Any = None
-    mcp: Any = None
+    code_mounts: object = None
+    entrypoint: object = None
+    gateways: object = None
+    mcp: object = None
     secrets: dict[str, str] | None = None
     snapshot_id: str | None = None
-    tunnel: Any = None
+    tunnel: object = None
 
 
 def record_for(wanted: CreateDevbox) -> DevboxRecord:
@@ -86,7 +86,7 @@ def record_for(wanted: CreateDevbox) -> DevboxRecord:
     )
 
 
-def launch_commands(launch_parameters: Mapping[str, Any] | None) -> list[str]:
+def launch_commands(launch_parameters: Mapping[str, object] | None) -> list[str]:
     """Return the commands to run before the devbox does.
 
     Raises:
@@ -98,7 +98,7 @@ def launch_commands(launch_parameters: Mapping[str, Any] | None) -> list[str]:
     return commands
 
 
-def broker_mounts(record: DevboxRecord) -> list[dict[str, Any]]:
+def broker_mounts(record: DevboxRecord) -> list[dict[str, object]]:
     """Return the mounts that ask for a broker."""
     return [mount for mount in record.mounts if mount.get("type") == "broker_mount"]
 

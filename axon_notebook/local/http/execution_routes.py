@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -120,7 +120,7 @@ class ExecutionRoutes:
         )
         return self._view(request, record)
 
-    async def execute_sync(self, request: Request) -> Any:
+    async def execute_sync(self, request: Request) -> object:
         """Run a command and answer its whole output, or the last 16 MiB of each stream."""
         wanted = await request.read(ExecuteAsync)
         if wanted.attach_stdin:
@@ -171,7 +171,7 @@ class ExecutionRoutes:
         )
         return self._view(request, record)
 
-    async def send_std_in(self, request: Request) -> Any:
+    async def send_std_in(self, request: Request) -> object:
         """Feed the command's stdin, close it, or interrupt the command."""
         wanted = await request.read(SendStdIn)
         if (not wanted.text) == (wanted.signal is None):
@@ -182,7 +182,7 @@ class ExecutionRoutes:
         )
         return {"devbox_id": devbox_id, "execution_id": execution_id, "success": sent}
 
-    async def logs(self, request: Request) -> Any:
+    async def logs(self, request: Request) -> object:
         """Answer the devbox's output line by line, each execution under its command.
 
         Lines carry no time of their own; theirs is that of the command's end, or start.
@@ -230,9 +230,9 @@ class ExecutionRoutes:
         lines = query.integer("last_n", LINES, 0, MOST_LINES)
         return self._executions.view(record, lines=lines)
 
-    def _logs_of(self, records: list[ExecutionRecord]) -> list[dict[str, Any]]:
+    def _logs_of(self, records: list[ExecutionRecord]) -> list[dict[str, object]]:
         """Return the lines of executions, oldest first, as many of the newest as fit."""
-        found: list[list[dict[str, Any]]] = []
+        found: list[list[dict[str, object]]] = []
         room = LOG_LINES
         for record in reversed(records):
             found.append(self._log_of(record, min(room, LINES_OF_ONE)))
@@ -241,12 +241,12 @@ class ExecutionRoutes:
                 break
         return [line for lines in reversed(found) for line in lines]
 
-    def _log_of(self, record: ExecutionRecord, most: int) -> list[dict[str, Any]]:
+    def _log_of(self, record: ExecutionRecord, most: int) -> list[dict[str, object]]:
         about = {"source": record.purpose, "cmd_id": record.id, "level": "info"}
         if record.shell_name is not None:
             about["shell_name"] = record.shell_name
         when = record.end_time_ms or record.start_time_ms
-        lines: list[dict[str, Any]] = [
+        lines: list[dict[str, object]] = [
             {**about, "timestamp_ms": record.start_time_ms, "cmd": record.command}
         ]
         for stream, level in zip(STREAMS, ("info", "error"), strict=True):
