@@ -31,7 +31,7 @@ def becomes(read: Callable[[], object], expected: object) -> None:
     deadline = time.monotonic() + LIMIT
     while (found := read()) != expected and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert found == expected
+    assert found == expected, f"{found!r} is not {expected!r}, which was waited for"
 
 
 async def until(happened: Callable[[], object], what: object = "the condition") -> None:

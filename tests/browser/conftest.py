@@ -147,6 +147,8 @@ def _leave_evidence(
     item: pytest.Item, name: str, opened: list[NotebookPage], jupyter: JupyterServer
 ) -> None:
     for number, notebook in enumerate(opened):
+        if notebook.page.is_closed():
+            continue
         notebook.screenshot(f"failed-{name}-{number}")
     log = jupyter.log.read_text("utf-8")[-3000:]
     item.add_report_section("teardown", "screenshots", f"{OUT}/failed-{name}-*.png")

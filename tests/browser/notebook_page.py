@@ -67,7 +67,7 @@ class LabPage:
 
     def borrow(self, size: tuple[int, int]) -> Page:
         """The page, for one test."""
-        if self._page is None:
+        if self._page is None or self._page.is_closed():
             context = self._session.browser.new_context(color_scheme="light")
             self._session.kept.add(context)
             self._page = context.new_page()

@@ -122,7 +122,7 @@ def freeze_and_export(notebook: NotebookPage, file: Path) -> None:
     expect(output.locator("table")).to_be_visible()
     file.write_text(nbconvert.HTMLExporter().from_filename(str(notebook.save()))[0], "utf-8")
     notebook.page.route("https://**", lambda route: route.abort())  # offline
-    notebook.expected_errors.append("ERR_FAILED|requirejs|MathJax|cdnjs|jsdelivr")
+    notebook.expected_errors.append("ERR_|requirejs|MathJax|cdnjs|jsdelivr|unpkg")
     notebook.page.goto(file.as_uri(), wait_until="domcontentloaded")
     summary = notebook.page.locator("details summary", has_text="the newest")
     expect(summary).to_be_visible()

@@ -86,7 +86,7 @@ export class Toolbar {
   /** Show a filter that came from elsewhere (a chip, a value, Python), unless the user types. */
   #write(): void {
     const { filterText } = this.showing;
-    if (filterText === this.#written) return;
+    if (filterText === this.#written || this.#timer !== 0) return;
     this.#written = filterText;
     if (this.#filter.value.trim() !== filterText) this.#filter.value = filterText;
   }
@@ -101,6 +101,9 @@ export class Toolbar {
   #listenFilter(signal: AbortSignal): void {
     const apply = () => {
       clearTimeout(this.#timer);
+      this.#timer = 0;
+      // What was typed since is not overwritten when the next frame shows this filter.
+      this.#written = this.#filter.value.trim();
       this.showing.setFilter(this.#filter.value);
     };
     const typed = () => {
