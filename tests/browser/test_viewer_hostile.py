@@ -21,7 +21,7 @@ MADE_OF = re.compile(
     r"(div|span|b|i|em|mark|style|button|input|select|option|details|summary|section|canvas|pre"
     r"|dl|dt|dd|ul|li|p|label)"
     r"( (class|style|id|type|title|role|tabindex|hidden|dir|placeholder|disabled|open|value|width"
-    r"|height|autocomplete|autocapitalize|spellcheck|aria-[a-z]+|data-[a-z-]+))?"
+    r"|height|autocomplete|min|max|step|autocapitalize|spellcheck|aria-[a-z]+|data-[a-z-]+))?"
     r"|svg( (viewBox|class|aria-hidden|data-icon))?|path( (d|fill|stroke))?"  # an icon of the table
 )
 
