@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Hashable
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 from ..models import AxonEvent
 from . import acp_content as content
@@ -25,8 +25,9 @@ from .acp_methods import (
     SESSIONS,
     unwrapped,
 )
+from .acp_questions import AcpQuestions
 from .builder import Builder
-from .model import Question, Tool
+from .model import Tool
 from .parts import Setting, Text, Usage
 from .untrusted import Fields, array, integer, number, obj, string, text
 
@@ -43,8 +44,12 @@ class AcpCodec:
 
     def __init__(self, builder: Builder) -> None:
         self._b = builder
+        self._questions = AcpQuestions(builder)
         self._numbers = count(1)
-        self._last: dict[str, tuple[str, Hashable]] = {}  # session → role and key
+        #: Session and subagent → role and key.
+        self._last: dict[tuple[str, str], tuple[str, Hashable]] = {}
+        self._children: set[str] = set()  # sessions of subagents
+        self._compactions: dict[str, Fields] = {}
         self._asked: defaultdict[str, deque[Fields]] = defaultdict(deque)
         self._loading = 0
         self._echo: dict[str, str] = {}
@@ -54,9 +59,9 @@ class AcpCodec:
 
     def from_client(self, event: AxonEvent, fields: Fields) -> None:
         """Read what a client has published."""
-        kind, params, _, failed = unwrapped(event.event_type, fields)
+        kind, params, request_id, failed = unwrapped(event.event_type, fields)
         if kind == PROMPT:
-            parts = content.blocks(params.get("prompt"))
+            parts = content.content_parts(params.get("prompt"))
             self._b.prompt(
                 content.joined_text(parts),
                 session=text(params.get("sessionId")),
@@ -64,65 +69,26 @@ class AcpCodec:
                 parts=[part for part in parts if not isinstance(part, Text)],
             )
         elif kind == PERMISSION and not failed:
-            self._permission_answer(params)
+            self._questions.permission_answered(params, request_id)
         elif kind in ELICITATIONS and not failed:
-            self._form_answer(kind, params)
+            self._questions.form_answered(params, request_id)
         elif kind == "session/cancel":
-            self._cancel(text(params.get("sessionId")))
+            self._questions.cancel(text(params.get("sessionId")))
         elif kind in REQUESTS:
             self._asked[kind].append(params)
             self._loading += kind == "session/load"
         elif failed and kind in AGENT_REQUESTS:
-            self._refused(kind)
-
-    def _permission_answer(self, params: Fields) -> None:
-        call = text(obj(params.get("_meta")).get("toolCallId"))
-        question = self._oldest(lambda q: q.question_kind in ("permission", "plan"), call)
-        if question is None:
-            return
-        chosen = text(obj(params.get("outcome")).get("optionId"))
-        kinds = {option.id: option.kind for option in question.options}
-        allowed = kinds.get(chosen, "").startswith("allow")
-        self._b.answer(question.question_id, chosen or "cancelled", allowed=allowed)
-
-    def _form_answer(self, kind: str, params: Fields) -> None:
-        meta = obj(obj(params.get("_meta")).get("runloop.dev/elicitation"))
-        question = self._oldest(lambda q: q.question_kind in ("form", "url"), text(meta.get("id")))
-        if question is None:
-            return
-        action = params.get("action")
-        nested = obj(action)
-        word = text(nested.get("action")) or text(action)
-        values = obj(nested.get("content") if nested else params.get("content"))
-        secret = {field.id for field in question.fields if field.secret}
-        shown = {name: value for name, value in values.items() if name not in secret}
-        self._b.answer(question.question_id, shown if word == "accept" and shown else word)
-
-    def _refused(self, kind: str) -> None:
-        wanted = ("permission", "plan") if kind == PERMISSION else ("form", "url")
-        if question := self._oldest(lambda q: q.question_kind in wanted, ""):
-            self._b.withdraw(question.question_id, "user")
-
-    def _oldest(self, fits: Any, name: str) -> Question | None:
-        questions = [q for q in self._b.open_questions if fits(q)]
-        named = [q for q in questions if name and name in (q.call_id, q.question_id)]
-        return next(iter(named or questions), None)
-
-    def _cancel(self, session: str) -> None:
-        self._b.cancelling()
-        for question in self._b.open_questions:
-            if question.session in ("", session):
-                self._b.withdraw(question.question_id, "user")
+            self._questions.refused(kind, request_id)
 
     # -- the agent
 
     def from_agent(self, event: AxonEvent, fields: Fields) -> None:
         """Read what the agent has sent."""
-        if event.event_type == "session/update" and "jsonrpc" not in fields:
+        if event.event_type == "session/update" and "update" in fields:
             # Nearly all events of an agent come here.
             self._update(obj(fields.get("update")), text(fields.get("sessionId")))
             return
-        kind, params, _, failed = unwrapped(event.event_type, fields)
+        kind, params, request_id, failed = unwrapped(event.event_type, fields)
         if kind == "session/update":
             self._update(obj(params.get("update")), text(params.get("sessionId")))
         elif kind == PROMPT:
@@ -130,15 +96,16 @@ class AcpCodec:
         elif kind in REQUESTS:
             self._request_answer(kind, params, failed)
         elif kind == PERMISSION:
-            self._permission(event.sequence, params)
+            tool = self._asked_about(params)
+            self._questions.permission(event.sequence, params, request_id, tool)
         elif kind in ELICITATIONS:
-            self._elicitation(event.sequence, kind, params)
+            self._questions.elicitation(event.sequence, kind, params, request_id)
         elif kind in COMPLETIONS:
-            self._completed(text(params.get("elicitationId")))
+            self._questions.completed(text(params.get("elicitationId")))
         elif kind == "auth/status_update":
             self._b.notice("auth", f"authentication: {text(params.get('state'), '?')}", key="auth")
         elif kind == "$/cancel_request":
-            self._b.notice("unknown", kind, "quiet", key=kind)
+            self._questions.cancelled(params)
         else:
             self._unknown(kind, event.payload, failed, params)
 
@@ -147,7 +114,8 @@ class AcpCodec:
             self._b.notice("error", f"{kind}: {text(params.get('message'))}", "error")
             return
         level = "quiet" if kind.startswith("_") else "info"
-        self._b.notice("unknown", kind, level, detail=payload[:2000], key=f"unknown {kind}")
+        key = f"unknown {kind}"
+        self._b.notice("unknown", kind, level, detail=payload[:2000], key=key, counts=True)
 
     def _prompt_answer(self, params: Fields, failed: bool) -> None:
         if failed:
@@ -246,7 +214,8 @@ class AcpCodec:
             case str(other):
                 self._session_update(other, update, session)
             case _:
-                self._b.notice("unknown", "session/update", "quiet", key="unknown update")
+                name = "unknown update"
+                self._b.notice("unknown", "session/update", "quiet", key=name, counts=True)
 
     def _session_update(self, kind: str, update: Fields, session: str) -> None:
         match kind:
@@ -271,50 +240,59 @@ class AcpCodec:
             case "subagent_update":
                 self._subagent(update)
             case _:
-                self._b.notice("unknown", kind, "quiet", key=f"unknown {kind}")
+                self._b.notice("unknown", kind, "quiet", key=f"unknown {kind}", counts=True)
 
     def _chunk(self, role: str, update: Fields, session: str) -> None:
-        key = self._key(role, update.get("messageId"), session)
-        parent = self._parent(update)
-        part = content.content_part(update.get("content"))
-        if isinstance(part, Text):
-            self._b.say(key, role, part.text, parent=parent, session=session)
-        else:
-            self._b.say(key, role, "", parent=parent, session=session, parts=[part])
+        self._b.begin_waiting()
+        parent = self._parent(update, session)
+        key = self._key(role, update.get("messageId"), session, parent)
+        for part in content.content_parts(update.get("content")):
+            if isinstance(part, Text):
+                self._b.say(key, role, part.text, parent=parent, session=session)
+            else:
+                self._b.say(key, role, "", parent=parent, session=session, parts=[part])
 
-    def _key(self, role: str, message_id: object, session: str) -> Hashable:
-        if isinstance(message_id, str) and message_id:
-            key: Hashable = (session, role, message_id)
+    def _key(self, role: str, message_id: object, session: str, parent: str = "") -> Hashable:
+        if isinstance(message_id, str | int) and message_id != "":
+            key: Hashable = (session, role, str(message_id))
         else:
-            last = self._last.get(session)
+            last = self._last.get((session, parent))
             key = (session, role, next(self._numbers))
-            if last is not None and last[0] == role:
-                message = self._b.message(last[1])
-                key = last[1] if message is not None and self._b.is_latest(message) else key
-        self._last[session] = (role, key)
+            if last is not None and last[0] == role and self._goes_on(last[1]):
+                key = last[1]
+        self._last[session, parent] = (role, key)
         return key
 
+    def _goes_on(self, key: Hashable) -> bool:
+        """Whether nothing has begun since the message *key*, or the replayed prompt."""
+        message = self._b.message(key)
+        if message is None:
+            return self._b.replays(key)
+        return self._b.is_latest(message)
+
     def _user_chunk(self, update: Fields, session: str) -> None:
-        part = content.content_part(update.get("content"))
-        said = getattr(part, "text", "") or ""
-        turn = self._b.running
-        if turn is not None and not self._loading:
-            echoed = self._echo.get(turn.turn_id, "") + said
-            if turn.text.startswith(echoed):
+        parts = content.content_parts(update.get("content"))
+        said = "\n".join(part.text for part in parts if isinstance(part, Text))
+        others = [part for part in parts if not isinstance(part, Text)]
+        turn, parent = self._b.running, self._parent(update, session)
+        if turn is not None and not self._loading and not parent:
+            # Blocks of a prompt come back one by one, without what joined them.
+            echoed = self._echo.get(turn.turn_id, "") + "".join(said.split())
+            if "".join(turn.text.split()).startswith(echoed):
                 self._echo = {turn.turn_id: echoed}
                 return
-        if turn is None:
-            self._b.history(said, self._key("user", update.get("messageId"), session))
-            return
-        key = self._key("user", update.get("messageId"), session)
-        self._b.say(key, "user", said, session=session)
+        key = self._key("user", update.get("messageId"), session, parent)
+        if turn is None and not parent:
+            self._b.history(said, key, others)
+        else:
+            self._b.say(key, "user", said, session=session, parent=parent, parts=others)
 
     def _tool(self, update: Fields, session: str) -> Tool:
-        call = text(update.get("toolCallId"))
+        call = text(update.get("toolCallId")) or f"unnamed-{self._b.sequence}"
         tool = self._b.tool(
             call,
             session=session,
-            parent=self._parent(update),
+            parent=self._parent(update, session),
             status=string(update.get("status")),
             begins=update.get("sessionUpdate") != "tool_call_update",
             title=string(update.get("title")),
@@ -330,7 +308,16 @@ class AcpCodec:
         raw = obj(update.get("rawOutput"))  # ACP leaves its content to the agent
         if (status := next((raw[key] for key in EXIT_STATUS if key in raw), None)) is not None:
             self._b.change(tool, exit_status=integer(status))
+        if tool.status == "failed" and not tool.error:
+            why = text(raw.get("error")) or text(raw.get("message"))
+            why = why or text(update.get("rawOutput")) or _words(tool)
+            self._b.change(tool, error=why[:2000])
         return tool
+
+    def _asked_about(self, params: Fields) -> Tool | None:
+        """Note the call that wants permission, which may not have been told before."""
+        call = obj(params.get("toolCall"))
+        return self._tool(call, text(params.get("sessionId"))) if call.get("toolCallId") else None
 
     def _terminal(self, tool: Tool, meta: Fields) -> None:
         for name in ("terminal_output", "terminal_output_delta"):
@@ -343,10 +330,10 @@ class AcpCodec:
     def _claude_meta(update: Fields, name: str) -> str | None:
         return string(obj(obj(update.get("_meta")).get("claudeCode")).get(name))
 
-    def _parent(self, update: Fields) -> str:
-        if "_meta" not in update:
-            return ""
-        return self._claude_meta(update, "parentToolUseId") or ""
+    def _parent(self, update: Fields, session: str) -> str:
+        """Return the call in which this happens: a tool's, or the one that is a subagent."""
+        within = self._claude_meta(update, "parentToolUseId") if "_meta" in update else None
+        return within or (session if session in self._children else "")
 
     def _keyed_plan(self, update: Fields, session: str) -> None:
         plan = obj(update.get("plan"))
@@ -361,67 +348,55 @@ class AcpCodec:
 
     def _usage(self, update: Fields, session: str) -> None:
         used, size = integer(update.get("used")), integer(update.get("size"))
-        self._b.session(context_used=used, context_size=size)
+        if session not in self._children:
+            self._b.session(context_used=used, context_size=size)
         cost = obj(update.get("cost"))
         if (amount := number(cost.get("amount"))) is not None:
             self._b.cost(amount, text(cost.get("currency"), "USD"), session=session)
 
     def _compaction(self, kind: str, update: Fields) -> None:
-        key = f"compaction {text(update.get('compactionId'))}"
-        summary = update.get("summary")
-        given = summary if isinstance(summary, list) else [update.get("content")]
-        detail = content.joined_text(content.blocks([b for b in given if b]))
-        state = text(update.get("status"), "in_progress")
+        name = text(update.get("compactionId"))
+        known = self._compactions.setdefault(name, {"status": "in_progress", "detail": ""})
+        if kind == "compaction_update":
+            known |= {k: v for k, v in update.items() if k in ("status", "error")}
+        if "summary" in update:
+            known["detail"] = content.joined_text(content.content_parts(update.get("summary")))
+        if kind == "compaction_summary_chunk":
+            added = content.joined_text(content.content_parts(update.get("content")))
+            known["detail"] = text(known.get("detail")) + added
+        state = text(known.get("status"), "in_progress")
         words = f"compaction {state.replace('_', ' ')}"
-        if error := update.get("error"):
+        if error := known.get("error"):
             words += f": {text(error) or text(obj(error).get('message'))}"
         level = "error" if state == "failed" else "info"
-        self._b.notice("compaction", words, level, detail=detail, key=key)
+        detail = text(known.get("detail"))
+        self._b.notice("compaction", words, level, detail=detail, key=f"compaction {name}")
 
     def _subagent(self, update: Fields) -> None:
-        state = obj(update.get("state"))
-        name = text(update.get("title")) or text(update.get("sessionId"))
-        words = f"subagent {name}: {text(state.get('state'), 'started')}"
-        self._b.notice("task", words, key=f"subagent {text(update.get('sessionId'))}")
-
-    # -- questions
-
-    def _permission(self, sequence: int, params: Fields) -> None:
-        session, call = text(params.get("sessionId")), obj(params.get("toolCall"))
-        tool = self._tool(call, session) if call.get("toolCallId") else None
-        title = text(call.get("title")) or text(call.get("kind")) or "use a tool"
-        kind = text(call.get("kind"))
-        self._b.ask(
-            str(sequence),
-            "plan" if kind == "switch_mode" and tool and tool.text else "permission",
-            session=session,
-            title=(tool.title if tool is not None else "") or title,
-            call_id=text(call.get("toolCallId")),
-            options=content.options(params.get("options")),
-            input=call.get("rawInput"),
-            parts=content.tool_parts(call.get("content")),
-            request=params,
+        """A subagent with a session of its own is a call that holds what it does."""
+        child, state = text(update.get("sessionId")), obj(update.get("state"))
+        self._children.add(child)
+        stop, error = text(state.get("stopReason")), state.get("error")
+        status = {"idle": "completed"}.get(text(state.get("state")), "in_progress")
+        if status == "completed" and (error or stop == "cancelled"):
+            status = "failed" if error else "stopped"
+        words = text(error) or text(obj(error).get("message"))
+        tool = self._b.tool(
+            child,
+            status=status if state else None,
+            title=string(update.get("title")),
+            name="subagent",
+            tool_kind="agent",
+            error=words or None,
         )
+        waits = state.get("state") == "requires_action"
+        self._b.change(tool, progress="waits for an answer" if waits else "")
+        if about := string(update.get("description")):
+            self._b.change(tool, input={"description": about})
 
-    def _elicitation(self, sequence: int, kind: str, params: Fields) -> None:
-        fields = content.form_fields(params.get("requestedSchema"))
-        url = text(params.get("url")) if params.get("mode") == "url" else ""
-        message = text(params.get("message"))
-        self._b.ask(
-            text(params.get("elicitationId")) or f"rl-seq-{sequence}",
-            "url" if url else "form",
-            session=text(params.get("sessionId")),
-            title=message.partition("\n")[0][:200] or "A question",
-            text=message,
-            call_id=text(params.get("toolCallId")),
-            fields=fields,
-            url=url,
-            secret=any(field.secret for field in fields),
-            request={**params, "method": kind},
-        )
 
-    def _completed(self, elicitation_id: str) -> None:
-        self._b.answer(elicitation_id, "completed", by="agent")
+def _words(tool: Tool) -> str:
+    return tool.text or content.joined_text(tool.parts)
 
 
 def _error_text(error: Fields) -> str:

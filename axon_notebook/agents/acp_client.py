@@ -10,7 +10,16 @@ from typing import Final
 
 from ..models import AxonEvent
 from ..version import __version__
-from .acp_methods import AGENT_REQUESTS, COMPLETIONS, PERMISSION, PROMPT, REQUESTS, unwrapped
+from .acp_methods import (
+    AGENT_REQUESTS,
+    COMPLETIONS,
+    ENVELOPE,
+    PERMISSION,
+    PROMPT,
+    REQUESTS,
+    is_envelope,
+    unwrapped,
+)
 from .client_protocol import AgentAnswer, Message
 from .model import Question
 from .parts import Audio, Image, Link, Part, Resource, Setting, Text
@@ -91,7 +100,7 @@ class AcpClient:
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a question of the agent."""
         if question.question_kind in ("permission", "plan"):
-            return PERMISSION, self._outcome(question, reply)
+            return PERMISSION, _enclosed(question, self._outcome(question, reply))
         method = text(obj(question.request).get("method"), "elicitation/create")
         action = reply.action if reply.action in ("accept", "decline") else "cancel"
         body: Fields = {"action": action}
@@ -101,7 +110,7 @@ class AcpClient:
             body = {"action": body}
         # The axon has no ids of requests; brokers that know this field match by it.
         body["_meta"] = {"runloop.dev/elicitation": {"id": question.question_id}}
-        return method, body
+        return method, _enclosed(question, body)
 
     def _outcome(self, question: Question, reply: Reply) -> Fields:
         outcome: Fields = {"outcome": "cancelled"}
@@ -119,7 +128,7 @@ class AcpClient:
         known = name in NOTIFICATIONS or name in REQUESTS or name in AGENT_REQUESTS
         if failed or known or name == PROMPT or name.startswith(EXTENSIONS):
             return None
-        if "jsonrpc" in fields and (request_id is None or "method" not in fields):
+        if is_envelope(fields) and (request_id is None or "method" not in fields):
             return None  # a notification, or an answer
         error = {"code": -32601, "message": f"method not found: this client does not offer {name}"}
         if request_id is not None:
@@ -143,6 +152,12 @@ class AcpClient:
             return AgentAnswer(name, value, session=opened)
         message = text(value.get("message"), "no reason given")
         return AgentAnswer(name, value, message, integer(value.get("code")))
+
+
+def _enclosed(question: Question, result: Fields) -> Fields:
+    """A request that came as a whole JSON-RPC message is answered with one."""
+    request_id = obj(question.request).get(ENVELOPE)
+    return result if request_id is None else {"jsonrpc": "2.0", "id": request_id, "result": result}
 
 
 def _block(part: Part) -> Fields:

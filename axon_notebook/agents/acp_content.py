@@ -28,9 +28,9 @@ from .parts import (
 from .untrusted import Fields, array, integer, number, obj, string, text
 
 __all__ = [
-    "blocks",
     "commands",
     "content_part",
+    "content_parts",
     "form_fields",
     "joined_text",
     "locations",
@@ -75,9 +75,13 @@ def content_part(value: object) -> Part:
     return Unknown(value)
 
 
-def blocks(value: object) -> list[Part]:
-    """Return an array of content blocks."""
-    return [content_part(block) for block in array(value)]
+def content_parts(value: object) -> list[Part]:
+    """Return content blocks: one, several, or a plain text as some agents send it."""
+    if isinstance(value, str):
+        return [Text(value)] if value else []
+    if isinstance(value, list):
+        return [part for block in value for part in content_parts(block)]
+    return [] if value is None else [content_part(value)]
 
 
 def joined_text(parts: Iterable[Part]) -> str:
@@ -91,7 +95,7 @@ def tool_parts(content: object) -> list[Part]:
     for item in map(obj, array(content)):
         match item.get("type"):
             case "content":
-                parts.append(content_part(item.get("content")))
+                parts += content_parts(item.get("content"))
             case "diff":
                 old = string(item.get("oldText"))
                 change = "add" if old is None else "update"
@@ -138,11 +142,12 @@ def commands(value: object) -> list[Command]:
     """Return slash commands."""
     return [
         Command(
-            text(c.get("name")),
+            text(c.get("name")).removeprefix("/"),
             text(c.get("description")),
             text(obj(c.get("input")).get("hint")),
         )
         for c in map(obj, array(value))
+        if c.get("name")
     ]
 
 
@@ -201,7 +206,8 @@ def form_fields(schema: object) -> list[Field]:
 
 
 def _field(name: str, prop: Fields, required: bool) -> Field:
-    kind = text(prop.get("type"), "string")
+    types = [t for t in array(prop.get("type")) if t != "null"]  # a union with null is optional
+    kind = text(prop.get("type") if not types else types[0], "string")
     items = obj(prop.get("items")) if kind == "array" else prop
     listed = items.get("oneOf") or items.get("anyOf")
     choices = [_choice({"value": c.get("const"), **c}) for c in map(obj, array(listed))]

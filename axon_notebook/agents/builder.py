@@ -11,13 +11,15 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 from .model import OPEN_TOOL, Entry, Message, Notice, Plan, Question, Tool, Turn
-from .parts import Part, Step, Text
+from .parts import Part, Step, Terminal, Text
 from .turn_tracker import TurnTracker
 
 __all__ = ["Builder"]
 
 #: Kinds of entries that stand between two messages.
 CONTENT: Final = frozenset({"message", "tool", "plan", "question"})
+#: Kinds of questions on which a tool call waits for permission.
+PERMITS: Final = ("permission", "plan")
 TOOL_STATUS: Final = {
     "pending": "pending",
     "in_progress": "in_progress",
@@ -89,11 +91,12 @@ class Builder(TurnTracker):
         return self._messages.get(key)
 
     def is_latest(self, message: Message) -> bool:
-        """Whether nothing else has begun in its session since the message began."""
+        """Whether nothing else has begun since, in its session and its subagent."""
         for entry in reversed(self.entries):
             if entry is message:
                 return True
-            if entry.kind in CONTENT and entry.session in ("", message.session):
+            same = entry.session in ("", message.session) and entry.parent_id == message.parent_id
+            if entry.kind in CONTENT and same:
                 return False
         return False
 
@@ -176,6 +179,9 @@ class Builder(TurnTracker):
         texts = [part.text for part in parts if isinstance(part, Text)]
         if len(texts) < len(parts):
             self.change(tool, parts=list(parts))
+            # The output of a terminal comes by another way; other text is among the parts.
+            if not any(isinstance(part, Terminal) for part in parts):
+                self.change_text(tool, "")
             return
         said, known = "\n".join(texts), tool.text
         if tool.parts:
@@ -207,9 +213,12 @@ class Builder(TurnTracker):
         text: str = "",
         removed: bool = False,
     ) -> None:
-        """Replace the plan *key* of this turn."""
+        """Replace the plan *key* of this turn; one that is removed may be older."""
+        if removed:
+            self._remove_plan(f"{session} {parent} {key}")
+            return
         turn = self.turn_of(parent, session)
-        plan = self._plans.get((turn.turn_id, f"{session} {key}"))
+        plan = self._plans.get((turn.turn_id, f"{session} {parent} {key}"))
         if plan is None:
             plan = self.add(
                 "plan",
@@ -221,13 +230,17 @@ class Builder(TurnTracker):
                 title=title,
                 text=text,
             )
-            self._plans[turn.turn_id, f"{session} {key}"] = plan
+            self._plans[turn.turn_id, f"{session} {parent} {key}"] = plan
             return
-        status = "removed" if removed else ""
-        steps = plan.steps if removed else list(steps)
-        self.change(plan, steps=steps, status=status, title=title or plan.title)
+        self.change(plan, steps=list(steps), status="", title=title or plan.title)
         if text and text != plan.text:
             self.change_text(plan, text)
+
+    def _remove_plan(self, key: str) -> None:
+        for (_, known), plan in reversed(self._plans.items()):
+            if known == key:
+                self.change(plan, status="removed")
+                return
 
     def change_text(self, entry: Entry, text: str) -> None:
         """Replace the entry's text."""
@@ -248,10 +261,9 @@ class Builder(TurnTracker):
         call = fields.get("call_id", "")
         tool = self._tools.get((session, call)) if call else None
         parent = fields.pop("parent", "") or (tool.parent_id if tool is not None else "")
-        turn = self.turn_of(parent, session)
         self._questions[question_id] = self.add(
             "question",
-            turn_id=turn.turn_id if tool is None else tool.turn_id,
+            turn_id=self._turn_asked_in(tool, parent, session, fields),
             parent_id=parent,
             session=session,
             question_id=question_id,
@@ -260,17 +272,27 @@ class Builder(TurnTracker):
             **fields,
         )
         if tool is not None:
-            state: dict[str, Any] = {"permission": "asked"} if kind == "permission" else {}
+            state: dict[str, Any] = {"permission": "asked"} if kind in PERMITS else {}
             if not self._waits(tool, but=question_id):
                 state["asked_ms"] = self.at_ms
             self.change(tool, **state)
+
+    def _turn_asked_in(
+        self, tool: Tool | None, parent: str, session: str, fields: dict[str, Any]
+    ) -> str:
+        if tool is not None:
+            return tool.turn_id
+        if fields.get("background") and self.running is None and not parent:
+            # The session asks, not a turn: that begins none.
+            return self.last.turn_id if self.last is not None else self.place()
+        return self.turn_of(parent, session).turn_id
 
     def answer(
         self, question_id: str, answer: object, *, by: str = "user", allowed: bool | None = None
     ) -> None:
         """Close a question with its answer; of several answers the first counts."""
         question = self._close_question(question_id, "answered", answer=answer, answered_by=by)
-        if question is not None and question.question_kind == "permission" and allowed is not None:
+        if question is not None and question.question_kind in PERMITS and allowed is not None:
             self._permit(question, allowed)
 
     def withdraw(self, question_id: str, by: str = "agent") -> None:
@@ -323,12 +345,17 @@ class Builder(TurnTracker):
         key: str = "",
         parent: str = "",
         fatal: bool = False,
+        counts: bool = False,
     ) -> None:
-        """Add a notice; one of the same *key* in the same turn is replaced and counted."""
+        """Add a notice; one of the same *key* in the same turn is replaced.
+
+        With *counts* the notice says how many there were.
+        """
         turn_id = self.place()
         known = self._notices.get((turn_id, key)) if key else None
         if known is not None:
-            self.change(known, level=level, detail=detail or known.detail, count=known.count + 1)
+            count = known.count + 1 if counts else known.count
+            self.change(known, level=level, detail=detail or known.detail, count=count)
             self.change_text(known, text)
             return
         notice = self.add(
@@ -345,6 +372,13 @@ class Builder(TurnTracker):
         )
         if key:
             self._notices[turn_id, key] = notice
+
+    def detail(self, key: str, text: str) -> None:
+        """Fold *text* into the newest notice *key*."""
+        for (_, known), notice in reversed(self._notices.items()):
+            if known == key:
+                self.change(notice, detail=text)
+                return
 
     def log(self, text: str) -> None:
         """Append a line to the agent's log of this turn."""

@@ -9,21 +9,22 @@ from __future__ import annotations
 from itertools import count
 from typing import Final
 
+import msgspec
+
 from ..models import AxonEvent
 from . import claude_content as content
 from .builder import Builder
 from .claude_questions import ClaudeQuestions
-from .claude_stream import Streams
+from .claude_stream import Block, Streams
 from .claude_system import ClaudeSystem
+from .claude_todos import TODO_CALLS, ClaudeTodos
 from .model import Message
-from .parts import Part, Step, Text
+from .parts import Part, Text
 from .untrusted import Fields, array, integer, number, obj, string, summary_of, text
 
 __all__ = ["ClaudeCodec"]
 
 INTERRUPTED: Final = "[Request interrupted by user"
-#: Calls that only keep a todo list, shown as a plan.
-TODO_CALLS: Final = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate", "TaskList", "TaskGet"})
 IGNORED: Final = frozenset({"keep_alive", "transcript_mirror", "command_lifecycle"})
 
 
@@ -35,12 +36,13 @@ class ClaudeCodec:
     def __init__(self, builder: Builder) -> None:
         self._b = builder
         self._streams = Streams()
-        self._questions = ClaudeQuestions(builder)
-        self._system = ClaudeSystem(builder, self._say_local)
+        self._system = ClaudeSystem(builder, self._say_local, self._retract_line)
+        self._questions = ClaudeQuestions(builder, self._system)
         self._numbers = count(1)
-        self._todos: dict[str, str] = {}  # call → tool name
-        self._steps: dict[str, Step] = {}  # of TaskCreate, by id
+        self._todos = ClaudeTodos(builder)
         self._said = False  # whether the main loop has said anything in this turn
+        self._uuids: dict[int, str] = {}  # prompt's turn → uuid of the prompt
+        self._by_uuid: dict[str, list[Message]] = {}  # uuid of a line → messages, of this turn
         builder.protocol_ends_turns = True
         builder.session(protocol="claude", accepts=["image", "document"])
 
@@ -51,11 +53,12 @@ class ClaudeCodec:
         match event.event_type:
             case "query":
                 blocks = content.result_parts(obj(fields.get("message")).get("content"))
-                self._b.prompt(
+                turn = self._b.prompt(
                     "\n".join(part.text for part in blocks if isinstance(part, Text)),
                     source=event.source,
                     parts=[part for part in blocks if not isinstance(part, Text)],
                 )
+                self._uuids[turn.id] = text(fields.get("uuid"))
             case "control_request":
                 self._questions.client_request(fields)
             case "control_response":
@@ -87,6 +90,7 @@ class ClaudeCodec:
                 self._questions.agent_answer(obj(fields.get("response")))
             case "conversation_reset":
                 self._b.notice("config", "the conversation starts anew", "info")
+                self._b.session(session=string(fields.get("new_conversation_id")), context_used=0)
                 self._b.reset_cost()
             case kind if kind not in IGNORED:
                 self._system.other(kind, fields, event.payload)
@@ -100,10 +104,8 @@ class ClaudeCodec:
                 self._delta(obj(event.get("delta")), parent, index)
             case "message_start":
                 message_id = text(obj(event.get("message")).get("id"))
-                for block in self._streams.start(parent, message_id):
-                    message = self._b.message(block.key)
-                    if message is not None and self._system.retrying:
-                        self._b.change(message, status="retracted")
+                status = "retracted" if self._system.retrying else "cut"
+                self._mark(self._streams.start(parent, message_id), status)
             case "content_block_start":
                 self._block_start(obj(event.get("content_block")), parent, index)
             case "content_block_stop":
@@ -113,7 +115,15 @@ class ClaudeCodec:
             case "message_stop" | "ping":
                 pass
             case other:
-                self._b.notice("unknown", f"stream_event {other}", "quiet", key=f"stream {other}")
+                name = f"stream_event {other}"
+                self._b.notice("unknown", name, "quiet", key=name, counts=True)
+
+    def _mark(self, unfinished: list[Block], status: str) -> None:
+        """Say of streamed texts that have no end what became of them."""
+        for block in unfinished:
+            message = self._b.message(block.key)
+            if message is not None and (status == "retracted" or not block.closed):
+                self._b.change(message, status=status)
 
     def _block_start(self, block: Fields, parent: str, index: int) -> None:
         kind = text(block.get("type"))
@@ -138,7 +148,8 @@ class ClaudeCodec:
                 self._said_something(field, parent)
                 self._b.say(block.key, _role(field), piece, parent=parent)
         elif kind not in ("input_json_delta", "signature_delta", "citations_delta"):
-            self._b.notice("unknown", f"delta {kind}", "quiet", key=f"delta {kind}")
+            name = f"delta {kind}"
+            self._b.notice("unknown", name, "quiet", key=name, counts=True)
 
     def _said_something(self, kind: str, parent: str) -> None:
         self._said |= kind == "text" and not parent
@@ -148,6 +159,9 @@ class ClaudeCodec:
     def _assistant(self, fields: Fields, parent: str) -> None:
         message = obj(fields.get("message"))
         self._system.retrying = False
+        for uuid in array(fields.get("supersedes")):
+            self._retract_line(uuid)
+        before = len(self._b.revisions)
         blocks = message.get("content")
         if isinstance(blocks, str):
             blocks = [{"type": "text", "text": blocks}]
@@ -159,6 +173,17 @@ class ClaudeCodec:
         self._context(obj(message.get("usage")), parent)
         for block in map(obj, array(blocks)):
             self._block(block, parent, text(message.get("id")))
+        changed = {revision.entry for revision in self._b.revisions[before:]}
+        said = [e for e in map(self._b.entry, changed) if isinstance(e, Message)]
+        if fields.get("aborted") is True:
+            for each in said:
+                self._b.change(each, status="cut")
+        if (uuid := text(fields.get("uuid"))) and said:
+            self._by_uuid[uuid] = said
+
+    def _retract_line(self, uuid: object) -> None:
+        for message in self._by_uuid.get(text(uuid), ()):
+            self._b.change(message, status="retracted")
 
     def _is_failure(self, fields: Fields, message: Fields, parent: str, blocks: object) -> bool:
         """Keep the text of an API error for the turn's end, which tells it."""
@@ -197,30 +222,7 @@ class ClaudeCodec:
         if name not in TODO_CALLS:
             self._call(block, parent, "in_progress")
             return
-        self._todos[text(block.get("id"))] = name
-        if name == "TodoWrite":
-            self._b.plan("main", content.todo_steps(arguments.get("todos")), parent=parent)
-        elif name == "TaskCreate":
-            step = Step(text(arguments.get("subject")), id=text(block.get("id")))
-            self._steps[step.id] = step
-            self._plan_of_tasks(parent)
-        elif name == "TaskUpdate":
-            self._update_task(text(arguments.get("taskId")), arguments, parent)
-
-    def _update_task(self, task: str, arguments: Fields, parent: str) -> None:
-        step = self._steps.get(task)
-        if step is None:
-            return
-        status = text(arguments.get("status"), step.status)
-        if status == "deleted":
-            del self._steps[task]
-        else:
-            words = text(arguments.get("subject")) or step.text
-            self._steps[task] = Step(words, status, id=task)
-        self._plan_of_tasks(parent)
-
-    def _plan_of_tasks(self, parent: str) -> None:
-        self._b.plan("main", list(self._steps.values()), parent=parent)
+        self._todos.called(name, text(block.get("id")), arguments, parent)
 
     def _call(self, block: Fields, parent: str, status: str) -> None:
         name, arguments = text(block.get("name")), block.get("input")
@@ -246,12 +248,15 @@ class ClaudeCodec:
         for block in results:
             structured = fields.get("tool_use_result") if len(results) == 1 else None
             self._tool_result(block, parent, fields, structured)
-        if not results:
-            self._user_text(fields, parent, content.result_parts(given))
+        rest = [block for block in blocks if block.get("type") != "tool_result"]
+        if rest or not results:
+            self._user_text(fields, parent, content.result_parts(rest if results else given))
 
     def _user_text(self, fields: Fields, parent: str, parts: list[Part]) -> None:
         words = "\n".join(part.text for part in parts if isinstance(part, Text))
         local = content.local_output(words)
+        if words.startswith("<local-command-caveat>"):
+            local = None
         if words.startswith(INTERRUPTED):
             self._b.cancelling()
             self._b.notice("interrupted", "interrupted by the user", "quiet", key="interrupted")
@@ -259,7 +264,7 @@ class ClaudeCodec:
             self._say_local(local)
         elif self._system.compacted and not parent:
             self._system.compaction_summary(words)
-        elif fields.get("isSynthetic") is True:
+        elif fields.get("isSynthetic") is True or words.startswith("<local-command-caveat>"):
             self._b.notice("system", words[:200], "quiet", detail=words, parent=parent)
         elif not self._is_echo(words, fields) and (words or parts):
             others = [part for part in parts if not isinstance(part, Text)]
@@ -287,15 +292,15 @@ class ClaudeCodec:
     def _tool_result(self, block: Fields, parent: str, line: Fields, structured: object) -> None:
         call, failed = text(block.get("tool_use_id")), block.get("is_error") is True
         given = block.get("content")
-        if call in self._todos:
-            self._todo_result(call, failed, given, structured)
+        if call in self._todos.calls:
+            self._todos.returned(call, failed, given, structured)
             return
         error = obj(given).get("error_code") if isinstance(given, dict) else None
         tool = self._b.tool(
             call,
             parent=parent,
             status="failed" if failed or error else "completed",
-            raw_output=structured if structured is not None else given,
+            raw_output=content.raw_result(given, structured),
             error=content.joined(given)[:2000] if failed else None,
         )
         parts = content.result_parts(given)
@@ -319,16 +324,6 @@ class ClaudeCodec:
                 denied = meta.get("non_execution_kind") is not None
                 self._b.change(tool, permission="denied" if denied else word)
 
-    def _todo_result(self, call: str, failed: bool, given: object, structured: object) -> None:
-        if failed:
-            name = self._todos[call]
-            self._b.notice("error", f"{name}: {content.joined(given)}", "warning")
-        task = obj(obj(structured).get("task"))
-        step = self._steps.pop(call, None)
-        if step is not None and not failed:
-            task_id = text(task.get("id")) or str(task.get("id", call))
-            self._steps[task_id] = Step(step.text, step.status, id=task_id)
-
     # -- the end of a turn
 
     def _context(self, used: Fields, parent: str) -> None:
@@ -340,7 +335,7 @@ class ClaudeCodec:
     def _result(self, fields: Fields) -> None:
         kind = text(obj(fields.get("origin")).get("kind"), "human")
         running = self._b.running
-        unasked = kind not in ("human", "") and (running is None or running.origin == "prompt")
+        unasked = self._is_unasked(fields, kind)
         cost = number(fields.get("total_cost_usd"))
         if cost is not None and unasked:
             self._b.rebase_cost(cost, "USD")
@@ -351,14 +346,33 @@ class ClaudeCodec:
             self._system.denial(denial)
         words = text(fields.get("result"))
         if unasked:
-            if words and running is None:
+            if words and not self._was_said(words):
                 self._b.notice("task", words, "info")
             return
-        if kind in ("human", ""):
-            self._tokens(fields)
+        self._tokens(fields)
+        self._mark(self._streams.clear(), "cut")
         self._outcome(fields, words)
-        self._streams.clear()
         self._said = self._system.compacted = False
+        if running is not None:
+            self._uuids.pop(running.id, None)
+        self._by_uuid.clear()
+
+    def _is_unasked(self, fields: Fields, kind: str) -> bool:
+        """Whether a result is of another turn than the prompt's that runs."""
+        running = self._b.running
+        if kind not in ("human", ""):
+            return running is None or running.origin == "prompt"
+        wanted = self._uuids.get(running.id, "") if running is not None else ""
+        named = {text(fields.get("user_message_uuid")), *array(fields.get("user_message_uuids"))}
+        named.discard("")
+        return bool(wanted and named) and wanted not in named
+
+    def _was_said(self, words: str) -> bool:
+        turn = self._b.running or self._b.last
+        return turn is not None and any(
+            isinstance(entry, Message) and entry.text.strip() == words.strip()
+            for entry in self._b.entries[turn.id - 1 :]
+        )
 
     def _tokens(self, fields: Fields) -> None:
         usage = content.usage_of_models(fields.get("model_usage_since_last_result"))
@@ -382,23 +396,33 @@ class ClaudeCodec:
                     self._b.change(entry, status="retracted")
                 return
 
+    def _overcome(self) -> None:
+        """The turn has succeeded: an error on the way to it is no more than a notice."""
+        turn = self._b.running
+        if turn is not None and turn.error:
+            self._b.notice("error", turn.error, "warning")
+            self._b.change(turn, error="")
+
     def _outcome(self, fields: Fields, words: str) -> None:
         subtype = text(fields.get("subtype"))
         errors = [e for e in array(fields.get("errors")) if isinstance(e, str)]
         diagnostic = any(e.startswith("[ede_diagnostic]") for e in errors)
         aborted = text(fields.get("terminal_reason")).startswith("aborted")
-        if subtype == "error_during_execution" and (diagnostic or aborted):
+        told = [e for e in errors if not e.startswith("[ede_diagnostic]")]
+        if subtype == "error_during_execution" and (aborted or (diagnostic and not told)):
             self._b.outcome("cancelled")
             return
         if fields.get("is_error") is True or subtype.startswith("error") or errors:
-            told = [e for e in errors if not e.startswith("[ede_diagnostic]")]
             told += [e for e in (string(fields.get("error")), words) if e and e not in told]
             self._retract(words)
             reason = subtype if subtype.startswith("error") else ""
             self._b.outcome(reason, "; ".join(told[:3]) or subtype or "no reason given")
             return
+        self._overcome()
         if words and not self._said:
             self._say_local(words)
+        elif not self._said and (given := fields.get("structured_output")) is not None:
+            self._say_local(f"```json\n{msgspec.json.encode(given).decode()}\n```")
         self._b.outcome(text(fields.get("stop_reason")) or "end_turn")
 
 

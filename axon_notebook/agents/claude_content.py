@@ -33,6 +33,7 @@ __all__ = [
     "joined",
     "local_output",
     "question_fields",
+    "raw_result",
     "result_diffs",
     "result_parts",
     "todo_steps",
@@ -70,6 +71,8 @@ STORED: Final = {
     "cliArg": "for this process",
 }
 TAGS: Final = re.compile(r"</?(?:local-)?command-[a-z-]+>")
+#: Colours in what local commands print for a terminal.
+COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def block_part(value: object) -> Part:
@@ -115,6 +118,14 @@ def result_parts(content: object) -> list[Part]:
     return [block_part(block) for block in array(content)]
 
 
+def raw_result(given: object, structured: object) -> object:
+    """Return what a tool returned as it is kept; pictures are among the parts already."""
+    pictures = any(obj(block).get("type") == "image" for block in array(given))
+    if pictures or obj(structured).get("type") == "image":
+        return None
+    return structured if structured is not None else given
+
+
 def _result_object(content: Fields) -> list[Part]:
     """Return the one object that some server tools have as their result."""
     if "stdout" in content or "stderr" in content:
@@ -137,7 +148,7 @@ def local_output(words: str) -> str | None:
         return None
     if "<command-name>" in words:
         return ""
-    return TAGS.sub("", words).strip()
+    return COLOURS.sub("", TAGS.sub("", words)).strip()
 
 
 def edit_diffs(arguments: object) -> list[Part]:

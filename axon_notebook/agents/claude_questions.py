@@ -10,7 +10,8 @@ from typing import Any, Final
 from . import claude_content as content
 from .acp_content import form_fields
 from .builder import Builder
-from .claude_system import commands_of
+from .claude_system import ClaudeSystem, commands_of
+from .model import Tool
 from .parts import Choice, Option, Setting
 from .untrusted import Fields, array, obj, summary_of, text
 
@@ -29,8 +30,9 @@ PLAN_OPTIONS: Final = [
 class ClaudeQuestions:
     """Questions by their request id."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, system: ClaudeSystem) -> None:
         self._b = builder
+        self._system = system
         self._asked: dict[str, Fields] = {}  # requests of clients
 
     def asked(self, fields: Fields) -> None:
@@ -43,7 +45,7 @@ class ClaudeQuestions:
                 self._elicitation(request_id, request, fields)
             case subtype:
                 words = f"control request {subtype}"
-                self._b.notice("unknown", words, "info", key=f"unknown {words}")
+                self._b.notice("unknown", words, "info", key=f"unknown {words}", counts=True)
 
     def _tool_question(self, request_id: str, request: Fields, fields: Fields) -> None:
         name, arguments = text(request.get("tool_name"), "a tool"), obj(request.get("input"))
@@ -93,7 +95,19 @@ class ClaudeQuestions:
         if plan := text(arguments.get("plan")):
             return plan
         tool = self._b.find_tool(call)
-        return text(obj(tool.input if tool is not None else None).get("plan")) or "no text"
+        if plan := text(obj(tool.input if tool is not None else None).get("plan")):
+            return plan
+        return self._plan_file() or "no text"
+
+    def _plan_file(self) -> str:
+        """Return the newest file that this turn has written into a folder of plans."""
+        running = self._b.running
+        for entry in reversed(self._b.entries[(running.id if running else 0) :]):
+            if isinstance(entry, Tool) and entry.name == "Write":
+                given = obj(entry.input)
+                if "/plans/" in text(given.get("file_path")):
+                    return text(given.get("content"))
+        return ""
 
     def _elicitation(self, request_id: str, request: Fields, fields: Fields) -> None:
         asked = form_fields(request.get("requested_schema"))
@@ -163,9 +177,9 @@ class ClaudeQuestions:
         if subtype == "initialize":
             self._initialized(response)
         elif subtype == "set_model":
-            self._b.session(model=text(response.get("model")) or text(request.get("model")))
+            self._system.model(text(response.get("model")) or text(request.get("model")))
         elif subtype == "set_permission_mode":
-            self._b.session(mode=text(response.get("mode")) or text(request.get("mode")))
+            self._system.mode(text(response.get("mode")) or text(request.get("mode")))
 
     def _initialized(self, response: Fields) -> None:
         models = [
@@ -181,6 +195,6 @@ class ClaudeQuestions:
             agent="Claude Code",
             commands=commands_of(response.get("commands")) or None,
             settings=settings,
-            mode=text(response.get("current_permission_mode")) or None,
             gone="",
         )
+        self._system.mode(text(response.get("current_permission_mode")))

@@ -87,6 +87,8 @@ class Streams:
                 return block.key
         return None
 
-    def clear(self) -> None:
-        """Forget everything: the turn is over."""
+    def clear(self) -> list[Block]:
+        """Forget everything: the turn is over; return the blocks that were never finished."""
+        left = [b for stream in self._streams.values() for b in stream.blocks if not b.final]
         self._streams.clear()
+        return left

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from .builder import Builder
 from .parts import Choice, Command, Setting
 from .untrusted import Fields, array, integer, number, obj, string, summary_of, text
@@ -41,9 +43,16 @@ class ClaudeSystem:
         compacted: Whether the summary of a compaction is still to come.
     """
 
-    def __init__(self, builder: Builder, say_local: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        say_local: Callable[[str], None],
+        retract_line: Callable[[object], None],
+    ) -> None:
         self._b = builder
         self._say_local = say_local
+        self._retract_line = retract_line
+        self._ended_task = ""  # what the newest notification of a task says
         self._servers: dict[str, str] = {}
         self.retrying = False
         self.compacted = False
@@ -63,27 +72,33 @@ class ClaudeSystem:
         elif subtype in ("worker_shutting_down", "session_writes_lost"):
             self._b.notice("error", subtype.replace("_", " "), "warning", key=subtype)
         elif subtype in QUIET:
-            self._b.notice("system", subtype.replace("_", " "), "quiet", key=subtype)
+            words = text(fields.get("summary")) or text(fields.get("state"))
+            name = subtype.replace("_", " ")
+            words = f"{name}: {words}" if words else name
+            self._b.notice("system", words, "quiet", key=subtype, detail=_detail(fields))
         else:
             self._unknown(f"system {subtype}", payload)
 
     def _unknown(self, name: str, payload: str) -> None:
-        self._b.notice("unknown", name, "quiet", detail=payload[:2000], key=f"unknown {name}")
+        key, detail = f"unknown {name}", payload[:2000]
+        self._b.notice("unknown", name, "quiet", detail=detail, key=key, counts=True)
 
     def _on_init(self, fields: Fields) -> None:
-        self._b.begin_anew()
+        why = f"continued by itself: {self._ended_task}" if self._ended_task else ""
+        self._b.begin_anew(why)
+        self._ended_task = ""
         mode = text(fields.get("permissionMode"))
         names = [name for name in array(fields.get("slash_commands")) if isinstance(name, str)]
         known = {command.name: command for command in self._b.session_entry.commands}
         self._b.session(
             agent="Claude Code",
             version=string(fields.get("claude_code_version")),
-            model=string(fields.get("model")),
             commands=[known.get(name, Command(name)) for name in names] or None,
             session=string(fields.get("session_id")),
             gone="",
         )
-        self._mode(mode)
+        self.model(text(fields.get("model")))
+        self.mode(mode)
         for server in map(obj, array(fields.get("mcp_servers"))):
             self._server(text(server.get("name")), text(server.get("status")))
 
@@ -93,7 +108,21 @@ class ClaudeSystem:
             self._b.notice("mcp", f"MCP server {name}: {status}", level)
         self._servers[name] = status
 
-    def _mode(self, mode: str) -> None:
+    def model(self, model: str) -> None:
+        """Note the model, in what can be switched as well."""
+        if not model:
+            return
+        settings = self._b.session_entry.settings
+        offered = {c.value for s in settings if s.category == "model" for c in s.choices}
+        if model in offered:
+            settings = [
+                msgspec.structs.replace(s, value=model) if s.category == "model" else s
+                for s in settings
+            ]
+        self._b.session(model=model, settings=settings)
+
+    def mode(self, mode: str) -> None:
+        """Note the permission mode, in what can be switched as well."""
         if not mode:
             return
         choices = [Choice(name, name) for name in MODES]
@@ -102,7 +131,7 @@ class ClaudeSystem:
         self._b.session(mode=mode, settings=[setting, *others])
 
     def _on_status(self, fields: Fields) -> None:
-        self._mode(text(fields.get("permissionMode")))
+        self.mode(text(fields.get("permissionMode")))
         result = text(fields.get("compact_result"))
         if fields.get("status") == "compacting":
             self._b.notice("compaction", "compacting the conversation", key="compaction")
@@ -122,7 +151,7 @@ class ClaudeSystem:
     def compaction_summary(self, words: str) -> None:
         """Fold the summary into the notice of its compaction."""
         self.compacted = False
-        self._b.notice("compaction", "conversation compacted", detail=words, key="compaction")
+        self._b.detail("compaction", words)
 
     def _on_api_retry(self, fields: Fields) -> None:
         self.retrying = True
@@ -131,7 +160,7 @@ class ClaudeSystem:
         status = integer(fields.get("error_status"))
         why = text(fields.get("error"), "error") + (f" ({status})" if status else "")
         words = f"request failed: {why}; attempt {attempt} of {most} in {delay:g} s"
-        self._b.notice("retry", words, "warning", key="retry")
+        self._b.notice("retry", words, "warning", key="retry", counts=True)
 
     def _on_local_command_output(self, fields: Fields) -> None:
         self._say_local(text(fields.get("content")))
@@ -178,7 +207,16 @@ class ClaudeSystem:
         status = text(fields.get("status"), "ended")
         words = text(fields.get("summary")) or text(fields.get("reason"))
         level = "warning" if status == "failed" else "info"
-        self._task(fields, f"task {status}: {words}", level, words or status)
+        self._ended_task = words or status
+        tool = self._b.find_tool(text(fields.get("tool_use_id")))
+        if tool is not None and level == "info":
+            level = "quiet"  # the call has it
+        self._task(fields, f"task {status}: {words}", level, "")
+        if tool is not None and words and words not in tool.text:
+            # What the call returned was only that the task has begun.
+            self._b.append(tool, f"\n{words}" if tool.text else words)
+            if status == "failed":
+                self._b.change(tool, status="failed", error=words)
 
     def _task(self, fields: Fields, words: str, level: str, progress: str) -> None:
         call = text(fields.get("tool_use_id"))
@@ -221,12 +259,18 @@ class ClaudeSystem:
         self._b.notice("denial", words, "warning", key=f"denial {call}")
 
     def _refusal(self, fields: Fields) -> None:
+        for uuid in array(fields.get("retracted_message_uuids")):
+            self._retract_line(uuid)
         before, after = text(fields.get("original_model")), text(fields.get("fallback_model"))
         words = f"{before} refused; {after} answers instead" if after else f"{before} refused"
         self._b.notice("refusal", words, "warning")
 
     def _on_elicitation_complete(self, fields: Fields) -> None:
-        self._b.answer(text(fields.get("elicitation_id")), "completed", by="agent")
+        name = text(fields.get("elicitation_id"))
+        for question in self._b.open_questions:
+            request = obj(obj(question.request).get("request"))
+            if name and request.get("elicitation_id") == name:
+                self._b.answer(question.question_id, "completed", by="agent")
 
     def _on_session_title_changed(self, fields: Fields) -> None:
         self._b.session(title=string(fields.get("title")))
@@ -244,12 +288,17 @@ class ClaudeSystem:
                 self._b.notice("system", text(fields.get("summary")), "quiet")
             case "auth_status":
                 error = text(fields.get("error"))
-                words = f"authentication: {error or ('in progress' if fields else '')}"
-                self._b.notice("auth", words, "error" if error else "info", key="auth")
+                state = "in progress" if fields.get("isAuthenticating") is True else "completed"
+                said = [line for line in array(fields.get("output")) if isinstance(line, str)]
+                words = f"authentication: {error or state}"
+                level = "error" if error else "info"
+                self._b.notice("auth", words, level, key="auth", detail="\n".join(said))
             case "prompt_suggestion":
                 self._b.notice("suggestion", text(fields.get("suggestion")), "quiet")
             case "active_goal":
-                self._b.notice("config", f"goal: {fields.get('value')}", "quiet", key="goal")
+                goal = fields.get("value")
+                words = "no goal" if goal is None else f"goal: {text(goal) or goal}"
+                self._b.notice("config", words, "quiet", key="goal")
             case "error":
                 words = text(obj(fields.get("error")).get("message")) or text(fields.get("error"))
                 self._b.notice("error", words or payload[:2000], "error")
@@ -264,10 +313,12 @@ class ClaudeSystem:
         words = f"{kind} limit reached" if status == "rejected" else f"{kind} limit nearly reached"
         if (used := number(info.get("utilization"))) is not None:
             words += f" ({used:.0%} used)"
-        if (resets := number(info.get("resetsAt"))) is not None and 0 < resets < 1e11:
+        resets = number(info.get("resetsAt")) or 0.0
+        resets = resets / 1000 if resets > 1e11 else resets  # some tell it in milliseconds
+        if 0 < resets < 1e11:
             words += f"; resets at {datetime.fromtimestamp(resets, UTC):%Y-%m-%d %H:%M} UTC"
         level = "error" if status == "rejected" else "warning"
-        self._b.notice("rate_limit", words, level, key="rate_limit")
+        self._b.notice("rate_limit", words, level, key=f"rate_limit {kind}")
 
     def _progress(self, fields: Fields) -> None:
         call, seconds = text(fields.get("tool_use_id")), number(fields.get("elapsed_time_seconds"))
@@ -279,9 +330,20 @@ class ClaudeSystem:
             self._b.notice("task", f"{name} {words}", "quiet", key=f"progress {call}")
 
 
+def _detail(fields: Fields) -> str:
+    known = ("type", "subtype", "uuid", "session_id")
+    rest = {name: value for name, value in fields.items() if name not in known}
+    return msgspec.json.encode(rest).decode()[:2000] if rest else ""
+
+
 def commands_of(value: object) -> list[Command]:
     """Return slash commands."""
     return [
-        Command(text(c.get("name")), text(c.get("description")), text(c.get("argumentHint")))
+        Command(
+            text(c.get("name")).removeprefix("/"),
+            text(c.get("description")),
+            text(c.get("argumentHint")),
+        )
         for c in map(obj, array(value))
+        if c.get("name")
     ]

@@ -222,12 +222,12 @@ class CodexCodec:
 
     def _unknown(self, method: str, payload: str) -> None:
         key = f"unknown {method}"
-        self._b.notice("unknown", method, "quiet", detail=payload[:2000], key=key)
+        self._b.notice("unknown", method, "quiet", detail=payload[:2000], key=key, counts=True)
 
     def _error(self, params: Fields) -> None:
         words = text(obj(params.get("error")).get("message"), "no reason given")
         if params.get("willRetry") is True:
-            self._b.notice("retry", words, "warning", key="retry")
+            self._b.notice("retry", words, "warning", key="retry", counts=True)
         # Without a retry the turn's end has the same error.
 
     def _hook(self, run: Fields) -> None:

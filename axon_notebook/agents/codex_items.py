@@ -106,7 +106,7 @@ class CodexItems:
 
     def _quiet(self, what: str, payload: str) -> None:
         key = f"unknown {what}"
-        self._b.notice("unknown", what, "quiet", detail=payload[:2000], key=key)
+        self._b.notice("unknown", what, "quiet", detail=payload[:2000], key=key, counts=True)
 
     def _item(self, item: Fields, thread: str, parent: str, done: bool, payload: str) -> None:
         kind, name = text(item.get("type")), text(item.get("id"))
@@ -172,8 +172,8 @@ class CodexItems:
         if tool is None:
             return
         result, error = obj(item.get("result")), obj(item.get("error"))
-        parts: list[Part] = acp_content.blocks(result.get("content"))
-        parts += acp_content.blocks(item.get("contentItems"))
+        parts: list[Part] = acp_content.content_parts(result.get("content"))
+        parts += acp_content.content_parts(item.get("contentItems"))
         if message := text(error.get("message")):
             parts.append(Text(message))
             self._b.change(tool, error=message)

@@ -47,7 +47,7 @@ class CodexQuestions:
     def asked(self, sequence: int, method: str, params: Fields, frame: Fields) -> None:
         """Read a request of the agent."""
         if method not in CODEX_QUESTIONS:
-            self._b.notice("unknown", method, key=f"unknown {method}")
+            self._b.notice("unknown", method, key=f"unknown {method}", counts=True)
             return
         question = str(sequence)
         self._open[repr(frame.get("id"))] = question

@@ -341,7 +341,8 @@ class PiCodec:
                 self._b.notice("extension", error, "error")
             case _:
                 detail = payload[:2000]
-                self._b.notice("unknown", kind, "quiet", detail=detail, key=f"unknown {kind}")
+                key = f"unknown {kind}"
+                self._b.notice("unknown", kind, "quiet", detail=detail, key=key, counts=True)
 
     def _retry(self, kind: str, fields: Fields) -> None:
         attempt = integer(fields.get("attempt"))

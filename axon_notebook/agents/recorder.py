@@ -32,6 +32,10 @@ class Recorder:
         self.revisions.append(revision)
         return apply(self.entries, revision)
 
+    def entry(self, number: int) -> Entry:
+        """Return the entry of this id."""
+        return self.entries[number - 1]
+
     def append(self, entry: Entry, text: str) -> None:
         """Append *text* to the entry's text."""
         if not text:

@@ -7,11 +7,11 @@ begins with the first output after its prompt and ends with the agent's answer t
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 from .model import Session, Turn
-from .parts import Usage
+from .parts import Part, Usage
 from .recorder import Recorder
 
 __all__ = ["TurnTracker"]
@@ -47,6 +47,7 @@ class TurnTracker(Recorder):
         self._cancelling: Turn | None = None
         self._history_key: Hashable = None
         self._anew = False
+        self._why = ""
         self._outside = ""  # the id of what happens between two turns
         self._costs: dict[str, float] = {}  # cumulative, by session
         self._totals: dict[str, float] = {}  # likewise, over resets
@@ -91,7 +92,9 @@ class TurnTracker(Recorder):
         if turn_id and turn_id in self._turns:
             return  # repeated
         if self.running is not None:
-            self.end("", "", "the end of this turn was not recorded", failed=True)
+            lost = self.running.origin != "unasked"
+            why = "the end of this turn was not recorded" if lost else ""
+            self.end("", "", why, failed=lost)
         wanted = prompt_sequence
         found = [t for t in self._queue if wanted in (None, t.prompt_sequence)]
         self._begin(found[0] if found else None, turn_id)
@@ -99,7 +102,8 @@ class TurnTracker(Recorder):
     def _begin(self, turn: Turn | None, turn_id: str, origin: str = "unasked") -> Turn:
         if turn is None:
             turn_id = turn_id or f"{origin}-{self.sequence}"
-            turn = self.add("turn", turn_id=turn_id, status="running", origin=origin)
+            title = self._why if origin == "unasked" else ""
+            turn = self.add("turn", turn_id=turn_id, status="running", origin=origin, title=title)
             # When a turn of an earlier session began is unknown.
             at = None if origin == "history" else self.at_ms
             self.change(turn, running_ms=at, begun_sequence=self.sequence)
@@ -118,7 +122,7 @@ class TurnTracker(Recorder):
         self._base = dict(self._costs)
         self.running = self.last = turn
         self._anew = False
-        self._outside = ""
+        self._outside = self._why = ""
         self.open_turn(turn)
         return turn
 
@@ -127,16 +131,27 @@ class TurnTracker(Recorder):
         begun, at = self.sequence, self.at_ms
         self.change(turn, status="failed", error=error, ended_ms=at, begun_sequence=begun)
 
-    def history(self, text: str, key: Hashable) -> None:
+    def history(self, text: str, key: Hashable, parts: Sequence[Part] = ()) -> None:
         """Take a prompt that the agent replays from an earlier session."""
         last = self.last
         if self._history_key == key and last is not None:
             self.append(last, text)
+            if parts:
+                self.change(last, parts=[*last.parts, *parts])
             return
         self._history_key = key
         turn = self._begin(None, "", "history")
         self.running = None
-        self.change(turn, text=text, status="completed", ended_ms=self.at_ms)
+        self.change(turn, text=text, status="completed", ended_ms=self.at_ms, parts=list(parts))
+
+    def begin_waiting(self) -> None:
+        """Begin the oldest turn that waits, where no broker says when one begins."""
+        if self.running is None and self._queue and not self._has_broker:
+            self._begin(self._queue[0], "")
+
+    def replays(self, key: Hashable) -> bool:
+        """Whether the prompt *key* is being replayed, and nothing came after it."""
+        return self._history_key == key and bool(self.entries) and self.entries[-1] is self.last
 
     def current_turn(self) -> Turn:
         """Return the turn in which something happens now; begin one if there is none."""
@@ -161,9 +176,13 @@ class TurnTracker(Recorder):
             self._outside = f"outside-{self.sequence}"
         return self._outside
 
-    def begin_anew(self) -> None:
-        """Let the next output, if no turn runs, begin a turn instead of being late."""
+    def begin_anew(self, why: str = "") -> None:
+        """Let the next output, if no turn runs, begin a turn instead of being late.
+
+        *why* becomes its title.
+        """
         self._anew = self.running is None
+        self._why = why
 
     def _is_late(self, last: Turn) -> bool:
         if self._anew:

@@ -148,7 +148,7 @@ def test_errors_notices_and_compaction_are_told_once() -> None:
     assert [(t.status, t.error) for t in of(trace, Turn)] == [("failed", "internal: disk full")]
     assert notices == [
         ("notification", "warning", "careful", 1),
-        ("compaction", "info", "compaction completed", 2),
+        ("compaction", "info", "compaction completed", 1),
         ("error", "error", "session/set_mode: no such mode", 1),
     ]
 
