@@ -372,4 +372,4 @@ def _embedded(home: Path, start: bool, failed: Endpoint | None) -> Endpoint:
         if failed is None:
             raise ServiceError(f"no service is running for {home}: axon-notebook serve starts one")
         return failed
-    return Endpoint(address.base_url, address.token, remembers=True)
+    return Endpoint(address.base_url, address.token, embedded=True)

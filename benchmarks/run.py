@@ -46,7 +46,6 @@ LIBRARIES = (
     "msgspec",
     "pandas",
     "runloop-api-client",
-    "uvicorn",
 )
 
 

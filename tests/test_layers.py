@@ -80,7 +80,13 @@ WAITING = {
 
 # Third parties that are named in one place only.
 NAMED_IN = {
-    "httpx": {"wire.http", "wire.http_pool", "wire.otlp_post"},
+    "httpx": {
+        "wire.http",
+        "wire.http_pool",
+        "wire.loopback",
+        "wire.otlp_post",
+        "wire.transport_errors",
+    },
     "httpx_sse": {"wire.http"},
     "pandas": {"sql.frames"},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,21 +13,17 @@ from .. import errors
 from ..models import ErrorFrame
 from .backoff import retry_after_seconds
 
-if TYPE_CHECKING:
-    import httpx
-
 __all__ = ["api_error", "decoded"]
 
 T = TypeVar("T")
 
 
-def decoded(response: httpx.Response, kind: type[T], url: str) -> T:
-    """Return the body as *kind*.
+def decoded(body: bytes, kind: type[T], url: str) -> T:
+    """Return *body* as *kind*.
 
     Raises:
         ProtocolError: If it is not one.
     """
-    body = response.content
     try:
         return msgspec.json.decode(body, type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """Requests to one server, their errors translated and their streams interruptible.
 
-httpx's exceptions become this package's here, in :func:`translated`, and its responses stay
-behind :class:`ByteStream`; :mod:`.http_pool` makes its clients.
+httpx's responses stay behind :class:`ByteStream`; :mod:`.http_pool` makes its clients, and
+:mod:`.transport_errors` turns its exceptions into this package's.
 
 Source: Runloop OpenAPI documents (axons, executions, devboxes).
 """
@@ -9,15 +9,14 @@ Source: Runloop OpenAPI documents (axons, executions, devboxes).
 from __future__ import annotations
 
 import contextlib
-import ssl
+import functools
 import sys
 import threading
 import uuid
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -27,80 +26,39 @@ from .. import errors
 from ..closing import Closing
 from ..config import Secret, is_loopback
 from .decoding import api_error, decoded
-from .http_pool import HttpPool
+from .http_pool import Pool, httpx_clients
 from .interrupt import Interrupt
+from .loopback import LoopbackConnection, Reply
 from .retry import Attempts
+from .transport_errors import CONNECT_SECONDS, translated
 
 __all__ = ["HttpClient", "ByteStream", "Endpoint", "Interrupt", "Locate"]
 
 T = TypeVar("T")
 
-CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
 MAX_REDIRECTS: Final = 5
 INFLATE_BYTES: Final = 256 * 1024
-#: How the paths of requests end that an endpoint which ``remembers`` stores once.
+#: How the paths of requests end that the embedded service stores once.
 PUBLISHING: Final = ("/publish", "/publish/batch")
 
 
 class Endpoint(NamedTuple):
     """A server and the key for it.
 
-    ``remembers`` says that it stores a publish with the same ``x-request-id``
-    once, so that repeating one is harmless; Runloop does not document that.
+    ``embedded`` says that it is this package's own on this machine: it stores a publish with
+    the same ``x-request-id`` once, so that repeating one is harmless (Runloop does not document
+    that), and no proxy stands before it.
     """
 
     base_url: str
     api_key: Secret
-    remembers: bool = False
+    embedded: bool = False
 
 
 #: Finds the server.  With *failed* (an endpoint that just refused or went
 #: away) it looks again; with *start* it may start the embedded service.
 Locate = Callable[[bool, Endpoint | None], Endpoint]
-
-
-@contextlib.contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Turn httpx's exceptions into this package's, most specific first."""
-    host = urlsplit(url).netloc
-    try:
-        yield
-    except httpx.ReadTimeout as error:
-        raise errors.ReadTimedOut(f"{host} was connected but silent for too long") from error
-    except httpx.ConnectTimeout as error:
-        raise errors.ConnectionFailed(
-            f"{host} did not answer within {CONNECT_SECONDS:g} s: check the network",
-            sent=False,
-        ) from error
-    except httpx.ConnectError as error:
-        if isinstance(_root(error), ssl.SSLCertVerificationError):
-            raise errors.ConnectionFailed(
-                f"the certificate of {host} is not valid: {_root(error).verify_message}",  # type: ignore[attr-defined]
-                permanent=True,
-                sent=False,
-            ) from error
-        raise errors.ConnectionFailed(
-            f"cannot connect to {host}: {_reason(error)}", sent=False
-        ) from error
-    except httpx.TransportError as error:
-        raise errors.ConnectionFailed(
-            f"the connection to {host} broke: {_reason(error)}"
-        ) from error
-    except (httpx.DecodingError, zlib.error) as error:
-        raise errors.ProtocolError(f"{host} sent a body that does not decode: {error}") from error
-    except httpx.InvalidURL as error:
-        raise errors.ConfigError(f"{url!r} is not a valid URL: {error}") from error
-
-
-def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 class ByteStream(Closing):
@@ -186,7 +144,9 @@ class HttpClient:
         self._locate = locate
         self._timeout = timeout
         self._endpoint: Endpoint | None = None
-        self._pool: HttpPool | None = None
+        self._pool: Pool[httpx.Client] | None = None
+        self._loopback = Pool(LoopbackConnection)  # to the embedded service
+        self._used = False
         self._guard = threading.Lock()  # serialises locating the server and making the pool
         self._closed = False
 
@@ -201,13 +161,14 @@ class HttpClient:
     @property
     def connected(self) -> bool:
         """Whether connections may be open."""
-        return self._pool is not None and not self._closed
+        return self._used and not self._closed
 
     def close(self) -> None:
         """Close every idle connection; streams are closed by who opened them."""
         with self._guard:
             self._closed = True
             pool = self._pool
+        self._loopback.close()
         if pool is not None:
             pool.close()
 
@@ -234,14 +195,15 @@ class HttpClient:
             self._relocate(endpoint, start=False)
             raise
 
-    def _connections(self, endpoint: Endpoint) -> HttpPool:
+    def _connections(self, endpoint: Endpoint) -> Pool[httpx.Client]:
         with self._guard:
             if self._closed:
                 raise errors.ClosedError("this client is closed: make a new one with connect()")
             if self._pool is None:
+                self._used = True
                 url = urlsplit(endpoint.base_url)
                 # A proxy set for the outside world would be handed the token of a loopback server.
-                self._pool = HttpPool(
+                self._pool = httpx_clients(
                     secure=url.scheme == "https", trust_env=not is_loopback(url.hostname)
                 )
             return self._pool
@@ -267,14 +229,19 @@ class HttpClient:
         """
         own = interrupt is not None
         content = None if json is None else msgspec.json.encode(json)
-        headers = _headers(method, content)
-        if lines is not None:
-            headers["Content-Type"] = "application/x-ndjson"
-        options = self._options(query, headers, timeout, interrupt)
-        body: Callable[[], Any] = lines or (lambda: content)
-        exchange = partial(self._exchange, method, path, body, options, own=own)
+        media_type = "application/x-ndjson" if lines else "application/json" if content else None
+        headers = _headers(method, media_type)
+        exchange: Callable[[Endpoint], httpx.Response | Reply]
+        if self.endpoint.embedded and not own and lines is None:
+            target = path if not query else f"{path}?{urlencode(_query(query) or {})}"
+            request = (method, target, headers, content)
+            exchange = functools.partial(self._exchange_here, request, timeout or self._timeout)
+        else:
+            body: Callable[[], Any] = lines or (lambda: content)
+            options = self._options(query, headers, timeout or self._timeout, interrupt)
+            exchange = functools.partial(self._exchange, method, path, body, options, own=own)
         endpoint = self.endpoint
-        repeatable = method == "GET" or (endpoint.remembers and path.endswith(PUBLISHING))
+        repeatable = method == "GET" or (endpoint.embedded and path.endswith(PUBLISHING))
         for attempt in Attempts(1 if own else attempts, repeatable=repeatable):
             with attempt, self._looking_again(endpoint):
                 url = endpoint.base_url + path
@@ -283,7 +250,7 @@ class HttpClient:
                     endpoint, url = other, other.base_url + path
                     response = exchange(endpoint)
                 if response.status_code == 200:
-                    return decoded(response, kind, url)
+                    return decoded(response.content, kind, url)
                 raise api_error(
                     response.status_code, response.headers, response.content, endpoint.base_url
                 )
@@ -295,13 +262,13 @@ class HttpClient:
         self,
         query: Mapping[str, Any] | None,
         headers: Mapping[str, str],
-        timeout: float | None,
+        timeout: float,
         interrupt: Interrupt | None,
     ) -> dict[str, Any]:
         return {
             "params": _query(query or {}),
             "headers": headers,
-            "timeout": httpx.Timeout(timeout or self._timeout, connect=CONNECT_SECONDS),
+            "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS),
             "extensions": None if interrupt is None else {"trace": interrupt.watch},
         }
 
@@ -320,6 +287,23 @@ class HttpClient:
         url = endpoint.base_url + path
         with pool.fresh() if own else pool.borrowed() as http, translated(url):
             return http.request(method, url, content=body(), auth=_Bearer(endpoint), **options)
+
+    def _exchange_here(
+        self,
+        request: tuple[str, str, Mapping[str, str], bytes | None],
+        timeout: float,
+        endpoint: Endpoint,
+    ) -> Reply:
+        """Send once to the embedded service: method, target, headers and body."""
+        self._used = True
+        with self._loopback.borrowed() as connection, translated(endpoint.base_url):
+            return connection.request(
+                endpoint.base_url,
+                *request,
+                key=endpoint.api_key,
+                timeout=timeout,
+                connect_timeout=CONNECT_SECONDS,
+            )
 
     def open(
         self, path: str, query: Mapping[str, Any], idle: float, interrupt: Interrupt
@@ -389,16 +373,17 @@ def _query(values: Mapping[str, Any]) -> dict[str, str] | None:
     return given or None  # httpx would drop the URL's own query for an empty mapping
 
 
-def _headers(method: str, content: bytes | None) -> dict[str, str]:
+def _headers(method: str, media_type: str | None) -> dict[str, str]:
     headers = {"User-Agent": _user_agent(), "Accept": "application/json"}
-    if content is not None:
-        headers["Content-Type"] = "application/json"
+    if media_type is not None:
+        headers["Content-Type"] = media_type
     if method != "GET":
         # The same id on every attempt: a server that knows it stores the request once.
         headers["x-request-id"] = f"axon-notebook-{uuid.uuid4()}"
     return headers
 
 
+@functools.cache
 def _user_agent() -> str:
     from ..version import __version__
 

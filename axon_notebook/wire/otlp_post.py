@@ -15,8 +15,8 @@ import httpx
 from ..config import is_loopback
 from ..errors import ParameterError, RateLimited, ServerError, error_for_status
 from .backoff import retry_after_seconds
-from .http import translated
 from .retry import Attempts
+from .transport_errors import translated
 
 __all__ = ["OtlpPost"]
 

@@ -65,7 +65,7 @@ ROWS: Final = (
         (
             *("ipython==8.18.*", "ipykernel==6.29.0", "pandas==2.2.0", "anywidget==0.9.0"),
             *("ipywidgets==8.1.0", "httpx==0.27.0", "httpx-sse==0.4.0", "msgspec==0.19.0"),
-            *("apsw==3.46.0.0", "h2==4.3.0", "uvicorn==0.34.0", "uvloop==0.21.0"),
+            *("apsw==3.46.0.0", "h2==4.3.0", "uvloop==0.21.0"),
             *("httptools==0.6.0", "platformdirs==4.0.0", "filelock==3.15.1"),
         ),
         "the lowest versions that pyproject.toml promises",

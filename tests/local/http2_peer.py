@@ -37,6 +37,7 @@ class Peer:
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="latin-1"))
         self.replies: dict[int, Reply] = {}
         self.gone_away: int | None = None
+        self.unread: set[int] = set()  # streams whose windows stay shut
         self._port, self._token = port, token
         self.h2.initiate_connection()
         self.flush()
@@ -82,7 +83,10 @@ class Peer:
                 reply.status, reply.headers = int(headers[":status"]), headers
             elif isinstance(event, DataReceived):
                 reply.body += event.data
-                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                if event.stream_id in self.unread:
+                    self.h2.increment_flow_control_window(event.flow_controlled_length)
+                else:
+                    self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, StreamEnded):
                 reply.ended = True
             elif isinstance(event, StreamReset):

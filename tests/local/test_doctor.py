@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from axon_notebook.local.devboxes.namespaces import SWITCH, Namespaces
 from axon_notebook.local.process import doctor
 from axon_notebook.local.process.doctor import examine
 from axon_notebook.local.process.findings import Finding
@@ -358,3 +359,19 @@ def test_doctor_sees_a_service_that_does_not_answer(home: Path) -> None:
 
     assert not stuck.fine
     assert f"process {address.pid} holds the home" in stuck.what
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_what_home_user_is_inside_commands_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switch: str
+) -> None:
+    """The namespace where the kernel permits it, else the mapping alone, with the reason."""
+    monkeypatch.setenv(SWITCH, switch)
+    reason = Namespaces(Home(tmp_path).devboxes).check()
+    [told] = [finding.what for finding in examine(tmp_path) if finding.subject == "devboxes"]
+
+    if switch == "off":
+        assert told == f"/home/user is mapped in paths, not inside commands: {reason}"
+        assert SWITCH in told
+    else:
+        assert ("in commands too" in told) == (reason is None)

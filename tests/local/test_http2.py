@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
@@ -201,6 +202,34 @@ def test_a_thousand_streams_share_a_connection(wire: Any, peer: Peer) -> None:
         peer.pump()
 
     assert {peer.replies[stream].status for stream in streams} == {200}
+
+
+def test_streams_that_nobody_reads_cost_no_memory_and_hold_no_other_up(
+    service: ServiceAddress, wire: Any, peer: Peer
+) -> None:
+    """Ten of them, 60 MB behind each, on the connection of one that is read."""
+    long, live = wire.create("long"), wire.create("live")
+    for _ in range(30):
+        wire.publish(long, "x" * 2_000_000)
+    process = psutil.Process(service.pid)
+    reader = peer.ask("GET", f"/v1/axons/{live}/subscribe/sse")
+    before = process.memory_info().rss
+    slow = [peer.ask("GET", f"/v1/axons/{long}/subscribe/sse") for _ in range(10)]
+    peer.unread.update(slow)
+    for number in range(1, 21):
+        peer.answer(peer.ask("POST", f"/v1/axons/{live}/publish", json.dumps(EVENT).encode()))
+        while peer.replies[reader].body.count(b"data:") < number:
+            peer.pump()
+    while not all(len(peer.replies[stream].body) == 65535 for stream in slow):
+        peer.pump()
+
+    assert process.memory_info().rss - before < 100 * 1024 * 1024
+    peer.unread.discard(slow[0])
+    peer.h2.increment_flow_control_window(65535, slow[0])
+    peer.flush()
+    while peer.replies[slow[0]].body.count(b"data:") < 3:
+        peer.pump()
+    assert len(peer.replies[slow[1]].body) == 65535
 
 
 def test_a_reset_ends_a_stream(wire: Any, peer: Peer) -> None:

@@ -209,6 +209,26 @@ def test_pipelined_requests_are_answered_in_order(wire: Any, axon: str) -> None:
     assert statuses == [200, 404, 200, 200]
 
 
+def test_what_came_before_a_malformed_request_is_answered(wire: Any, axon: str) -> None:
+    """Then the connection ends: nobody knows where the next request begins."""
+    with wire.connect() as sock:
+        sock.sendall(wire.head("GET", f"/v1/axons/{axon}") + b"nonsense\r\n\r\n")
+        answer = wire.read(sock)
+
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert sock.recv(100) == b""
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_an_upgrade_is_not_taken_and_the_request_is_answered(wire: Any, protocol: str) -> None:
+    """Java's client asks for h2c with its first request, whatever that is."""
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABk")
+    for method, path, body in (("GET", "/healthz", None), ("POST", "/v1/axons", b'{"name":"u"}')):
+        answer = wire.ask(method, path, *upgrade, f"Upgrade: {protocol}", body=body)
+
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+
 def test_a_client_that_asks_first_is_told_to_continue(wire: Any) -> None:
     """Some clients (curl) do so with large bodies."""
     body = b'{"name":"patient"}'

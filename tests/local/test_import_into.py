@@ -74,3 +74,26 @@ def test_what_is_wrong_leaves_the_axon_empty(axon: an.Axon, lines: list[bytes], 
 
     assert sequences(axon) == []
     assert axon.publish("first").sequence == 1
+
+
+@pytest.mark.parametrize("into", ["a new axon", "an empty axon"])
+def test_holes_in_sequences_end_pages_where_the_events_end(
+    client: an.Client, axon: an.Axon, into: str
+) -> None:
+    """A recording of a part of a run begins late, and may leave events out."""
+    lines = [line for n, line in enumerate(lines_of(9), 1) if n in (3, 4, 8, 9)]
+    if into == "a new axon":
+        info = axon.api.import_axon(lambda: [b'{"name": "holes"}\n', *lines])
+        axon = client.axon(info.id)
+    else:
+        axon.api.import_events(axon.id, lambda: lines)
+    axon.publish("next")
+
+    pages: list[tuple[list[int], bool, int | None]] = []
+    cursor: str | None = None
+    for _ in range(3):
+        page = axon.api.list_events(axon.id, limit=2, starting_after=cursor)
+        pages.append(([e.sequence for e in page.events], page.has_more, page.total_count))
+        cursor = str(page.events[-1].sequence)
+
+    assert pages == [([10, 9], True, 5), ([8, 4], True, 5), ([3], False, 5)]

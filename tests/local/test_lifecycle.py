@@ -200,6 +200,25 @@ async def test_secrets_reach_the_devbox_that_asks_and_no_disk(
 
 
 @scenario
+async def test_what_a_named_shell_exports_is_its_users_alone_and_goes_with_the_devbox(
+    tmp_path: Path,
+) -> None:
+    """The state of a shell is on disk between its commands, secrets included."""
+    async with opened(tmp_path) as devboxes:
+        box = await a_devbox(devboxes)
+        command = "umask 000; export TOKEN=canary-secret"
+        execution = await devboxes.execute(box, command, shell_name="one")
+        assert await devboxes.executions.wait(box, execution.id, hold=30)
+        [state] = (tmp_path / box / "shells").iterdir()
+        assert "canary-secret" in state.read_text("utf-8")
+        modes = oct(state.stat().st_mode & 0o777), oct(state.parent.stat().st_mode & 0o777)
+        await devboxes.shutdown(box)
+
+    assert modes == ("0o600", "0o700")
+    assert not state.parent.exists()
+
+
+@scenario
 async def test_what_has_no_effect_is_accepted_and_said(tmp_path: Path) -> None:
     """Published examples send these; the view tells what became of them."""
     async with opened(tmp_path) as devboxes:

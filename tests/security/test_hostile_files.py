@@ -142,7 +142,7 @@ def test_t20_modules_beside_the_notebook_do_not_run_in_the_service(
     """Anyone who sends a folder with a notebook may put anything beside it."""
     folder, mark = tmp_path / "mailed", tmp_path / "mark"
     folder.mkdir()
-    for name in ("apsw", "json", "uvicorn", "starlette", "sitecustomize", "usercustomize", "axon"):
+    for name in ("apsw", "json", "httptools", "h2", "sitecustomize", "usercustomize", "axon"):
         (folder / f"{name}.py").write_text(EVIL.format(mark=str(mark)))
     script = Path(sys.executable).with_name("axon-notebook")
     env = {**os.environ, "AXON_NOTEBOOK_HOME": str(home)}

@@ -35,6 +35,7 @@ from .execution_ids import now_ms
 from .executions import Executions
 from .files import directory_beneath, said_by, write_beneath
 from .lifecycle import IdleWatch, lifecycle_of
+from .named_shells import states_folder
 from .namespaces import Namespaces
 from .output_log import LIMIT
 from .paths import DevboxPaths
@@ -231,6 +232,7 @@ class Devboxes:
         await tell_mounts(self.on_devbox_shutdown, record)
         await self.end_processes(devbox_id)
         await asyncio.to_thread(_delete, self.directory(devbox_id))
+        await asyncio.to_thread(_delete, states_folder(self._home / devbox_id))
         return record
 
     async def suspend(self, devbox_id: str) -> DevboxRecord:

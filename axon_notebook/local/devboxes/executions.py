@@ -150,7 +150,7 @@ class Executions:
             purpose=purpose,
             shell_name=shell_name,
         )
-        folder = self._home / devbox_id / "shells"
+        folder = self._home / devbox_id
         state = None if shell_name is None else state_file(folder, shell_name)
         running = self._running[devbox_id, record.id] = Running(record)
         self._records.save_execution(record)

@@ -2,8 +2,10 @@
 
 Each command is a process of its own.  At its end bash writes the working directory
 and the exported variables into a file of the shell; the next command of that name
-begins with them.  Commands of one shell run one after the other.  A command that is
-killed with SIGKILL, replaces itself (``exec``) or sets an EXIT trap leaves no state.
+begins with them.  What was exported may be secret: the file is its user's alone (0600,
+in a folder of 0700), and is deleted with the devbox.  Commands of one shell run one
+after the other.  A command that is killed with SIGKILL, replaces itself (``exec``) or
+sets an EXIT trap leaves no state.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final, Generic, TypeVar
 
 from ..refusals import Refusal
 
-__all__ = ["SCRIPT", "ShellQueues", "state_file"]
+__all__ = ["SCRIPT", "ShellQueues", "state_file", "states_folder"]
 
 T = TypeVar("T")
 
@@ -35,21 +37,29 @@ elif [ -n "$__profile" ]; then
   . "$__profile"
 fi
 export AXON_NOTEBOOK_EXECUTION=$__mark
-trap '{ export -p; printf "cd -- %q\\n" "$PWD"; } >| "$__state"' EXIT
+trap '(umask 077; { export -p; printf "cd -- %q\\n" "$PWD"; } >| "$__state")' EXIT
 eval "$__command"
 """
 
 
+def states_folder(folder: Path) -> Path:
+    """Return where the states of the shells of a devbox are kept; *folder* is the devbox's."""
+    return folder / "shells"
+
+
 def state_file(folder: Path, name: str) -> Path:
-    """Return where the state of the shell *name* is kept; make *folder*.
+    """Return where the state of the shell *name* is kept; make the folder of the states.
+
+    *folder* is the devbox's.
 
     Raises:
         Refusal: 400 if the name cannot be one.
     """
     if not name or len(name) > NAME_LIMIT or "\0" in name:
         raise Refusal(400, f"shell_name must have 1 to {NAME_LIMIT} characters.")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / hashlib.sha256(name.encode()).hexdigest()[:32]
+    states = states_folder(folder)
+    states.mkdir(mode=0o700, exist_ok=True)
+    return states / hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 class ShellQueues(Generic[T]):

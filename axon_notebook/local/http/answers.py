@@ -22,7 +22,6 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
-    "WHOLE",
     "error_body",
     "json_answer",
     "send_answer",
@@ -42,9 +41,6 @@ BASE_HEADERS: Final = (
 
 JSON: Final = b"application/json"
 OCTETS: Final = b"application/octet-stream"
-
-#: In the first message of an answer whose body follows at once; see :mod:`.http_protocol`.
-WHOLE: Final = "axon_notebook.whole"
 
 #: Seconds to go on reading a refused body, so that the sender sees the answer and no reset.
 LATE_BODY_TIME: Final = 2.0
@@ -83,9 +79,13 @@ def error_body(status: int, message: str) -> bytes:
 
 
 async def send_answer(send: Send, answer: Answer, *, status: int = 200) -> None:
-    """Send *answer*, head and body at once."""
-    await send(_start(status, answer.body, answer.headers, answer.media_type) | {WHOLE: True})
-    await send({"type": "http.response.body", "body": answer.body})
+    """Send *answer*, head and body at once.
+
+    Other than in ASGI the first message has the body: the answer is then complete.
+    """
+    start = _start(status, answer.body, answer.headers, answer.media_type)
+    start["body"] = answer.body
+    await send(start)
 
 
 async def send_refusal(receive: Receive, send: Send, refusal: Refusal) -> None:

@@ -13,8 +13,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Final
 
 from h2.config import H2Configuration
 from h2.connection import ConnectionInputs, H2Connection, H2ConnectionStateMachine
@@ -35,11 +34,12 @@ from h2.events import (
 from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
-from .answers import Receive, Scope, Send
 from .http2_exchange import Exchange
+from .http_exchange import App
 from .http_limits import CONNECTIONS, HEAD_LIMIT, HEAD_TIME, IDLE_TIME, WRITE_TIME
+from .server_state import ServerState
 
-__all__ = ["PREFACE", "Http2Protocol", "ServerState"]
+__all__ = ["PREFACE", "Http2Protocol"]
 
 log = logging.getLogger(__name__)
 
@@ -67,16 +67,6 @@ _COSTLY: Final = (
     StreamReset,
     UnknownFrameReceived,
 )
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class ServerState(Protocol):
-    """What the connections of a server share."""
-
-    connections: set[Any]
-    tasks: set[asyncio.Task[None]]
-    default_headers: list[tuple[bytes, bytes]]
 
 
 class _OpenAfterGoAway(H2ConnectionStateMachine):
@@ -144,7 +134,6 @@ class Http2Protocol(asyncio.Protocol):
         """Greet the client; its own settings are due now."""
         self.transport = transport
         self.server = tuple(transport.get_extra_info("sockname")[:2])
-        self.client = tuple(transport.get_extra_info("peername")[:2])
         self.state.connections.add(self)
         self.h2.initiate_connection()
         self.h2.increment_flow_control_window(CONNECTION_WINDOW)
@@ -211,11 +200,6 @@ class Http2Protocol(asyncio.Protocol):
 
     # What exchanges call ----------------------------------------------------------------
 
-    @property
-    def date_headers(self) -> list[tuple[bytes, bytes]]:
-        """Headers of every answer; the server renews them each second."""
-        return self.state.default_headers
-
     def flush(self) -> None:
         """Write the frames that wait."""
         if (data := self.h2.data_to_send()) and not self.transport.is_closing():
@@ -266,10 +250,11 @@ class Http2Protocol(asyncio.Protocol):
                 self.h2.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
         self._stop_timer()
-        exchange = Exchange(self, event.stream_id, ended=event.stream_ended is not None)
+        ended = event.stream_ended is not None
+        exchange = Exchange(self, event.stream_id, event.headers, ended=ended)
         self._exchanges[event.stream_id] = exchange
         self._running += 1
-        task = self.loop.create_task(exchange.run(self._app, event.headers))
+        task = self.loop.create_task(exchange.run(self._app))
         self.state.tasks.add(task)
         task.add_done_callback(self._ran)
 

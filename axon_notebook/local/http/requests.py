@@ -65,7 +65,7 @@ class Request:
     def repeat_id(self) -> str | None:
         """The same, different for different paths; see :class:`~.repeats.Repeats`."""
         given = self.request_id
-        return f"{self.scope['path']} {given}" if given else None
+        return f"{self.scope['raw_path'].decode('latin-1')} {given}" if given else None
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first header *name* (lower case), or ``None``."""

@@ -18,9 +18,8 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
-from typing import Any, Final
+from typing import Final
 
-import uvicorn
 from filelock import Timeout
 
 from ...config import Secret
@@ -30,7 +29,7 @@ from ..brokers.broker import Brokers
 from ..devboxes.devboxes import Devboxes
 from ..http.app import ServiceApp, build_app
 from ..http.devbox_routes import devbox_routes
-from ..http.http_limits import IDLE_TIME
+from ..http.http_server import HttpServer
 from ..http.streams import Streams
 from ..storage.store import Store
 from .home import Home, ServiceRecord
@@ -78,7 +77,7 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
         await devboxes.recover()
         brokers = Brokers(store, devboxes, home=home.path)
         stack.push_async_callback(brokers.close)
-        streams = Streams()
+        streams, ending = Streams(), Ending()
         app = build_app(
             store,
             token=token,
@@ -86,12 +85,12 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
             routes=devbox_routes(devboxes),
             busy=[lambda: devboxes.busy, lambda: brokers.busy],
             streams=streams,
-            on_stop=lambda: server.end("asked to stop"),
+            on_stop=lambda: ending.ask("asked to stop"),
         )
         stack.push_async_callback(app.close)
         store.on_published = brokers.with_brokers(store.on_published)
         await devboxes.remount()
-        server = ServiceServer(app, listener, idle_seconds=idle_seconds)
+        server = HttpServer(app, listener)
         record = ServiceRecord(
             url=f"http://127.0.0.1:{listener.getsockname()[1]}",
             token=token.reveal(),
@@ -100,7 +99,11 @@ async def _serve(home: Home, idle_seconds: float, ready: Ready) -> None:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         stack.callback(home.forget)
-        await server.serve_until_stopped(lambda: _announce(home, record, ready))
+        stack.push_async_callback(server.stop)
+        await server.start()
+        _end_at_signals(ending)
+        _announce(home, record, ready)
+        await ending.wait(app, idle_seconds)
     log.info("ended")
 
 
@@ -121,93 +124,38 @@ def _announce(home: Home, record: ServiceRecord, ready: Ready) -> None:
     ready(record)
 
 
-class ServiceServer(uvicorn.Server):
-    """uvicorn's server, ending its streams before itself."""
+class Ending:
+    """Whether the service is to end, and why; lives on its loop."""
 
-    def __init__(self, app: ServiceApp, listener: socket.socket, *, idle_seconds: float) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=_http_protocol(),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=int(IDLE_TIME),
-                timeout_graceful_shutdown=1,
-                proxy_headers=False,
-            )
-        )
-        self._app = app
-        self._listener = listener
-        self._idle_seconds = idle_seconds
-        self._announce: Callable[[], None] = lambda: None
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
 
-    async def serve_until_stopped(self, announce: Callable[[], None]) -> None:
-        """Serve; call *announce* once the port answers."""
-        self._announce = announce
-        await self.serve(sockets=[self._listener])
-
-    def end(self, reason: str) -> None:
+    def ask(self, reason: str) -> None:
         """Begin to end; from the event loop only."""
-        if not self.should_exit:
+        if not self._asked.is_set():
             log.info("ending: %s", reason)
-        self.should_exit = True
+        self._asked.set()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then announce it."""
-        await super().startup(sockets=sockets)
-        self._announce()
-
-    async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: is it time to end?"""
-        if counter % 10 == 0 and self._app.idle_seconds() >= self._idle_seconds:
-            self.end(f"idle for {self._idle_seconds:.0f} s")
-        return await super().on_tick(counter)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell the streams, then let the last answers go out, then cut what is left."""
-        for server in self.servers:
-            server.close()
-        await self._app.streams.stop()
-        await _until_empty(self.server_state.tasks, 0.5)
-        # Only now: clients made with h2 take nothing after GOAWAY (python-hyper/h2#1181).
-        for connection in tuple(self.server_state.connections):
-            connection.shutdown()
-        await _until_empty(self.server_state.connections, 0.2)
-        for connection in tuple(self.server_state.connections):
-            connection.transport.abort()
-        await super().shutdown(sockets=sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """End at a signal, and do not raise it again: the end was clean."""
-        loop = asyncio.get_running_loop()
-        names = [n for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
-        for name in names:
-            number = getattr(signal, name)
-            try:
-                loop.add_signal_handler(number, self.end, name)
-            except NotImplementedError:  # Windows
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.end, "signal"))
-        yield
+    async def wait(self, app: ServiceApp, idle_seconds: float) -> None:
+        """Return when the service was asked to end, or has been idle for long enough."""
+        while not self._asked.is_set():
+            if app.idle_seconds() >= idle_seconds:
+                self.ask(f"idle for {idle_seconds:.0f} s")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._asked.wait()
 
 
-async def _until_empty(things: set[Any], seconds: float) -> None:
-    """Wait until nothing is left, but not for long."""
-    for _ in range(int(seconds / 0.01)):
-        if not things:
-            break
-        await asyncio.sleep(0.01)
-
-
-def _http_protocol() -> Any:
-    try:
-        from ..http.http_protocol import ServiceProtocol
-    except ImportError:
-        return "h11"
-    return ServiceProtocol
+def _end_at_signals(ending: Ending) -> None:
+    """End at a signal, and do not raise it again: the end was clean."""
+    loop = asyncio.get_running_loop()
+    names = [n for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+    for name in names:
+        number = getattr(signal, name)
+        try:
+            loop.add_signal_handler(number, ending.ask, name)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(ending.ask, "signal"))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -242,8 +190,7 @@ def _logging(home: Home) -> Iterator[None]:
     handler = RotatingFileHandler(home.log_path, maxBytes=LOG_BYTES, backupCount=1, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     ours = logging.getLogger("axon_notebook")
-    levels = {ours: logging.INFO, logging.getLogger("uvicorn.error"): logging.ERROR}
-    levels[logging.getLogger("asyncio")] = logging.WARNING
+    levels = {ours: logging.INFO, logging.getLogger("asyncio"): logging.WARNING}
     for logger, level in levels.items():
         logger.setLevel(level)
         logger.addHandler(handler)

@@ -14,14 +14,18 @@ import apsw
 from ...models import EVENT_COLUMNS, ORIGINS, AxonEvent
 from .limits import storage_damaged
 
-__all__ = ["events_after", "events_before", "head_of"]
+__all__ = ["HOLES", "count_of", "events_after", "events_before", "is_before"]
 
 #: Characters of payload in one page: of a stream, and of an answer to who asked for a list.
 STREAM_TEXT: Final = 1024 * 1024
 LIST_TEXT: Final = 16 * 1024 * 1024
 
+#: ``user_version`` of a database whose sequences have holes.
+HOLES: Final = 1
+
 _SELECT: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM main.rl_axon_events"
 _AFTER: Final = f"{_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?"
+_EXISTS: Final = "SELECT 1 FROM main.rl_axon_events WHERE sequence < ? LIMIT 1"
 _BEFORE: Final = f"{_SELECT} WHERE sequence <= ? ORDER BY sequence DESC LIMIT ?"
 
 
@@ -39,9 +43,20 @@ def events_before(
     return _page(connection, axon_id, _BEFORE, (sequence, limit), LIST_TEXT)
 
 
-def head_of(connection: apsw.Connection) -> int:
-    """Return the highest sequence, 0 for none: sequences have no holes, so it is the count."""
-    row: Any = connection.execute("SELECT max(sequence) FROM main.rl_axon_events").fetchone()
+def is_before(connection: apsw.Connection, sequence: int) -> bool:
+    """Whether there is an event before *sequence*."""
+    return bool(connection.execute(_EXISTS, (sequence,)).fetchall())
+
+
+def count_of(connection: apsw.Connection) -> int:
+    """Return how many events there are.
+
+    It is the highest sequence, which is found at once, unless recorded events with holes in
+    their sequences were imported: then they are counted.
+    """
+    version: Any = connection.execute("PRAGMA main.user_version").fetchone()
+    what = "count(*)" if version[0] == HOLES else "max(sequence)"
+    row: Any = connection.execute(f"SELECT {what} FROM main.rl_axon_events").fetchone()
     return row[0] or 0
 
 

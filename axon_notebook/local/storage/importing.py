@@ -11,6 +11,7 @@ import msgspec
 
 from ...models import EVENT_COLUMNS, ORIGINS
 from ..refusals import Refusal
+from .history import HOLES
 from .limits import Limits, stopping
 
 __all__ = ["ImportedEvent", "import_events", "insert_events"]
@@ -70,15 +71,18 @@ def insert_events(
 ) -> Row | None:
     """Do the same on an open *connection*; return the newest event, if there is one."""
     newest: Row | None = None
+    count = 0
 
     def noted(row: Row) -> Row:
-        nonlocal newest
-        newest = row
+        nonlocal newest, count
+        newest, count = row, count + 1
         return row
 
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.executemany(_INSERT, map(noted, _rows(lines, limits, stopped)))
+        if newest is not None and newest[0] != count:
+            connection.pragma("user_version", HOLES)
         connection.execute("COMMIT")
     finally:
         # After a full disk SQLite may have rolled back on its own.

@@ -46,7 +46,7 @@ from .axon_registry import Registry, new_axon_id
 from .commit import LAST_SEQUENCE, Draft
 from .connections import Connections
 from .database import AxonDatabase
-from .history import events_after, events_before, head_of
+from .history import count_of, events_after, events_before, is_before
 from .importing import import_events, insert_events
 from .limits import Limits, axon_not_found, stopping
 from .statement_run import Run
@@ -251,9 +251,8 @@ class Store:
         def read() -> AxonEventList:
             with self._database(axon_id).history() as connection:
                 found = events_before(connection, axon_id, start, limit)
-                total = head_of(connection) if include_total_count else None
-            # Sequences begin at 1 and have no holes.
-            has_more = bool(found) and found[-1].sequence > 1
+                total = count_of(connection) if include_total_count else None
+                has_more = bool(found) and is_before(connection, found[-1].sequence)
             return AxonEventList(found, has_more=has_more, total_count=total)
 
         return await self._on_disk(read)
