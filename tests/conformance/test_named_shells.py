@@ -61,10 +61,11 @@ def test_commands_of_a_shell_run_one_after_the_other(shell: Callable[[str], Shel
     """They are queued, in their order, and the queued ones say so."""
     run = shell("queue")
     commands = [run(f"read line || true; echo {n} >> order") for n in range(3)]
-    blocked = run("sleep 0.3; cat order")
+    blocked = run("until [ -e go ]; do sleep 0.05; done; cat order")
     waiting = run("echo never > late")
     status = waiting.get_state().status
     waiting.kill()
+    out(shell("beside the queue")("touch go"))
 
     assert out(blocked) == "0\n1\n2\n"
     assert status == "queued"

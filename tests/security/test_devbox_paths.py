@@ -120,7 +120,15 @@ FOLDERS = ["..", "/", "/etc", "{o}", "to_outside_folder", "to_parent", "a/../.."
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def usual_umask() -> Iterator[None]:
+    """Permit the ordinary user what is made, also where a service ran in this process before."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def place(tmp_path: Path, usual_umask: None) -> Place:
     tmp_path.chmod(0o777)
     for above in list(tmp_path.parents)[:3]:
         if above.name.startswith(("pytest", "popen")):  # the second is one worker's
