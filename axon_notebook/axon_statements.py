@@ -43,8 +43,10 @@ class AxonStatements:
         """
         missing: set[str] = set()
         while True:
-            statement, values = self._bound(sql, params, missing)
+            statement, values, local = self._bound(sql, params, missing)
             try:
+                if local:
+                    return self.tables.run(statement, values, local)
                 return self._api.query(self._axon_id, statement, values, timeout=timeout)
             except SqlError as error:
                 if not self._found(str(error), missing):
@@ -59,7 +61,7 @@ class AxonStatements:
         """
         missing: set[str] = set()
         while True:
-            bound = [self._bound(sql, params, missing) for sql, params in pairs]
+            bound = [self._bound(sql, params, missing, alone=False)[:2] for sql, params in pairs]
             steps = self._api.batch(self._axon_id, bound, timeout=timeout).results
             failed = next((i for i, step in enumerate(steps) if step.error is not None), None)
             if failed is None:
@@ -86,20 +88,26 @@ class AxonStatements:
         missing.add(name)
         return True
 
-    def _bound(self, sql: str, params: Params, missing: set[str]) -> tuple[str, list[Any]]:
-        """Return the text with ``?`` and the values for it."""
+    def _bound(
+        self, sql: str, params: Params, missing: set[str], *, alone: bool = True
+    ) -> tuple[str, list[Any], frozenset[str]]:
+        """Return the text with ``?``, the values for it, and tables it is to run next to."""
         if not isinstance(params, Mapping) and not missing:
-            return sql, list(params or ())
-        bound = self._bind(sql, params, missing)
-        return bound.sql, list(bound.params)
+            return sql, list(params or ()), frozenset()
+        bound = self._bind(sql, params, missing, alone=alone)
+        return bound.sql, list(bound.params), bound.local
 
-    def _bind(self, sql: str, params: Params, missing: set[str]) -> BoundStatement:
+    def _bind(
+        self, sql: str, params: Params, missing: set[str], *, alone: bool = True
+    ) -> BoundStatement:
         from .sql.binding import bind
 
         named = params if isinstance(params, Mapping) else {}
         places = None if isinstance(params, Mapping) else list(params or ())
         ours = self.tables.supplied(TRACE_TABLES - missing) if missing & TRACE_TABLES else None
-        return bind(sql, named, params=places, events="events" in missing, supplied=ours)
+        return bind(
+            sql, named, params=places, events="events" in missing, supplied=ours, alone=alone
+        )
 
     def _details(self, message: str, sql: str, params: Params, missing: set[str]) -> list[str]:
         """Return where it is wrong and what was probably meant; less where that is not known."""

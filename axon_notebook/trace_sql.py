@@ -6,14 +6,18 @@ import datetime as dt
 import functools
 import re
 import threading
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from .sql.binding import HISTORY
 from .sql.schema import Schema
 from .sql.supplied import SuppliedTables
 from .sql.values import json_text
 
 if TYPE_CHECKING:
     from .agents.axon_trace import AxonTrace
+    from .models import SqlResult
     from .wire.api import ApiClient
 
 __all__ = ["TRACE_TABLES", "TraceTables", "missing_table", "with_trace"]
@@ -21,6 +25,7 @@ __all__ = ["TRACE_TABLES", "TraceTables", "missing_table", "with_trace"]
 TRACE_TABLES: Final = frozenset(
     {"turns", "tool_calls", "messages", "questions", "notices", "annotations"}
 )
+_SQL_TYPES: Final = {"real": "REAL", "integer": "INTEGER"}
 _MISSING: Final = re.compile(r"no such table: (?:main\.)?((?:trace\.)?(\w+))")
 
 
@@ -30,13 +35,14 @@ def with_trace(schema: Schema) -> Schema:
     from .agents.trace_tables import TABLES
 
     own = {name.lower() for name in schema.tables}
-    types = {"real": "REAL", "integer": "INTEGER"}
     entries = [
         (
             "table",
             name,
             f"CREATE TABLE {name}("
-            + ", ".join(f"{column} {types.get(kind, 'TEXT')}" for column, kind in columns.items())
+            + ", ".join(
+                f"{column} {_SQL_TYPES.get(kind, 'TEXT')}" for column, kind in columns.items()
+            )
             + ")",
         )
         for name, columns in TABLES.items()
@@ -65,19 +71,64 @@ class TraceTables:
         self._axon_id = axon_id
         self._trace: AxonTrace | None = None
         self._reading = threading.Lock()  # a trace is fed by one thread at a time
+        # How far reading is; only told, so that a torn read does no harm.
+        self._in_work: AxonTrace | None = None
+        self._started, self._before = 0.0, 0
 
     def refresh(self) -> None:
         """Read what is new."""
-        from .agents.axon_trace import trace_of_axon
+        from .agents.axon_trace import AxonTrace, history
 
         with self._reading:
             # Whoever is interrupted half way leaves none behind: the next use reads it whole.
             trace, self._trace = self._trace, None
             if trace is None:
-                trace = trace_of_axon(self._api, self._axon_id)
-            else:
+                trace = AxonTrace(lambda after: history(self._api, self._axon_id, after))
+            self._started, self._in_work = time.monotonic(), trace
+            self._before = trace.events_read
+            try:
                 trace.refresh()
+            finally:
+                self._in_work = None
             self._trace = trace
+
+    def progress(self) -> str:
+        """Return how far reading is; from any thread."""
+        trace = self._in_work
+        if trace is None:
+            return ""
+        count = trace.events_read - self._before
+        rate = count / max(0.001, time.monotonic() - self._started)
+        return f"reading the history for the trace: {count:,} events, {rate:,.0f}/s"
+
+    def run(self, sql: str, params: Sequence[Any], needed: frozenset[str]) -> SqlResult:
+        """Run a statement here, over tables that are too large to be sent with it.
+
+        Args:
+            sql: Reads nothing but tables of the trace and ``rl_axon_events``.
+            params: For its ``?``.
+            needed: The tables of the trace.
+
+        Raises:
+            SqlError: SQLite refused it.
+        """
+        from .agents.axon_trace import history_rows
+        from .agents.trace_tables import TABLES
+        from .sql.supplied import named_columns
+        from .sql.tables import table_names
+        from .sql.tokens import tokenize
+        from .trace_database import TraceDatabase
+
+        tokens = tokenize(sql)
+        with TraceDatabase() as database:
+            for name in sorted(needed):
+                columns = self._columns(name)
+                chosen = named_columns(tokens, list(columns))
+                types = {n: _SQL_TYPES.get(kind, "TEXT") for n, kind in TABLES[name].items()}
+                database.add_table(name, types, {n: columns[n] for n in chosen})
+            if any(table.name.lower() == HISTORY for table in table_names(tokens)):
+                database.add_events(history_rows(self._api, self._axon_id))
+            return database.run(sql, params)
 
     def supplied(self, own: frozenset[str] = frozenset()) -> SuppliedTables:
         """Return what statements can be given; *own* are names that the axon has itself."""

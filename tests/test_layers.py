@@ -27,6 +27,7 @@ LAYERS = [
     ["local"],
     [
         "agent_start",
+        "trace_database",
         "trace_sql",
         "axon_statements",
         "agent_state",

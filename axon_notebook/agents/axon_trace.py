@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from ..errors import ParameterError
 from ..exports.spans import spans
 from ..exports.trajectory import trajectory
-from ..models import EVENTS_SELECT, AxonEvent, Redact, redacted
+from ..models import EVENT_COLUMNS, EVENTS_SELECT, AxonEvent, Redact, redacted
 from .model import Revision
 from .trace import Trace
 from .trace_card import card_html, card_text
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..exports.otlp import Sent
     from ..wire.api import ApiClient
 
-__all__ = ["AxonTrace", "TraceUsage", "trace_of_axon", "trace_of_events"]
+__all__ = ["AxonTrace", "TraceUsage", "history", "history_rows", "trace_of_axon", "trace_of_events"]
 
 EVENTS_PER_PAGE: Final = 5000
 
@@ -76,6 +76,8 @@ class AxonTrace(TraceFrames, Trace):
         self.title = title
         self.as_of = as_of
         self._source = source
+        #: How many events were read.
+        self.events_read = 0
         #: The axon the events come from; empty before the first.
         self.axon_id = ""
         #: The time of the newest event in milliseconds; ``None`` before the first.
@@ -104,6 +106,7 @@ class AxonTrace(TraceFrames, Trace):
         """Read *event*; return what it changes."""
         if self._frames:
             self._frames = {}
+        self.events_read += 1
         self.axon_id = self.axon_id or event.axon_id
         self.newest_ms = max(self.newest_ms or 0, event.timestamp_ms)
         return super().feed(event)
@@ -232,7 +235,7 @@ def trace_of_axon(
 ) -> AxonTrace:
     """Return the trace of an axon's history."""
     trace = AxonTrace(
-        lambda after: _history(api, axon_id, after, as_of),
+        lambda after: history(api, axon_id, after, as_of),
         protocol,
         as_of=as_of,
         title=title or axon_id,
@@ -256,16 +259,27 @@ def trace_of_events(
     return trace
 
 
-def _history(api: ApiClient, axon_id: str, after: int, as_of: int | None) -> Iterator[AxonEvent]:
+def history(
+    api: ApiClient, axon_id: str, after: int = 0, as_of: int | None = None
+) -> Iterator[AxonEvent]:
     """Yield the events after a sequence, page by page."""
+    for row in history_rows(api, axon_id, after, as_of):
+        yield AxonEvent.from_row(axon_id, row)
+
+
+def history_rows(
+    api: ApiClient, axon_id: str, after: int = 0, as_of: int | None = None
+) -> Iterator[Sequence[Any]]:
+    """Yield the rows of the event history; the first column is the sequence."""
     last = 2**63 - 1 if as_of is None else as_of
     query = f"{EVENTS_SELECT} WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
     while True:
         result = api.query(axon_id, query, [after, last, EVENTS_PER_PAGE]).by_rows()
         for row in result.rows:
-            event = AxonEvent.from_row(axon_id, row)
-            after = event.sequence
-            yield event
+            # A server that keeps to the published schema sends mappings.
+            values = [row[name] for name in EVENT_COLUMNS] if isinstance(row, Mapping) else row
+            after = values[0]
+            yield values
         full = len(result.rows) == EVENTS_PER_PAGE
         if not result.rows or not (full or result.meta.rows_read_limit_reached):
             return

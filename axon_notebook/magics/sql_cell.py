@@ -113,6 +113,8 @@ class Cell(NamedTuple):
         from ..sql.diagnosis import find_unknown_name
 
         schema = session.known_schema(axon)
+        if any(b.local for b in self.bound):
+            return  # it runs over tables that the axon does not have
         if schema is None or find_unknown_name(self.sent, schema) is None:
             return
         # Somebody may have made it a moment ago: ask before refusing.
@@ -185,7 +187,8 @@ def prepared(
     _check_transactions(text, statements)
     alias = _events_are_history(statements, session, axon, line)
     trace = _trace_tables(statements, session, axon, line)
-    bound = [_bound(text, s, namespace, params, alias, trace) for s in statements]
+    alone = len(statements) == 1
+    bound = [_bound(text, s, namespace, params, alias, trace, alone) for s in statements]
     sent = [b.sql for b in bound]
     if explain:
         sent = [f"EXPLAIN QUERY PLAN {sql}" for sql in sent]
@@ -203,9 +206,12 @@ def _bound(
     params: Sequence[Any] | None,
     alias: bool,
     trace: SuppliedTables | None,
+    alone: bool,
 ) -> BoundStatement:
     try:
-        return bind(statement.sql, namespace, params=params, events=alias, supplied=trace)
+        return bind(
+            statement.sql, namespace, params=params, events=alias, supplied=trace, alone=alone
+        )
     except ParameterError as error:
         raise _in_cell(error, text, statement) from error.__cause__
 
@@ -268,7 +274,7 @@ def _trace_tables(
     if plain <= own and all(len(name) == 1 for _, name in found):
         return None
     tables = axon.trace_tables
-    in_thread(tables.refresh, line)
+    in_thread(tables.refresh, line, tables.progress)
     return tables.supplied(own)
 
 

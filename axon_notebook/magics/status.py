@@ -103,8 +103,13 @@ class Task(Generic[T]):
         callback()
 
 
-def in_thread(work: Callable[[], T], line: StatusLine) -> T:
+def in_thread(work: Callable[[], T], line: StatusLine, progress: Callable[[], str] = str) -> T:
     """Run *work* in a thread and return its result; the stop button works meanwhile.
+
+    Args:
+        work: Is abandoned if the user presses stop.
+        line: Says how long it takes.
+        progress: Returns how far it is.
 
     Raises:
         Interrupted: If the user pressed stop; the work is abandoned.
@@ -114,7 +119,7 @@ def in_thread(work: Callable[[], T], line: StatusLine) -> T:
         # Within the try: an interrupt may come as soon as the thread has begun.
         task = Task(work, name="axon-request")
         while not task.wait(STEP):
-            line.running(time.monotonic() - started)
+            line.running(time.monotonic() - started, progress())
     except KeyboardInterrupt:
         line.clear()
         raise Interrupted(time.monotonic() - started) from None

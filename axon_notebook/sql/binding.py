@@ -18,15 +18,19 @@ from ..errors import ParameterError
 from .carets import caret_lines
 from .fragments import identifier_fragment, list_fragment, table_fragment
 from .pasted import pasted_character
-from .supplied import SuppliedTables, supplied_fragment, supplied_tables
-from .tables import EVENTS_SQL, TableName, events_alias, may_be_alias
+from .supplied import QUALIFIER, SuppliedTables, supplied_fragment, supplied_tables
+from .tables import EVENTS_SQL, TableName, events_alias, may_be_alias, table_names, with_names
 from .tokens import Token, quote_identifier, significant, tokenize
-from .values import Fragment, Refused, elements, is_many, is_table, scalar, table
+from .values import Fragment, Refused, TooLarge, elements, is_many, is_table, scalar, table
 
 __all__ = ["BoundStatement", "BoundValue", "bind"]
 
 #: SQLite's limit on ``?`` in one statement.
 MOST_PARAMETERS: Final = 32_766
+
+#: The history's own name, and functions of SQLite that stand for a table.
+HISTORY: Final = "rl_axon_events"
+FUNCTIONS: Final = ("json_each", "json_tree")
 
 
 class BoundValue(NamedTuple):
@@ -52,6 +56,8 @@ class BoundStatement(NamedTuple):
         values: Where they came from, in the same order as written.
         source: As it was written.
         map: Pairs (position in ``sql``, position in ``source``) where the two run apart.
+        local: Supplied tables that are too large to be sent: the statement, which reads nothing
+            but these and events, still has their names, and has to run where they are.
     """
 
     sql: str
@@ -59,6 +65,7 @@ class BoundStatement(NamedTuple):
     values: list[BoundValue]
     source: str
     map: list[tuple[int, int]]
+    local: frozenset[str] = frozenset()
 
     def source_position(self, position: int) -> int:
         """Return where in ``source`` the character at *position* of ``sql`` comes from."""
@@ -77,6 +84,7 @@ def bind(
     params: Sequence[Any] | None = None,
     events: bool = False,
     supplied: SuppliedTables | None = None,
+    alone: bool = True,
 ) -> BoundStatement:
     """Return the statement *sql* with its marks replaced and their values next to it.
 
@@ -88,12 +96,13 @@ def bind(
         events: Whether ``events``, read as a table, means the event history
             with readable origins; for axons without a table of that name.
         supplied: Tables whose rows are sent with the statement.
+        alone: Whether it may run apart from others: see :attr:`BoundStatement.local`.
 
     Raises:
         ParameterError: For an unknown name, a value SQL cannot hold, or marks
             that cannot go together; the detail points at the mark.
     """
-    return _Binder(sql, lookup, params, events, supplied).bind()
+    return _Binder(sql, lookup, params, events, supplied, alone).bind()
 
 
 class _Binder:
@@ -106,6 +115,7 @@ class _Binder:
         params: Sequence[Any] | None,
         events: bool,
         supplied: SuppliedTables | None,
+        alone: bool,
     ) -> None:
         self.source = sql
         self.lookup = lookup
@@ -116,11 +126,13 @@ class _Binder:
         aliases = events_alias(self.tokens) if events else []
         self.aliases = {table.token.start: table for table in aliases}
         self.supplied = supplied
+        self.local: set[str] = set()
         self.tables: dict[int, tuple[TableName, list[Token]]] = {}
         for named, name in supplied_tables(self.tokens, supplied.names) if supplied else ():
-            if len(name) > 1 or (supplied and named.name.lower() not in supplied.own):
+            if supplied and supplied.means_ours(named, name):
                 self.tables[name[0].start] = (named, name)
         self.hidden = {t.start for _, name in self.tables.values() for t in name[1:]}
+        self.may_be_local = alone and self._reads_nothing_else()
         self.parts: list[str] = []
         self.params: list[Any] = []
         self.values: list[BoundValue] = []
@@ -148,7 +160,23 @@ class _Binder:
                 f"{len(self.params)} values in one statement, SQLite takes {MOST_PARAMETERS}: "
                 "load them into a table with %axon load"
             )
-        return BoundStatement("".join(self.parts), self.params, self.values, self.source, self.map)
+        return BoundStatement(
+            "".join(self.parts),
+            self.params,
+            self.values,
+            self.source,
+            self.map,
+            frozenset(self.local),
+        )
+
+    def _reads_nothing_else(self) -> bool:
+        """Whether all its tables are supplied ones, the history, or its own ``WITH``."""
+        ours = {table.token.start for table, _ in self.tables.values()} | set(self.aliases)
+        known = {*with_names(self.tokens), HISTORY, *FUNCTIONS}
+        return all(
+            table.reads and (table.token.start in ours or table.name.lower() in known)
+            for table in table_names(self.tokens)
+        )
 
     def _check_variables(self) -> None:
         """Refuse SQLite's own named variables, and ``?`` that have no or too many values."""
@@ -198,8 +226,12 @@ class _Binder:
         assert self.supplied is not None
         try:
             fragment = supplied_fragment(table, self.tokens, self.supplied)
-        except Refused as refusal:
-            raise self._error(f"{table.name} is {refusal}", name[-1]) from None
+        except TooLarge as refusal:
+            if not self.may_be_local:
+                raise self._error(f"{table.name} is {refusal}", name[-1]) from None
+            self.local.add(table.name.lower())
+            self._put(token, f"{QUALIFIER}.{table.name}")
+            return
         alias = "" if table.has_alias else f" AS {table.name}"
         self._insert(token, fragment._replace(sql=fragment.sql + alias), [], "rows of the trace")
 

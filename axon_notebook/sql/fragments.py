@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from .tokens import quote_identifier
-from .values import Fragment, Refused, json_text, scalar
+from .values import Fragment, Refused, TooLarge, json_text, scalar
 
 __all__ = ["identifier_fragment", "list_fragment", "table_fragment"]
 
@@ -67,7 +67,7 @@ def table_fragment(names: Sequence[str], columns: Sequence[list[Any]]) -> Fragme
         cells.append(values)
     text = json_text([list(row) for row in zip(*cells, strict=True)])
     if len(text) > LARGEST_TABLE:
-        raise Refused(
+        raise TooLarge(
             f"a table of {len(text):,} characters of JSON, the limit is {LARGEST_TABLE:,}: "
             "load it once with %axon load"
         )

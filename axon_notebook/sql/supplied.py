@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from .fragments import table_fragment
 from .tables import TableName, table_names, with_names
 from .tokens import Token, significant, unquote
-from .values import Fragment, Refused, json_text
+from .values import Fragment, TooLarge, json_text
 
-__all__ = ["QUALIFIER", "SuppliedTables", "supplied_fragment", "supplied_tables"]
+__all__ = ["QUALIFIER", "SuppliedTables", "named_columns", "supplied_fragment", "supplied_tables"]
 
 #: ``trace.turns`` means the table of the trace, whatever tables the axon has.
 QUALIFIER: Final = "trace"
@@ -32,6 +32,10 @@ class SuppliedTables(NamedTuple):
     names: frozenset[str]
     columns: Callable[[str], dict[str, list[Any]]]
     own: frozenset[str] = frozenset()
+
+    def means_ours(self, table: TableName, name: Sequence[Token]) -> bool:
+        """Whether a table that :func:`supplied_tables` found is not the axon's own."""
+        return len(name) > 1 or table.name.lower() not in self.own
 
 
 def supplied_tables(
@@ -61,26 +65,28 @@ def supplied_fragment(
     """Return a sub-select with the columns of *table* that the statement names.
 
     Raises:
-        Refused: If they are more than a statement can carry.
+        TooLarge: If they are more than a statement can carry.
     """
     name = table.name.lower()
     columns = source.columns(name)
-    chosen = _named(significant(tokens), list(columns))
+    chosen = named_columns(tokens, list(columns))
     try:
         return table_fragment(chosen, [columns[column] for column in chosen])
-    except Refused as refusal:
+    except TooLarge as refusal:
         sizes = {column: len(json_text(columns[column])) for column in chosen}
         largest = max(sizes, key=lambda column: sizes[column])
-        raise Refused(
+        raise TooLarge(
             f"{refusal}; {sizes[largest]:,} of them are column {largest}: leave it out of the "
             f"statement, or use axon.trace().{name}"
         ) from None
 
 
-def _named(words: Sequence[Token], columns: list[str]) -> list[str]:
+def named_columns(tokens: Sequence[Token], columns: Sequence[str]) -> list[str]:
+    """Return those of *columns* that a statement names, all with ``*``; one at least."""
+    words = significant(tokens)
     star = any(
         token.text == "*" and (before.is_word("SELECT", "DISTINCT") or before.text in (",", "."))
         for before, token in pairwise(words)
     )
     named = {unquote(token).lower() for token in words if token.kind in ("word", "quoted")}
-    return [column for column in columns if star or column in named] or columns[:1]
+    return [column for column in columns if star or column in named] or list(columns[:1])

@@ -26,6 +26,7 @@ import msgspec
 __all__ = [
     "Fragment",
     "Refused",
+    "TooLarge",
     "elements",
     "is_missing",
     "is_table",
@@ -44,6 +45,10 @@ _FRAMES: Final = ("pandas", "polars", "pyarrow")
 
 class Refused(Exception):
     """A value has no SQL form; the message completes the sentence "``name`` is …"."""
+
+
+class TooLarge(Refused):
+    """A table that is more than a statement can carry."""
 
 
 class Fragment(NamedTuple):

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from axon_notebook import dbapi
+from axon_notebook.agents import axon_trace
 from axon_notebook.errors import ParameterError, SqlError
+from axon_notebook.trace_sql import TraceTables
 
 Run = Callable[..., Any]
 RECORDED = Path(__file__).parents[2] / "notebooks" / "data" / "agent_run.jsonl.gz"
@@ -67,14 +69,77 @@ def test_a_table_of_the_axons_own_wins(run: Run, axon: Any, messages: Callable[[
     assert axon.sql("SELECT * FROM turns").columns.tolist() == ["mine"]
 
 
-def test_more_than_a_statement_carries_is_refused_with_the_column(run: Run) -> None:
-    """Rather than cut, or a count that is wrong."""
+@pytest.fixture
+def large(run: Run) -> Any:
+    """An axon whose annotations are too large to be sent with a statement."""
     axon = run("axon = %axon create large\naxon")
-    axon.annotate(1, note="x" * 1_100_000)
+    axon.annotate(1, "big", note="x" * 1_100_000)
+    axon.publish("note", {"n": 1})
+    return axon
 
-    with pytest.raises(ParameterError, match="are column explanation: leave it out of the"):
-        run("%axonsql SELECT * FROM annotations")
-    assert run("%axonsql --to scalar SELECT count(*) FROM annotations") == 1
+
+def test_tables_too_large_for_a_statement_are_queried_here(run: Run, large: Any) -> None:
+    """With the history, bound values, WITH, and the names of the tables as they are."""
+    joined = run(
+        "%%axonsql\nWITH long AS (SELECT * FROM annotations WHERE length(explanation) > :n)\n"
+        "SELECT label, length(explanation) AS n, event_type, payload FROM long\n"
+        "JOIN events ON sequence > long.sequence".replace("ON sequence", "ON events.sequence"),
+        n=1000,
+    )
+
+    assert joined.to_dict("records") == [
+        {"label": "big", "n": 1_100_000, "event_type": "note", "payload": '{"n":1}'}
+    ]
+    assert len(large.sql("SELECT * FROM trace.annotations")) == 1
+    assert "SCAN" in repr(run("%axonsql --explain SELECT * FROM annotations"))
+    cursor = dbapi.connect(large).cursor()
+    cursor.execute("SELECT explanation FROM annotations WHERE label = ?", ["big"])
+    assert len(cursor.fetchone()[0]) == 1_100_000
+
+
+def test_what_cannot_be_queried_here_is_refused_with_the_column(run: Run, large: Any) -> None:
+    """Rather than cut, or a count that is wrong: the axon's own tables are at the server."""
+    run("%axonsql CREATE TABLE mine(a)")
+
+    for cell in (
+        "SELECT * FROM annotations JOIN mine",
+        "SELECT * FROM annotations; SELECT 1",
+        "INSERT INTO mine SELECT explanation FROM annotations",
+    ):
+        with pytest.raises(ParameterError, match="are column explanation: leave it out of the"):
+            run(f"%%axonsql\n{cell}")
+    with pytest.raises(ParameterError, match="are column explanation"):
+        large.batch(["SELECT * FROM annotations", "SELECT 1"])
+    assert run("%axonsql --to scalar SELECT count(*) FROM annotations JOIN mine") == 0
+    with pytest.raises(SqlError) as error:
+        run("%axonsql SELECT explanation, nam FROM annotations")
+    assert "did you mean name?" in error.value.detail[2]
+
+
+class Watched:
+    """An axon's connection; notes how far reading is at each request."""
+
+    def __init__(self, axon: Any) -> None:
+        self.tables = TraceTables(self, axon.id)  # type: ignore[arg-type]
+        self.told: list[str] = []
+        self._api = axon.api
+
+    def query(self, *arguments: Any) -> Any:
+        self.told.append(self.tables.progress())
+        return self._api.query(*arguments)
+
+
+def test_reading_the_history_says_how_far_it_is(axon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later uses read only what is new."""
+    monkeypatch.setattr(axon_trace, "EVENTS_PER_PAGE", 200)
+    watched = Watched(axon)
+    watched.tables.refresh()
+    axon.annotate(5, "good")
+    watched.tables.refresh()
+
+    texts = [text.partition(" events")[0].rpartition(" ")[2] for text in watched.told]
+    assert texts == ["0", "200", "0"]
+    assert watched.tables.progress() == ""
 
 
 def test_python_and_the_dbapi_know_them_and_events(axon: Any) -> None:
