@@ -88,6 +88,11 @@ class EventStore:
             if before.name == "reconnecting" and state.name in ("live", "replaying"):
                 self._mark(f"reconnected: {before.reason}")
 
+    def mark(self, label: str) -> None:
+        """Leave a divider behind the newest event; from any thread."""
+        with self._lock:
+            self._mark(label)
+
     def rebase(self, start: int) -> None:
         """Set the start once the head is known (``after_sequence="head"``)."""
         with self._lock:

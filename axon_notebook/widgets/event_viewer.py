@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import traitlets
 
 from ..agents.kinds import kind_of
-from ..errors import ParameterError
+from ..errors import AxonError, ParameterError
 from ..filtering.event_filter import EventFilter
 from ..wire.resuming import StreamState
+from .annotating import annotate
 from .axon_widget import AxonWidget, Redact, redacted
 from .event_store import EventStore
 from .live import STATIC
@@ -102,6 +103,7 @@ class EventViewer(AxonWidget):
             max_bytes=max_bytes,
             **traits,
         )
+        self._axon = axon
         self._selected: list[Range] = []
         self._tz_offset_min = 0
         self._from_head = after_sequence == "head"
@@ -150,6 +152,18 @@ class EventViewer(AxonWidget):
             self.reconnect()
         elif message.get("name") == "close":
             self.close()
+        elif message.get("name") == "annotate":
+            self._annotate(str(message.get("value", "")))
+
+    def _annotate(self, value: str) -> None:
+        """Publish a judgement; what prevents that is told between the events."""
+        try:
+            annotate(self._axon, value)
+        except AxonError as error:
+            self._store.mark(
+                f"the annotation was not published: {str(error).partition(chr(10))[0]}"
+            )
+            self._notify(stat=True)
 
     def static_html(self) -> str:
         """Return the snapshot that a saved notebook shows."""
@@ -166,7 +180,9 @@ class EventViewer(AxonWidget):
     def saved_fields(self) -> dict[str, Any]:
         """Return the spans of the timeline, if it is shown."""
         store = self._store
-        return {"spans": store.spans()} if self._saves and isinstance(store, SpanStore) else {}
+        if not self._saves or not isinstance(store, SpanStore):
+            return {}
+        return {"spans": store.spans(), "newest_ms": store.newest_ms}
 
     def state_changed(self, state: StreamState) -> None:
         """Take the stream's new state; a viewer of what is new begins where the axon stands."""

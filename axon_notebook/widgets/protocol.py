@@ -205,6 +205,8 @@ class StatMessage(Header):
     max_bytes: int
     #: A timeline: number of the newest change that was sent.
     changes: NotRequired[int]
+    #: A timeline: the time of the newest event; 0 before the first.
+    newest_ms: NotRequired[int]
 
 
 class Refusal(TypedDict):

@@ -48,12 +48,15 @@ class SpanStore(EventStore):
         self._trace = Trace()
         self._spans = SpanLog()
         self._sent = 0  # number of the newest change that went out
+        #: The time of the newest event; 0 before the first.
+        self.newest_ms = 0
 
     def append(self, batch: EventBatch) -> None:
         """Read a batch.  In the reader thread."""
         super().append(batch)
         with self._spans_lock:
             for original in batch.events:
+                self.newest_ms = max(self.newest_ms, original.timestamp_ms)
                 event = original if self._redact is None else self._redact(original)
                 if event is None:
                     continue
@@ -110,7 +113,8 @@ class SpanStore(EventStore):
         with self._spans_lock:
             changes = self._sent
         nothing = {"pushed": 0, "kept_from": 0, "kept_to": 0, "dropped": 0}
-        return {**super().stat(), **({} if self._sends_events else nothing), "changes": changes}
+        fields = {**super().stat(), **({} if self._sends_events else nothing)}
+        return {**fields, "changes": changes, "newest_ms": self.newest_ms}
 
     def _message_from(self, first: int, last: int | None) -> Outgoing:
         """The lock is held."""

@@ -103,4 +103,5 @@ class Timeline(AxonWidget):
 
     def saved_fields(self) -> dict[str, Any]:
         """Return the spans, all of them in any case."""
-        return {"spans": self._spans.spans() if self._saves else []}
+        spans = self._spans.spans() if self._saves else []
+        return {"spans": spans, "newest_ms": self._spans.newest_ms}

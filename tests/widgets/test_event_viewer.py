@@ -117,6 +117,21 @@ def test_filtered_keeps_to_the_brush_and_to_the_clock_of_the_page(comms: Comms) 
         assert viewer.filtered()["sequence"].tolist() == [1, 2, 3]
 
 
+def test_a_page_judges_an_event_and_is_told_why_it_could_not(comms: Comms, axon: an.Axon) -> None:
+    """What prevents it stands between the events, where the person looks."""
+    with closing(an.EventViewer(axon)) as viewer:
+        value = json.dumps({"target": 1, "label": "good", "note": "", "score": None})
+        viewer.on_page_message({"kind": "cmd", "name": "annotate", "value": value})
+        received(viewer, 4)
+        viewer.on_page_message({"kind": "cmd", "name": "annotate", "value": '{"label": "x"}'})
+        marks = viewer._store.stat()["marks"]
+
+    assert axon.trace().annotations["label"].tolist() == ["good"]
+    assert [mark["label"] for mark in marks] == [
+        "the annotation was not published: the annotation names no event and no tool call"
+    ]
+
+
 def test_head_starts_with_the_next_event(comms: Comms, axon: an.Axon) -> None:
     """A long history is not always wanted."""
     with an.EventViewer(axon, after_sequence="head") as viewer:

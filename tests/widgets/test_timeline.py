@@ -135,3 +135,14 @@ def test_no_title_is_saved_that_was_not_allowed() -> None:
 def test_nothing_yet_is_a_snapshot_too() -> None:
     """A timeline may be displayed before the first prompt."""
     assert "0 turns" in timeline_html("a", "live", [], titles=True)
+
+
+def test_a_recording_that_ends_within_a_turn_ends_with_its_last_event() -> None:
+    """The page has the time, so that the open bar does not grow with its clock."""
+    events = recorded()[:12]
+    store = SpanStore()
+    before = store.stat()["newest_ms"]
+    store.append(EventBatch(events=events, raws=[b"{}"] * len(events)))
+
+    assert (before, store.stat()["newest_ms"]) == (0, events[-1].timestamp_ms)
+    assert store.spans()[0].end_ms is None

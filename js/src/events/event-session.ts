@@ -9,6 +9,7 @@ import type {
   Snapshot,
   StatMessage,
 } from "../kernel/protocol.ts";
+import { ANNOTATION, type EventAnnotation, EventAnnotations } from "./event-annotations.ts";
 import { kindAt } from "./event-kinds.ts";
 import { Store } from "./event-store.ts";
 import { Histogram } from "./histogram.ts";
@@ -37,6 +38,7 @@ export class Session extends KernelSession<StatMessage> {
   readonly store = new Store();
   readonly histogram = new Histogram();
   readonly marks = new Map<number, string>();
+  readonly annotations = new EventAnnotations();
   maxChars = Number.POSITIVE_INFINITY;
   /** Grows when events were put between or before others: searches begin anew. */
   reordered = 0;
@@ -101,6 +103,29 @@ export class Session extends KernelSession<StatMessage> {
     return !this.#unavailable.some(([from, to]) => position >= from && position <= to);
   }
 
+  // ---- annotations ------------------------------------------------------------------------------
+
+  /** Whether a judgement can be published: there is a kernel that listens. */
+  get canAnnotate(): boolean {
+    const { facts } = this;
+    return facts.heard && !facts.gone && facts.bye === null && facts.snapshot === null;
+  }
+
+  /** What was judged of the events from one position to another, as of the event at `limit`. */
+  annotationsOf(from: number, to: number, limit: number): readonly EventAnnotation[] {
+    const opens = (call: string) => this.store.pairNamed(`tool ${call}`)?.open ?? -1;
+    return this.annotations.within(from, to, limit, opens);
+  }
+
+  /** Ask the kernel to publish a judgement on an event. */
+  annotate(target: number, made: { label: string; note: string; score: number | null }): void {
+    this.conn.command("annotate", JSON.stringify({ target, ...made }));
+  }
+
+  retract(annotation: number): void {
+    this.conn.command("annotate", JSON.stringify({ retracts: annotation }));
+  }
+
   // ---- Receiver ---------------------------------------------------------------------------------
 
   epoch(_epoch: string, previous: string): void {
@@ -163,6 +188,8 @@ export class Session extends KernelSession<StatMessage> {
         record.payload = record.payload === undefined ? "" : JSON.stringify(record.payload);
       }
       if (!store.add(record, kindAt(kinds, index))) continue;
+      if (record.event_type === ANNOTATION)
+        this.annotations.take(record, (sequence) => store.position(sequence));
       added++;
       this.histogram.add(
         record.timestamp_ms,

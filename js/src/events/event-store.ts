@@ -201,6 +201,11 @@ export class Store {
     return found;
   }
 
+  /** The pair whose ends carry `key`, as the looks make it. */
+  pairNamed(key: string): Pair | null {
+    return this.#pairs.get(key) ?? null;
+  }
+
   /** Empty positions in [from, to], newest first, at most `limit` ranges. */
   absent(from: number, to: number, limit: number): Range[] {
     const ranges: Range[] = [];

@@ -186,6 +186,8 @@ export interface StatMessage extends Header {
   max_bytes: number;
   /** A timeline: number of the newest change that was sent. */
   changes?: number;
+  /** A timeline: the time of the newest event; 0 before the first. */
+  newest_ms?: number;
 }
 
 /** A button of a page that the kernel could not carry out. */

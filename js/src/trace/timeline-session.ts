@@ -8,6 +8,8 @@ import type { KernelMessage, Snapshot } from "../kernel/protocol.ts";
 /** What was saved with the notebook: the state of the stream, and the spans. */
 export interface TimelineSnapshot extends Snapshot {
   spans?: Span[];
+  /** The time of the newest event. */
+  newest_ms?: number;
 }
 
 export class TimelineSession extends Session {
@@ -18,8 +20,13 @@ export class TimelineSession extends Session {
     return { ...super.facts, size: Math.max(this.store.size, this.spans.byId.size) };
   }
 
-  /** Where bars of what runs end: the kernel's clock, or when the snapshot was taken. */
+  /**
+   * Where bars of what runs end: the kernel's clock, or when the snapshot was taken. A recording
+   * ends with its last event.
+   */
   get until(): number {
+    const { stat } = this;
+    if (stat?.state.name === "ended" && stat.newest_ms) return stat.newest_ms;
     return this.snapshotTaken ?? this.kernelNow;
   }
 
@@ -47,6 +54,7 @@ export class TimelineSession extends Session {
   override load(snapshot: TimelineSnapshot): void {
     if (this.conn.heard) return;
     super.load(snapshot);
+    if (this.stat && snapshot.newest_ms) this.stat.newest_ms = snapshot.newest_ms;
     this.spans.take(1, 1, snapshot.spans ?? []);
   }
 }

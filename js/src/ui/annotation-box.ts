@@ -44,6 +44,11 @@ export class AnnotationBox {
     this.button.addEventListener("click", () => this.#toggle(!this.element.firstChild));
   }
 
+  /** Drop what was entered. */
+  close(): void {
+    this.#toggle(false);
+  }
+
   #toggle(open: boolean): void {
     setAttribute(this.button, "aria-expanded", String(open));
     this.element.replaceChildren();

@@ -10,6 +10,7 @@ import { icon } from "../ui/icons.ts";
 import { jsonTree } from "../ui/tree.ts";
 import type { Display } from "../ui/widget-frame.ts";
 import { jsonLine } from "./export.ts";
+import { Judging } from "./judging.ts";
 import type { Pointing } from "./pointing.ts";
 import { runText } from "./run-text.ts";
 import type { Showing } from "./showing.ts";
@@ -23,6 +24,7 @@ export class Details {
   readonly #title = h("b", { class: "title" });
   readonly #facts = h("dl", { class: "facts" });
   readonly #body = h("div", { class: "body" });
+  readonly #judging: Judging;
   readonly #raw = h("button", { "aria-pressed": "false", text: "raw" });
   #shown = "";
   #isRaw = false;
@@ -35,6 +37,7 @@ export class Details {
     private readonly display: Display,
     private readonly closed: () => void,
   ) {
+    this.#judging = new Judging(session);
     const copy = h("button", { title: "copy the event as JSON", text: "copy" });
     copy.addEventListener("click", () => this.#copy());
     this.#raw.addEventListener("click", () => this.#toggleRaw());
@@ -44,10 +47,19 @@ export class Details {
     this.element = h(
       "section",
       { class: "details", "aria-label": "Details of the event" },
-      h("div", { class: "details-head" }, this.#title, this.#raw, copy, close),
+      h(
+        "div",
+        { class: "details-head" },
+        this.#title,
+        this.#judging.button,
+        this.#raw,
+        copy,
+        close,
+      ),
       h(
         "div",
         { class: "details-scroll", tabindex: 0, role: "region", "aria-label": "Event" },
+        this.#judging.element,
         this.#facts,
         this.#body,
       ),
@@ -81,6 +93,7 @@ export class Details {
   #show(from: number, to: number): void {
     const { store } = this.session;
     const event = store.get(from);
+    if (event) this.#judging.draw(event, from, to, this.showing.limit);
     const pair = store.pairAt(from, this.showing.limit);
     const key = [from, to, pair?.close ?? "", this.#isRaw].join(" ");
     if (!event || key === this.#shown) return;

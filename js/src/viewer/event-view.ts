@@ -9,6 +9,7 @@ import { statusOf } from "../events/event-status.ts";
 import { observe } from "../kernel/traits.ts";
 import timelineCss from "../trace/timeline.css";
 import type { TimelineSession } from "../trace/timeline-session.ts";
+import annotationCss from "../ui/annotation.css";
 import { h, on, setText } from "../ui/dom.ts";
 import { Follow } from "../ui/follow.ts";
 import frameCss from "../ui/frame.css";
@@ -82,9 +83,18 @@ export class EventView {
     signal: AbortSignal,
   ) {
     const frame = new WidgetFrame(model, host, signal, {
-      css: [theme, hues, frameCss, tree, timelineCss, css, rowsCss, inspectorCss, timeBarCss].join(
-        "",
-      ),
+      css: [
+        theme,
+        hues,
+        frameCss,
+        tree,
+        annotationCss,
+        timelineCss,
+        css,
+        rowsCss,
+        inspectorCss,
+        timeBarCss,
+      ].join(""),
       label: `Event viewer ${this.#title}`,
       medium: 720,
       narrow: 480,

@@ -198,6 +198,8 @@ export class List {
       active,
       missing,
       pair?.close ?? "",
+      this.session.annotations.changes,
+      showing.limit,
       this.look.drawKey,
     ].join(" ");
     if (key === element.key) return;
@@ -221,6 +223,7 @@ export class List {
       gap: row.divider === 0 ? this.#gap(index, event) : null,
       timeTitle: `${date(event.timestamp_ms)} · ${clock(event.timestamp_ms)} · ${event.source} · ${event.origin}`,
       summary: row.divider === 0 ? this.#summary(row, event) : { lead: "", text: "", tone: "" },
+      badges: row.divider === 0 ? this.#badges(row) : [],
       divider: row.divider === 0 ? "" : this.#divider(row, event),
       old: this.session.store.isOld(row.position),
       found: pointing.search.active && pointing.search.has(row.position, row.last),
@@ -256,6 +259,10 @@ export class List {
     return call
       ? { ...own, lead: summarize(call.event_type, call.origin, call.payload).lead }
       : own;
+  }
+
+  #badges(row: Row): RowView["badges"] {
+    return this.session.annotationsOf(row.position, row.last, this.showing.limit);
   }
 
   #divider(row: Row, event: EventAt): string {

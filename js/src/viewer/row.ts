@@ -2,6 +2,7 @@
 
 import { count, duration, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
+import type { EventAnnotation } from "../events/event-annotations.ts";
 import { KIND_HUES } from "../events/event-kinds.ts";
 import type { EventAt, Pair } from "../events/event-store.ts";
 import type { Summary } from "../events/summary.ts";
@@ -13,6 +14,7 @@ import { Divider, type Row } from "./row-index.ts";
 export const SHAPES = { plain: "dot", error: "triangle", quiet: "ring" } as const;
 const WORDS = { plain: "", error: "error", quiet: "quiet" } as const;
 const MARK_LIMIT = 20;
+const BADGE_LIMIT = 40;
 /** A shorter gap is not worth a number. */
 const SHORT_MS = 100;
 const LONG_MS = 5000;
@@ -31,6 +33,7 @@ export interface RowView {
   timeTitle: string;
   summary: Summary;
   pair: Pair | null;
+  badges: readonly EventAnnotation[];
   divider: string;
   old: boolean;
   selected: boolean;
@@ -53,6 +56,8 @@ export class RowElement {
   readonly #fold = h("span", { class: "fold" }, this.#foldIcon);
   readonly #lead = h("b", { class: "lead" });
   readonly #text = h("span", { class: "text", dir: "auto" });
+  readonly #badgeText = h("span");
+  readonly #badge = h("span", { class: "row-badge" }, icon("tag"), this.#badgeText);
   readonly #pairIcon = icon("");
   readonly #pairTime = h("span");
   readonly #pair = cell("pair");
@@ -66,7 +71,7 @@ export class RowElement {
     const type = cell("type");
     type.append(this.#shape, this.#shapeWord, this.#type, this.#times);
     const summary = cell("summary");
-    summary.append(this.#fold, this.#lead, this.#text);
+    summary.append(this.#badge, this.#fold, this.#lead, this.#text);
     this.#pair.append(this.#pairIcon, this.#pairTime);
     this.#cells = [this.#seq, this.#time, this.#gap, type, summary, this.#pair];
     this.element = h("div", { class: "row", role: "row", id });
@@ -112,6 +117,8 @@ export class RowElement {
     setText(this.#times, row.count > 1 ? `×${count(row.count)}` : "");
     this.#fold.hidden = row.count <= 1;
     setIcon(this.#foldIcon, view.unfolded ? "down" : "right");
+    this.#badge.hidden = view.badges.length === 0;
+    setText(this.#badgeText, view.badges.map(badgeWords).join(", "));
     this.#drawSummary(view);
     const [mark, text, state] = pairText(view);
     setIcon(this.#pairIcon, mark);
@@ -202,6 +209,12 @@ function states(view: RowView): string {
   if (view.old) names.push("old");
   if (view.row.child) names.push("child");
   return names.join(" ");
+}
+
+function badgeWords({ label, score, note }: EventAnnotation): string {
+  const value = score === null ? "" : String(Math.round(score * 1e4) / 1e4);
+  const words = [label, value].filter(Boolean).join(" · ") || note || "annotated";
+  return visibleLine(words.slice(0, BADGE_LIMIT));
 }
 
 /** Icon, duration and state: where a pair opens, closes, and what is inside it. */
