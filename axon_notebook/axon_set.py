@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-from .asking_together import answered_together
 from .axon import Axon
 from .axon_set_trace import SUMMARY, AxonSetTrace, run_summary
 from .errors import AxonError, ParameterError
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from .agents.axon_trace import AxonTrace
     from .dataset_export import Exported
-    from .models import AxonInfo, Redact, SqlResult
+    from .models import AxonInfo, Redact
     from .wire.api import ApiClient
 
 __all__ = ["AxonSet", "moment", "select"]
@@ -53,10 +52,25 @@ class AxonSet(Sequence[Axon]):
     only those again.  Frames begin with the columns ``axon`` (id) and ``axon_name``.
 
     Made by :meth:`Client.axon_set`.  Its methods block, show a progress line when they take
-    more than a second, and stop at Ctrl-C.  A set is fixed when it is made.
+    more than a second, and stop at Ctrl-C.  A set is fixed when it is made; :meth:`newer` finds
+    what matches since then.
+
+    Args:
+        api: Borrowed.
+        infos: The axons, newest first.
+        find: Looks again for all axons that match.
     """
 
-    def __init__(self, api: ApiClient, infos: Sequence[AxonInfo], *, place: str = "") -> None:
+    def __init__(
+        self,
+        api: ApiClient,
+        infos: Sequence[AxonInfo],
+        find: Callable[[], list[AxonInfo]],
+        *,
+        place: str = "",
+    ) -> None:
+        self._api = api
+        self._find = find
         self._infos = list(infos)
         self._place = place  # which server, for what is kept on this machine
         self._axons = [Axon(api, info) for info in infos]
@@ -86,6 +100,11 @@ class AxonSet(Sequence[Axon]):
 
         return axons_frame(self._infos)
 
+    def newer(self) -> list[Axon]:
+        """Ask the server which axons match now that are not in the set, oldest first."""
+        known = {info.id for info in self._infos}
+        return [Axon(self._api, info) for info in reversed(self._find()) if info.id not in known]
+
     # -- questions
 
     def sql(self, query: str, params: Params = None, *, progress: bool = True) -> pd.DataFrame:
@@ -106,8 +125,7 @@ class AxonSet(Sequence[Axon]):
         def run(axon: Axon) -> Any:
             return axon.execute(query, params)
 
-        known = self._together(query, params, progress)
-        return self._ask(run, lambda parts: set_result_frame(parts, sql=query), progress, known)
+        return self._ask(run, lambda parts: set_result_frame(parts, sql=query), progress)
 
     def events(
         self,
@@ -187,13 +205,9 @@ class AxonSet(Sequence[Axon]):
 
     def _heads(self, progress: bool) -> dict[str, int]:
         """Return the newest sequence of each axon that tells it, 0 where there is no event."""
-        results = self._together(HEAD, (), progress)
-        rest = [axon for axon in self._axons if axon.id not in results]
-        outcomes = self._run(rest, lambda axon: axon.execute(HEAD), progress)
-        for axon, outcome in zip(rest, outcomes, strict=True):
-            if outcome.value is not None:
-                results[axon.id] = outcome.value
-        return {axon: result.rows[0][0] or 0 for axon, result in results.items()}
+        outcomes = self._run(self._axons, lambda axon: axon.execute(HEAD), progress)
+        heads = ((axon.id, outcome.value) for axon, outcome in zip(self, outcomes, strict=True))
+        return {axon: result.rows[0][0] or 0 for axon, result in heads if result is not None}
 
     def compare(self, *, progress: bool = True) -> pd.DataFrame:
         """Return tool calls against runs: how often each run made each call.
@@ -249,15 +263,6 @@ class AxonSet(Sequence[Axon]):
         return self._retry()
 
     # -- how
-
-    def _together(self, sql: str, params: Params, progress: bool) -> dict[str, SqlResult]:
-        """Return what axons answered that could be asked in one request."""
-        if isinstance(params, Mapping):
-            return {}
-        line = ProgressLine("asked", len(self), "axons", shown=progress)
-        found = answered_together(self._axons, sql, params or (), on_progress=line.show)
-        line.end()
-        return found
 
     def _ask(
         self,

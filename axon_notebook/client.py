@@ -174,15 +174,19 @@ class Client(Closing):
             ParameterError: *since* or *until* is not a time.
         """
         patterns = [pattern] if pattern is None or isinstance(pattern, str) else pattern
-        found: dict[str, AxonInfo] = {}
-        for one in patterns:
-            matching = self._matching(one, metadata or {}, since=since, until=until)
-            found.update((info.id, info) for info in matching)
-        infos = list(found.values())
-        if len(patterns) > 1:
-            infos.sort(key=lambda info: info.created_at_ms, reverse=True)
+
+        def find() -> list[AxonInfo]:
+            found: dict[str, AxonInfo] = {}
+            for one in patterns:
+                matching = self._matching(one, metadata or {}, since=since, until=until)
+                found.update((info.id, info) for info in matching)
+            infos = list(found.values())
+            if len(patterns) > 1:
+                infos.sort(key=lambda info: info.created_at_ms, reverse=True)
+            return infos[:limit]
+
         place = self.settings.base_url or str(self.settings.home)
-        return AxonSet(self._api, infos[:limit], place=place)
+        return AxonSet(self._api, find(), find, place=place)
 
     def _matching(
         self, pattern: str | None, metadata: Mapping[str, str], *, since: When, until: When

@@ -20,13 +20,7 @@ from .errors import (
     ServerError,
     TransportError,
 )
-from .models import (
-    MAX_PAYLOAD_BYTES,
-    NO_SUCH_ENDPOINT,
-    PUBLISH_ORIGINS,
-    EventDraft,
-    PublishResult,
-)
+from .models import MAX_PAYLOAD_BYTES, PUBLISH_ORIGINS, EventDraft, PublishResult
 from .sql.values import not_finite
 
 if TYPE_CHECKING:
@@ -37,6 +31,9 @@ __all__ = ["event_draft", "payload_text", "publish_in_batches", "publish_one"]
 #: One request carries at most this many events, and about this many characters of payload.
 BATCH_EVENTS: Final = 1000
 BATCH_CHARACTERS: Final = 1024 * 1024
+
+#: How a server without the endpoint for batches may refuse it.
+NO_SUCH_ENDPOINT: Final = frozenset({403, 404, 405, 501})
 
 
 def event_draft(event_type: str, payload: Any, source: str, origin: str) -> EventDraft:

@@ -34,7 +34,6 @@ LAYERS = [
         "progress",
         "fan_out",
         "summary_cache",
-        "asking_together",
         "alignment",
         "comparison",
         "publishing",
@@ -77,6 +76,7 @@ WAITING = {
     "fan_out",  # many axons are asked at once
     "replaying",  # publishes while the notebook does something else
     "widgets.feed",
+    "widgets.joining",  # looks for new axons
     "magics.status",
 }
 

@@ -7,6 +7,7 @@ describes the language, ``tests/filtering/test_same_in_page.py`` compares both.
 ``word "two words"``   in the payload, the type or the source, in any case
 ``/pattern/i``         a regular expression over the payload
 ``type:tool.*,turn.*`` also ``source:`` and ``origin:``; ``*`` stands for any text
+``axon:nightly-*``     of an axon, by its name or its id
 ``seq:100..200``       also ``seq:100..`` and ``seq:..200``
 ``after:10:02``        also ``before:``; a time of day on the page's clock, or a date
 ``usage.in>1000``      a field of a JSON payload: ``= != > >= < <= ~``
@@ -19,7 +20,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -45,7 +46,9 @@ _FIRST: Final = r"[A-Za-z_$@\x80-\U0010ffff]"
 _PATH: Final = re.compile(
     rf"({_FIRST}[A-Za-z0-9_$@.[\]*\x80-\U0010ffff-]*?)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL
 )
-_KEY: Final = re.compile(r"(type|kind|source|origin|seq|sequence|after|before):(.*)", re.DOTALL)
+_KEY: Final = re.compile(
+    r"(type|kind|axon|source|origin|seq|sequence|after|before):(.*)", re.DOTALL
+)
 _SEQUENCES: Final = re.compile(r"(\d{0,15})(?:(\.\.)(\d{0,15}))?", re.ASCII)
 _CLOCK: Final = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?", re.ASCII)
 _DATE: Final = re.compile(
@@ -71,6 +74,7 @@ class _Context(NamedTuple):
 
     zone_ms: int
     kind_of: KindOf | None
+    names: Mapping[str, str | None]
 
 
 class EventFilter:
@@ -81,14 +85,22 @@ class EventFilter:
         tz_offset_min: Minutes from the clock of ``after:`` and ``before:`` to UTC,
             as JavaScript counts them: -60 in Berlin's winter.
         kind_of: Says what an event is about, for ``kind:``; without it that is refused.
+        names: Of axons by their ids, for ``axon:``; the ids themselves are always known.
 
     Raises:
         ParameterError: If the text is not a filter; the message names the wrong term.
     """
 
-    def __init__(self, text: str, *, tz_offset_min: int = 0, kind_of: KindOf | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        tz_offset_min: int = 0,
+        kind_of: KindOf | None = None,
+        names: Mapping[str, str | None] | None = None,
+    ) -> None:
         self.text = text.strip()
-        context = _Context(tz_offset_min * 60_000, kind_of)
+        context = _Context(tz_offset_min * 60_000, kind_of, names or {})
         self._tests = [_term(word, context) for word in _WORD.findall(text)]
 
     def test(self, event: AxonEvent) -> bool:
@@ -157,6 +169,8 @@ def _by_key(key: str, value: str, context: _Context) -> Test:
         return lambda event: any(fits(name) for fits in globs for name in _origins(event.origin))
     if key == "kind":
         return _by_kind(globs, context.kind_of)
+    if key == "axon":
+        return _by_axon(globs, context.names)
     field = "event_type" if key == "type" else key
     return lambda event: any(fits(folded(getattr(event, field))) for fits in globs)
 
@@ -165,6 +179,15 @@ def _by_kind(globs: list[Callable[[str], bool]], kind_of: KindOf | None) -> Test
     if kind_of is None:
         raise ParameterError("filter: kind: is not known here; use type:")
     return lambda event: any(fits(folded(kind_of(event))) for fits in globs)
+
+
+def _by_axon(globs: list[Callable[[str], bool]], names: Mapping[str, str | None]) -> Test:
+    @functools.lru_cache(4096)
+    def passes(axon_id: str) -> bool:
+        known = (axon_id, names.get(axon_id) or "")
+        return any(fits(folded(name)) for fits in globs for name in known if name)
+
+    return lambda event: passes(event.axon_id)
 
 
 def _origins(origin: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from ..errors import ParameterError
 if TYPE_CHECKING:
     from ..axon import Axon
 
-__all__ = ["annotate"]
+__all__ = ["annotate", "place_of"]
 
 
 class _Judgement(msgspec.Struct, frozen=True):
@@ -23,6 +23,15 @@ class _Judgement(msgspec.Struct, frozen=True):
     score: float | None = None
     name: str = "annotation"
     retracts: int | None = None
+    axon: int = 0
+
+
+def place_of(value: str | bytes) -> int:
+    """Return which of the axons of a viewer a page's command ``annotate`` is about."""
+    try:
+        return msgspec.json.decode(value, type=_Judgement).axon
+    except msgspec.DecodeError:
+        return 0  # `annotate` says what is wrong
 
 
 def annotate(axon: Axon, value: str | bytes) -> int:

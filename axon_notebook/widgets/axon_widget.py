@@ -1,10 +1,12 @@
-"""A live widget that shows an axon's events: what the viewer and the chat share."""
+"""A live widget that shows the events of axons: what the viewer and the timeline share."""
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 import zlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -14,8 +16,9 @@ from ..models import AxonEvent, Redact
 from ..wire.cursor import EventBatch
 from ..wire.resuming import StreamState
 from ..wire.subscription import Subscription
-from .event_store import EventStore, code_of
+from .event_store import EventStore
 from .interrupts import deferred_interrupt
+from .kept_events import KeptEvents, code_of
 from .live import LiveWidget
 
 if TYPE_CHECKING:
@@ -26,14 +29,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AxonWidget", "Redact", "redacted"]
 
+#: What :meth:`AxonWidget.stats` adds up over several axons.
+_SUMMED: Final = (
+    *("events", "bytes", "duplicates", "missing", "unreadable", "foreign", "connections"),
+    *("received", "dropped", "lost"),
+)
 SETTLE_SECONDS: Final = 0.5  # a display waits so long for the history
 SETTLE_UNSEEN_SECONDS: Final = 30.0  # where no page shows what comes later
 
-#: Returns what to save of an event with the notebook, or ``None`` to leave it out.
-
 
 class AxonWidget(LiveWidget):
-    """Owns a subscription beside its feed; borrows the axon's connection.
+    """Owns a subscription per axon beside its feed; borrows the axons' connections.
 
     A subclass sets what its messages need and then calls :meth:`start`.
     """
@@ -46,41 +52,79 @@ class AxonWidget(LiveWidget):
     _snapshot = traitlets.Bytes(b"").tag(sync=True)
 
     def __init__(
-        self, axon: Axon, *, redact: Redact | None, snapshot: bool, **options: Any
+        self, axons: Sequence[Axon], *, redact: Redact | None, snapshot: bool, **options: Any
     ) -> None:
-        super().__init__(title=axon.name or axon.id, axon_id=axon.id, **options)
+        only = axons[0] if len(axons) == 1 else None
+        options = {"title": (only.name or only.id) if only else "", **options}
+        super().__init__(axon_id=only.id if only else "", **options)
+        self._axons: list[Axon] = []  # by their place in the store
+        self._subscriptions: list[Subscription] = []
+        self._following = threading.Lock()  # a new axon joins, or the widget closes
         self._redact = redact
         self._saves = snapshot
         self._refresh_due = False  # it was displayed before the history was there
 
     def start(
-        self, axon: Axon, store: EventStore, after_sequence: int | Literal["head"] = 0
+        self,
+        axons: Sequence[Axon],
+        store: EventStore,
+        after_sequence: int | Literal["head"] = 0,
     ) -> None:
-        """Begin to read the axon into *store*, and to pump it to the pages."""
+        """Begin to read *axons* into *store*, and to pump it to the pages."""
         self._store = store
-        self._notify = self.start_feed(store, f"axon-feed {axon.id}").notify
-        stream = axon.stream(after_sequence, on_state=self.state_changed)
-        store.silent_seconds = lambda: stream.silent_seconds
-        self._subscription = Subscription(stream, sink=self._sink, on_end=self._ended)
+        name = axons[0].id if len(axons) == 1 else f"{len(axons)} axons"
+        self._notify = self.start_feed(store, f"axon-feed {name}").notify
+        for axon in axons:
+            self.follow_axon(axon, after_sequence)
+
+    def follow_axon(self, axon: Axon, after_sequence: int | Literal["head"] = 0) -> None:
+        """Begin to read one more axon; from any thread."""
+        with self._following:
+            if self._closed:
+                return
+            start = after_sequence if isinstance(after_sequence, int) else None
+            self._axons.append(axon)
+            kept = self._store.open(axon.id, axon.name or "", start=start)
+            stream = axon.stream(
+                after_sequence, on_state=lambda state: self.state_changed(kept, state)
+            )
+            kept.silent_seconds = lambda: stream.silent_seconds
+            self._subscriptions.append(
+                Subscription(stream, sink=lambda batch: self._sink(kept, batch), on_end=self._ended)
+            )
 
     def frame(self, limit: int | None = None) -> pd.DataFrame:
         """Return the kept events, oldest first; with *limit* only the newest."""
+        return self.frame_of(self._store.events(limit))
+
+    def frame_of(self, events: Sequence[AxonEvent]) -> pd.DataFrame:
+        """Return *events* as a frame."""
         from ..sql.frames import events_frame
 
-        return events_frame(self._store.events(limit))
+        return events_frame(events)
 
     def stats(self) -> dict[str, Any]:
-        """Return counters: of the stream, of what is kept, and of what pages have acknowledged."""
-        left_out = ("kind", "marks", "refusals")
-        kept = {k: v for k, v in self._store.stat().items() if k not in left_out}
+        """Return counters: of the streams, of what is kept, of what pages have acknowledged.
+
+        Of several axons ``axons`` has those of each by its id, and counts are sums.
+        """
+        stat = self._store.stat()
+        each = {
+            kept["id"]: {**subscription.stats()._asdict(), **_without(kept, "id", "name", "marks")}
+            for subscription, kept in zip(self._subscriptions, stat["axons"], strict=False)
+        }
         pump = self._feed.stats() if self._feed is not None else {}
-        return {**self._subscription.stats()._asdict(), **kept, **pump}
+        kept = {**_without(stat, "kind", "axons"), **pump}
+        if len(each) == 1:
+            return {**next(iter(each.values())), **kept}
+        sums = {name: sum(one[name] for one in each.values()) for name in _SUMMED}
+        return {"axons": each, **sums, **kept}
 
     def wait_for_history(self, timeout: float) -> bool:
-        """Wait until what the axon held at first is here, or cannot be read; return whether."""
+        """Wait until what the axons held at first is here, or cannot be read; return whether."""
 
         def is_here() -> bool:
-            return self._store.state.name in ("live", "ended", "failed")
+            return all(a.state.name in ("live", "ended", "failed") for a in self._store.axons)
 
         if self._feed is not None:
             self._feed.wait_for(is_here, timeout)
@@ -88,11 +132,17 @@ class AxonWidget(LiveWidget):
 
     def reconnect(self) -> None:
         """Connect to the server now instead of waiting for the next attempt."""
-        self._subscription.reconnect()
+        for subscription in self._subscriptions:
+            subscription.reconnect()
 
     def __repr__(self) -> str:
-        name = type(self).__name__
-        return f"<{name} {self.title} {self._store.state.name}, {self._store.received:,} events>"
+        name, state = type(self).__name__, self._store.state["name"]
+        return f"<{name} {self.heading} {state}, {self._store.received:,} events>"
+
+    @property
+    def heading(self) -> str:
+        """The title; without one how many axons there are."""
+        return self.title or f"{len(self._store.axons)} axons"
 
     # -- display
 
@@ -105,11 +155,16 @@ class AxonWidget(LiveWidget):
         super()._ipython_display_()
 
     def _is_settled(self) -> bool:
-        return self._store.state.name not in ("connecting", "replaying")
+        return all(a.state.name not in ("connecting", "replaying") for a in self._store.axons)
 
     def stop_source(self) -> None:
-        """Close the subscription; called once."""
-        self._subscription.close()
+        """Close the subscriptions; called once."""
+        with self._following:
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            subscription.end()  # all at once, so that none waits for the others
+        for subscription in subscriptions:
+            subscription.close()
 
     @deferred_interrupt()
     def close(self, reason: str = "closed") -> None:
@@ -118,20 +173,21 @@ class AxonWidget(LiveWidget):
             self._snapshot = self._packed_snapshot()
         super().close(reason)
 
-    # -- from the reader thread
+    # -- from the reader threads
 
-    def state_changed(self, state: StreamState) -> None:
-        """Take the stream's new state."""
-        self._store.change(state)
+    def state_changed(self, axon: KeptEvents, state: StreamState) -> None:
+        """Take the new state of a stream."""
+        axon.change(state)
         self._notify(stat=True)
-        if self._refresh_due and state.name in ("live", "ended"):
+        if self._refresh_due and state.name in ("live", "ended") and self._is_settled():
             self._refresh_due = False
             self.refresh()
 
-    def _sink(self, batch: EventBatch) -> None:
-        self._store.append(batch)
+    def _sink(self, axon: KeptEvents, batch: EventBatch) -> None:
+        self._store.append(batch, axon.place)
         if batch.late and self._feed is not None:
-            self._feed.resend([(event.sequence, event.sequence) for event in batch.events])
+            late = [(event.sequence, event.sequence) for event in batch.events]
+            self._feed.resend(late, str(axon.place))
         self._notify(stat=bool(batch.missing or batch.unreadable or batch.late))
 
     def _ended(self, error: AxonError | None) -> None:
@@ -155,11 +211,11 @@ class AxonWidget(LiveWidget):
         return {}
 
     def status(self) -> str:
-        """Return how the stream stands, and when that was."""
+        """Return how the streams stand, and when that was."""
         state = self._store.state
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
-        reason = f": {state.reason}" if state.reason else ""
-        return f"{state.name}{reason} at {when} UTC"
+        reason = f": {state['reason']}" if state.get("reason") else ""
+        return f"{state['name']}{reason} at {when} UTC"
 
     def saved_state(self) -> bytes:
         """Return what a file of its own shows: every kept event."""
@@ -167,12 +223,12 @@ class AxonWidget(LiveWidget):
 
     def _packed_snapshot(self, *, everything: bool = False, **marks: bool) -> bytes:
         stat, events = self._store.stat(), self.saved(everything=everything)
-        names = ("state", "start", "head", "received", "dropped", "lost")
         body = {
             "version": 1,
             "taken_ms": int(time.time() * 1000),
             **marks,
-            **{name: stat[name] for name in names},
+            "state": stat["state"],
+            "axons": stat["axons"],
             "events": events,
             "kinds": "".join(str(code_of(event)) for event in events),
             **self.saved_fields(),
@@ -189,3 +245,7 @@ def redacted(redact: Redact, event: AxonEvent) -> AxonEvent | None:
         reason = f"redact failed on event {event.sequence}: {type(error).__name__}"
         warnings.warn(f"{reason}; the event is left out", stacklevel=2)
         return None
+
+
+def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

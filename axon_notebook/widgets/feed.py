@@ -77,7 +77,7 @@ class _Page:
 
 
 class _Answering:
-    """The part of an answer that goes out at once, and whether it has arrived.
+    """The part of an answer about one stream that goes out at once, and whether it has arrived.
 
     A page asks again whenever its hole has another shape, which every message of
     the answer gives it; its hole also tells what it has taken.  What is still on
@@ -93,8 +93,9 @@ class _Answering:
 
     def __iter__(self) -> Iterator[Outgoing]:
         for fields, raw in self._messages:
-            if "first" in fields:
-                self._last = max(self._last, fields["first"] + fields["count"] - 1)
+            for part in fields.get("parts", [fields]):
+                if "first" in part:
+                    self._last = max(self._last, part["first"] + part["count"] - 1)
             self._left -= len(raw)
             yield fields, raw
             if self._left <= 0:
@@ -144,6 +145,8 @@ class Feed:
         self._crowd = 1.0  # how much more patient many feeds are; of the pump thread
         self._feeds = 1  # that share the notebook server; of the pump thread
         self._due = 0.0  # when the next message is due at a steady pace; of the pump thread
+        # By stream; of the pump thread.
+        self._answering: dict[str, tuple[_Answering, Iterator[Outgoing]]] = {}
         # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -248,8 +251,6 @@ class Feed:
 
     def _run(self) -> None:
         next_beat = 0.0
-        answering = _Answering([], iter(()), 0.0)
-        answers = iter(answering)
         while True:
             with self._changed:
                 self._wait(next_beat)
@@ -259,11 +260,9 @@ class Feed:
                 questions = list(self._questions.values())
                 self._questions.clear()
             started = time.monotonic()
-            if questions and not answering.is_on_its_way(questions, started):
-                answering = _Answering(questions, self._all_answers(questions), started)
-                answers = iter(answering)
+            self._hear(questions, started)
             self._push(flush=closing is not None)
-            more = self._answer(answers)
+            more = self._answer()
             if stat_due or started >= next_beat or closing:
                 self._beat()
                 next_beat = started + HEARTBEAT_MS / 1000 * min(2.0, self._crowd)
@@ -332,20 +331,35 @@ class Feed:
                 self._sizes_from += SIZES_KEPT
         self._out({**fields, "deflated": deflated}, buffer)
 
+    def _hear(self, questions: list[Question], now: float) -> None:
+        """Begin to answer what is not being answered: of each stream the newest questions."""
+        for stream in {stream: None for stream, _ in questions}:
+            asked = [question for question in questions if question[0] == stream]
+            known = self._answering.get(stream)
+            if known is None or not known[0].is_on_its_way(asked, now):
+                answering = _Answering(asked, self._all_answers(asked), now)
+                self._answering[stream] = answering, iter(answering)
+
     def _all_answers(self, questions: list[Question]) -> Iterator[Outgoing]:
         for stream, ranges in questions:
             yield from self._source.answers(stream, ranges)
 
-    def _answer(self, answers: Iterator[Outgoing]) -> bool:
-        """Send answers up to a tick's share; return whether more wait."""
+    def _answer(self) -> bool:
+        """Send answers up to a tick's share, of each stream in turn; return whether more wait."""
         sent = 0
-        for fields, raw in answers:
-            # Always deflated: a page that asked may not be there any more to take it.
-            buffer, deflated = _deflated(raw)
-            self._out({**fields, "deflated": deflated}, buffer)
-            sent += len(raw)
-            if sent >= ANSWER_BYTES:
-                return True
+        waiting = [answers for _, answers in self._answering.values()]
+        while waiting:
+            for answers in list(waiting):
+                if (answer := next(answers, None)) is None:
+                    waiting.remove(answers)
+                    continue
+                fields, raw = answer
+                # Always deflated: a page that asked may not be there any more to take it.
+                buffer, deflated = _deflated(raw)
+                self._out({**fields, "deflated": deflated}, buffer)
+                sent += len(raw)
+                if sent >= ANSWER_BYTES:
+                    return True
         return False
 
     def _beat(self) -> None:

@@ -9,8 +9,9 @@ Rules:
 * ``ev``, ``log`` and ``rev`` messages are numbered (``batch``), so a hole is seen; what
   is missing is asked for with ``need`` and comes back in ``snap``, ``log`` or ``rev``
   messages, which do not advance the numbering.
-* An event's identity is its sequence, a log byte's is its offset in its stream, a
+* An event's identity is its axon and its sequence, a log byte's is its offset in its stream, a
   record's of a trace its number: what arrives twice is dropped by looking, not by counting.
+* ``axon`` is a place in the ``axons`` of a ``stat``; an axon keeps its place for the epoch.
 * Raw event texts travel in ``buffers[0]`` as one JSON array, UTF-8; log bytes as
   they are.
 * Times are milliseconds since the Unix epoch, on the kernel's clock unless said
@@ -44,6 +45,8 @@ HEAD_EVENTS: Final = 50
 
 #: Inclusive: [first, last] sequence, or [first, last] byte offset.
 Range: TypeAlias = tuple[int, int]
+#: Inclusive: [axon, first, last] sequence.
+AxonRange: TypeAlias = tuple[int, int, int]
 
 #: Where the kernel stands with the source of the stream.
 StateName: TypeAlias = Literal[
@@ -92,33 +95,34 @@ class Header(TypedDict):
     sent_ms: int
 
 
-class EventsMessage(Header):
-    """Events ``first`` … ``first + count - 1``, in order, the next ones of the stream."""
+class EventsPart(TypedDict):
+    """Events of one axon, ``first`` and those after it, in order."""
 
-    kind: Literal["ev"]
+    axon: int
     first: int
     count: int
-    #: Highest sequence the kernel knows of; above the last one here while the pump is behind.
-    head: int
-    #: The buffer is zlib data.
-    deflated: bool
     #: A digit per event: what it is about, as a place in KINDS.
     kinds: str
+
+
+class EventsMessage(Header):
+    """The next events of some axons; ``buffers[0]`` holds those of all parts, in their order."""
+
+    kind: Literal["ev"]
+    parts: list[EventsPart]
+    #: The buffer is zlib data.
+    deflated: bool
 
 
 class SnapMessage(Header):
     """Events out of turn: an answer to ``need``, or the newest for a page that does not answer."""
 
     kind: Literal["snap"]
-    first: int
-    count: int
-    head: int
+    parts: list[EventsPart]
     deflated: bool
     reason: Literal["need", "head"]
     #: need: asked-for ranges that the feed no longer keeps.
-    missing: list[Range]
-    #: A digit per event: what it is about, as a place in KINDS.
-    kinds: str
+    missing: list[AxonRange]
 
 
 class SpansMessage(Header):
@@ -177,10 +181,12 @@ class RawEventsMessage(Header):
     deflated: bool
 
 
-class StatMessage(Header):
-    """The heartbeat of an event feed; what it says replaces what the one before said."""
+class AxonStat(TypedDict):
+    """How the stream of one axon stands."""
 
-    kind: Literal["stat"]
+    id: str
+    #: Empty for none.
+    name: str
     state: ConnectionState
     #: The first sequence this viewer was asked to show.
     start: int
@@ -200,6 +206,15 @@ class StatMessage(Header):
     gaps: list[Range]
     #: Dividers, the newest 100.
     marks: list[Mark]
+
+
+class StatMessage(Header):
+    """The heartbeat of an event feed; what it says replaces what the one before said."""
+
+    kind: Literal["stat"]
+    #: Of all streams together.
+    state: ConnectionState
+    axons: list[AxonStat]
     #: Bytes in the feed.
     bytes: int
     max_bytes: int
@@ -291,8 +306,6 @@ class HelloMessage(TypedDict):
     version: int
     #: The epoch the page has events of; empty for none.
     epoch: str
-    #: Highest sequence the page has; 0 for none.
-    have: int
     #: The page's ``Date.getTimezoneOffset()``, for times of day in the filter.
     tz_offset_min: int
 
@@ -314,8 +327,8 @@ class NeedMessage(TypedDict):
     kind: Literal["need"]
     page: str
     epoch: str
-    #: Logs: which stream; events: empty.
-    stream: Literal["", "stdout", "stderr", "spans"]
+    #: Logs and spans: which stream; events: the axon, as a number.
+    stream: str
     ranges: list[Range]
 
 
@@ -351,8 +364,8 @@ class SelectMessage(TypedDict):
     kind: Literal["select"]
     page: str
     epoch: str
-    #: Oldest first; at most 1000 ranges, ``truncated`` says that there were more.
-    ranges: list[Range]
+    #: By axon, then oldest first; at most 1000, ``truncated`` says that there were more.
+    ranges: list[AxonRange]
     truncated: bool
 
 
@@ -369,14 +382,10 @@ class Snapshot(TypedDict):
     #: True in an HTML file of its own.
     file: NotRequired[bool]
     state: ConnectionState
-    start: int
-    head: int
-    received: int
-    dropped: int
-    lost: int
-    #: The newest events, oldest first, as the API has them.
+    axons: list[AxonStat]
+    #: The newest events, as the API has them; those of an axon oldest first.
     events: list[EventRecord]
-    #: As in an ``ev``.
+    #: A digit per event, as in an ``ev``.
     kinds: str
 
 

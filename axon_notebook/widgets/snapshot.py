@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Final
@@ -35,8 +35,18 @@ def shown(text: str, limit: int = PAYLOAD_CHARS) -> str:
     return visible(cut)
 
 
+#: Names of axons by their ids, where there are several.
+Names = Mapping[str, str] | None
+
+
 def events_html(
-    title: str, status: str, events: Sequence[AxonEvent], *, total: int, facts: Sequence[str] = ()
+    title: str,
+    status: str,
+    events: Sequence[AxonEvent],
+    *,
+    total: int,
+    facts: Sequence[str] = (),
+    names: Names = None,
 ) -> str:
     """Return a self-contained snapshot: a headline, types with counts, the newest 200 events."""
     head = " · ".join(
@@ -47,34 +57,44 @@ def events_html(
         f'<div style="padding: 4px 0;">{head}</div>',
     ]
     if events:
-        parts += [_sparkline(events), _types(events), _rows(events[-ROWS:], total)]
+        parts += [_sparkline(events), _types(events), _rows(events[-ROWS:], total, names)]
     return "\n".join([*parts, "</div>"])
 
 
-def events_text(title: str, status: str, events: Sequence[AxonEvent], *, total: int) -> str:
+def events_text(
+    title: str, status: str, events: Sequence[AxonEvent], *, total: int, names: Names = None
+) -> str:
     """Return a headline and the newest ten events, one line each."""
     lines = [f"{shown(title)} · {shown(status)} · {total:,} event{'' if total == 1 else 's'}"]
     for event in events[-TEXT_ROWS:]:
         payload = shown(event.payload, 60)
+        axon = "" if names is None else f"{shown(_name(event, names), 20):<20} "
         lines.append(
-            f"{event.sequence:>7} {_clock(event)} {shown(event.event_type, 24):<24} {payload}"
+            f"{axon}{event.sequence:>7} {_clock(event)} {shown(event.event_type, 24):<24} {payload}"
         )
     return "\n".join(lines)
 
 
-def _rows(events: Sequence[AxonEvent], total: int) -> str:
+def _name(event: AxonEvent, names: Mapping[str, str]) -> str:
+    return names.get(event.axon_id) or event.axon_id
+
+
+def _rows(events: Sequence[AxonEvent], total: int, names: Names) -> str:
     """A table of the newest events that fit, oldest first."""
     rows: list[str] = []
     size = 0
     for event in reversed(events):
-        row = _row(event)
+        row = _row(event, names)
         size += len(row.encode())
         if size > ROWS_BYTES:
             break
         rows.append(row)
     head = "".join(
         f'<th style="{CELL} color: {MUTED};">{name}</th>'
-        for name in ("sequence", "time (UTC)", "event_type", "source", "payload")
+        for name in (
+            *(() if names is None else ("axon",)),
+            *("sequence", "time (UTC)", "event_type", "source", "payload"),
+        )
     )
     more = f"the newest {len(rows):,} of {total:,} events" if total > len(rows) else "events"
     return (
@@ -83,10 +103,13 @@ def _rows(events: Sequence[AxonEvent], total: int) -> str:
     )
 
 
-def _row(event: AxonEvent) -> str:
+def _row(event: AxonEvent, names: Names) -> str:
+    axon = (
+        "" if names is None else f'<td style="{CELL}">{escape(shown(_name(event, names), 80))}</td>'
+    )
     mono = f"{CELL} font-family: monospace;"
     return (
-        "<tr>"
+        f"<tr>{axon}"
         f'<td style="{mono}">{event.sequence}</td><td style="{mono}">{_clock(event)}</td>'
         f'<td style="{CELL}">{escape(shown(event.event_type, 80))}</td>'
         f'<td style="{CELL} color: {MUTED};">{escape(shown(event.source, 80))}</td>'

@@ -23,7 +23,7 @@ AT_ONCE: Final = 2000  # spans in a message
 
 
 class SpanStore(EventStore):
-    """Reads a trace from the events that come, and sends its spans; a :class:`~.feed.Source`.
+    """Reads a trace from the events of one axon, and sends its spans; a :class:`~.feed.Source`.
 
     The reader thread fills it, the pump and the user's thread read it; a lock of its own guards
     the trace, because reading a batch takes longer than the other lock should be held.
@@ -31,7 +31,6 @@ class SpanStore(EventStore):
     Args:
         redact: What to read of an event; ``None`` leaves it out.
         max_bytes: Of events to keep and send, too; 0 for the spans alone.
-        start: Sequence after which to start.
     """
 
     def __init__(
@@ -39,9 +38,8 @@ class SpanStore(EventStore):
         redact: Callable[[AxonEvent], AxonEvent | None] | None = None,
         *,
         max_bytes: int = 0,
-        start: int = 0,
     ) -> None:
-        super().__init__(start=start, max_bytes=max(1, max_bytes))
+        super().__init__(max_bytes=max(1, max_bytes))
         self._sends_events = max_bytes > 0
         self._redact = redact
         self._spans_lock = threading.Lock()  # guards the trace and the spans
@@ -51,9 +49,9 @@ class SpanStore(EventStore):
         #: The time of the newest event; 0 before the first.
         self.newest_ms = 0
 
-    def append(self, batch: EventBatch) -> None:
+    def append(self, batch: EventBatch, place: int = 0) -> None:
         """Read a batch.  In the reader thread."""
-        super().append(batch)
+        super().append(batch, place)
         with self._spans_lock:
             for original in batch.events:
                 self.newest_ms = max(self.newest_ms, original.timestamp_ms)
@@ -112,9 +110,11 @@ class SpanStore(EventStore):
         """Return the heartbeat's fields."""
         with self._spans_lock:
             changes = self._sent
-        nothing = {"pushed": 0, "kept_from": 0, "kept_to": 0, "dropped": 0}
-        fields = {**super().stat(), **({} if self._sends_events else nothing)}
-        return {**fields, "changes": changes, "newest_ms": self.newest_ms}
+        stat = super().stat()
+        if not self._sends_events:
+            nothing = {"pushed": 0, "kept_from": 0, "kept_to": 0, "dropped": 0}
+            stat["axons"] = [{**axon, **nothing} for axon in stat["axons"]]
+        return {**stat, "changes": changes, "newest_ms": self.newest_ms}
 
     def _message_from(self, first: int, last: int | None) -> Outgoing:
         """The lock is held."""

@@ -67,9 +67,11 @@ class Timeline(AxonWidget):
         keep: bool = False,
         **traits: Any,
     ) -> None:
-        super().__init__(axon, redact=redact, snapshot=snapshot, keep=keep, height=height, **traits)
+        super().__init__(
+            [axon], redact=redact, snapshot=snapshot, keep=keep, height=height, **traits
+        )
         self._spans = SpanStore(redact and partial(redacted, redact))
-        self.start(axon, self._spans)
+        self.start([axon], self._spans)
 
     def frame(self, limit: int | None = None) -> pd.DataFrame:
         """Return the spans, oldest first: one row per turn and tool call.

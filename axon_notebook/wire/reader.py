@@ -213,9 +213,13 @@ class Subscribed(Closing, Generic[Item]):
         for stream in self._reader.streams:
             stream.reconnect()
 
+    def end(self) -> None:
+        """End the reader threads and their connections, without waiting for that; idempotent."""
+        self._reader.close()
+
     def close(self) -> None:
         """End the reader threads and their connections, and wait for that; idempotent."""
-        self._reader.close()
+        self.end()
         self._reader.join()
 
     def _first(self, timeout: float | None) -> Entry[Item] | None:

@@ -1,6 +1,8 @@
 // A kernel that is not there: the same messages, budgets and answers as the real feed, in the page.
 
 import {
+  type AxonRange,
+  type AxonStat,
   BATCH_EVENTS,
   type ConnectionState,
   type EventRecord,
@@ -125,11 +127,8 @@ export class SimulatedKernel {
       this.#send(
         {
           kind: "ev",
-          kinds: "",
           ...this.#header(),
-          first,
-          count: texts.length,
-          head: this.events.length,
+          parts: [{ axon: 0, first, count: texts.filter(Boolean).length, kinds: "" }],
           deflated: false,
         },
         texts,
@@ -143,21 +142,30 @@ export class SimulatedKernel {
         kind: "stat",
         ...this.#header(),
         state: this.state,
-        start: 1,
-        head: this.events.length,
-        pushed: this.#pushed,
-        kept_from: this.events.length > this.dropped ? this.dropped + 1 : 0,
-        kept_to: this.events.length,
-        received: this.events.length,
-        dropped: this.dropped,
-        lost: this.lost,
-        gaps: this.gaps,
-        marks: this.marks,
+        axons: [this.#axon()],
         bytes: 0,
         max_bytes: 0,
       },
       null,
     );
+  }
+
+  #axon(): AxonStat {
+    return {
+      id: "axn_01JD9K3",
+      name: "",
+      state: this.state,
+      start: 1,
+      head: this.events.length,
+      pushed: this.#pushed,
+      kept_from: this.events.length > this.dropped ? this.dropped + 1 : 0,
+      kept_to: this.events.length,
+      received: this.events.length,
+      dropped: this.dropped,
+      lost: this.lost,
+      gaps: this.gaps,
+      marks: this.marks,
+    };
   }
 
   /** For screenshots: a bye. */
@@ -166,7 +174,8 @@ export class SimulatedKernel {
   }
 
   #answer([from, to]: Range): void {
-    const missing: Range[] = from <= this.dropped ? [[from, Math.min(to, this.dropped)]] : [];
+    const missing: AxonRange[] =
+      from <= this.dropped ? [[0, from, Math.min(to, this.dropped)]] : [];
     let last = to;
     const low = Math.max(from, this.dropped + 1);
     do {
@@ -175,11 +184,8 @@ export class SimulatedKernel {
       this.#send(
         {
           kind: "snap",
-          kinds: "",
           ...this.#header(),
-          first,
-          count: texts.length,
-          head: this.events.length,
+          parts: [{ axon: 0, first, count: texts.length, kinds: "" }],
           deflated: false,
           reason: "need",
           missing,

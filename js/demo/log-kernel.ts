@@ -76,7 +76,7 @@ export class SimulatedCommand {
   receive(message: PageMessage): void {
     this.received.push(message);
     if (message.kind === "hello") this.stat();
-    if (message.kind === "need" && message.stream !== "" && message.stream !== "spans")
+    if (message.kind === "need" && (message.stream === "stdout" || message.stream === "stderr"))
       for (const [first, last] of message.ranges) this.#answer(message.stream, first, last);
     if (message.kind !== "cmd") return;
     if (message.name === "retry") this.setState({ name: "live" });

@@ -40,7 +40,7 @@ def event_of(sequence: int) -> AxonEvent:
 
 
 class RateServer(LoopThread):
-    """One axon; its history grows once :meth:`run` was called.
+    """Axons of any id; the history of each grows once :meth:`run` was called.
 
     Attributes:
         streams: Open subscriptions.
@@ -56,7 +56,7 @@ class RateServer(LoopThread):
         self.streams = 0
 
     def run(self, rate: float, count: int) -> None:
-        """From now on *rate* events a second until *count* more are there."""
+        """From now on *rate* events a second, of each axon, until *count* more are there."""
         self._base = self.head
         self._target = self._base + count
         self._rate = rate
@@ -79,10 +79,10 @@ class RateServer(LoopThread):
     def _answer(self, request: Request) -> tuple[int, Any]:
         if request.name == "events":
             head = self.head
-            events = [self._make(head)] if head else []
+            events = [self._event(head, request.axon_id)] if head else []
             return 200, {"events": events, "has_more": head > 1, "total_count": head}
         if request.name == "":
-            return 200, {"id": AXON, "name": "rates", "created_at_ms": 1}
+            return 200, {"id": request.axon_id, "name": "rates", "created_at_ms": 1}
         return 404, {"code": "404", "message": "No such endpoint."}
 
     async def _stream(
@@ -94,7 +94,8 @@ class RateServer(LoopThread):
         try:
             while not (writer.is_closing() or reader.at_eof()):
                 if (head := min(self.head, sent + CHUNK_EVENTS)) > sent:
-                    writer.write(b"".join(map(self._frame, range(sent + 1, head + 1))))
+                    new = range(sent + 1, head + 1)
+                    writer.write(b"".join(self._frame(n, request.axon_id) for n in new))
                     sent = head
                     await writer.drain()
                 if sent == self.head:
@@ -102,5 +103,8 @@ class RateServer(LoopThread):
         finally:
             self.streams -= 1
 
-    def _frame(self, sequence: int) -> bytes:
-        return encode_event(msgspec.json.encode(self._make(sequence)))
+    def _frame(self, sequence: int, axon_id: str) -> bytes:
+        return encode_event(msgspec.json.encode(self._event(sequence, axon_id)))
+
+    def _event(self, sequence: int, axon_id: str) -> AxonEvent:
+        return msgspec.structs.replace(self._make(sequence), axon_id=axon_id)

@@ -76,6 +76,10 @@ class Request(NamedTuple):
         return int(self.query.get("after_sequence", 0))
 
     @property
+    def axon_id(self) -> str:
+        return self.path.split("/")[3]
+
+    @property
     def name(self) -> str:
         """What follows the axon's id in the path; ``""`` for the axon itself."""
         return "/".join(self.path.split("/")[4:])

@@ -21,6 +21,9 @@ ZONE = -330  # minutes; not whole hours, and a day's end within the day
 
 Answer = str | list[int]
 
+#: Of axons by their ids.
+NAMES = {"axn_1": "nightly-1", "axn_2": "Größe, 2", "axn_3": "", "AXN_4": "a*b"}
+
 LETTERS = "abkKsSiIöÖßẞµμΜσςΣıİſ\u212aéÉ😀𐐀𐐨ǅ"
 BLANKS = " \t\n\u00a0\u2028\ufeff\x85\x1c"
 NUMBERS = [
@@ -82,7 +85,7 @@ class Maker:
         deep = "[" * 501 + "7" + "]" * self.pick(501, 500)
         return AxonEvent(
             sequence=sequence,
-            axon_id="axn_1",
+            axon_id=self.pick(*NAMES, "axn_5"),
             timestamp_ms=self._random.randint(1_700_000_000_000, 1_800_000_000_000),
             origin=self.pick("USER_EVENT", "AGENT_EVENT", "SYSTEM_EVENT"),
             source=self.pick("ci", "Größe", f"s{self.text()}"),
@@ -125,6 +128,7 @@ class Maker:
             f"{path}{operator}{value}",
             f"{self.pick('after', 'before')}:{self.pick(*TIMES)}",
             f"{self.pick('type', 'source', 'origin')}:{self.pick(glob, glob + ',turn*', 'agent')}",
+            f"axon:{self.pick(*NAMES, *NAMES.values(), 'NIGHT*', 'axn_*', '*ö*,axn_3', glob)}",
             f"seq:{self.pick('1', '..2', '2..', '2..3', '..', 'x', '1234567890123456', '1.2')}",
         )
 
@@ -156,6 +160,7 @@ def in_page(page: Path, cases: list[tuple[str, list[AxonEvent]]]) -> list[Answer
     node, _ = hatch_build.node_and_npm()
     question = {
         "tz_offset_min": ZONE,
+        "names": NAMES,
         "cases": [{"filter": text, "events": events} for text, events in cases],
     }
     done = subprocess.run(
@@ -167,7 +172,7 @@ def in_page(page: Path, cases: list[tuple[str, list[AxonEvent]]]) -> list[Answer
 
 def in_kernel(text: str, events: list[AxonEvent]) -> Answer:
     try:
-        passes = EventFilter(text, tz_offset_min=ZONE).test
+        passes = EventFilter(text, tz_offset_min=ZONE, names=NAMES).test
     except ParameterError as error:
         return str(error).removeprefix("filter: ")
     return [event.sequence for event in events if passes(event)]

@@ -86,7 +86,7 @@ def test_frame_filtered_and_selected_are_frames_of_what_the_page_shows(
     """From a look at the stream to pandas in one word."""
     with an.EventViewer(axon, filter="type:order.*") as viewer:
         received(viewer, 3)
-        viewer.on_page_message({"kind": "select", "ranges": [[1, 1], [3, 7]]})
+        viewer.on_page_message({"kind": "select", "ranges": [[0, 1, 1], [0, 3, 7]]})
 
         assert viewer.frame()["event_type"].tolist() == ["order.created", "order.paid", "note"]
         assert viewer.frame(limit=1)["sequence"].tolist() == [3]
@@ -173,8 +173,14 @@ def test_an_event_that_comes_late_is_sent_after_all(comms: Comms) -> None:
     with scripted(comms, Answer(steps=steps), count=3) as axon, an.EventViewer(axon) as viewer:
         received(viewer, 3)
         late = EventBatch([events[3]], [msgspec.json.encode(events[3])], late=True)
-        viewer._sink(late)
-        comms.wait(lambda: any(m["first"] == 4 for m, _ in comms.sent(viewer.model_id, "snap")))
+        viewer._sink(viewer._store.axons[0], late)
+        comms.wait(
+            lambda: any(
+                part["first"] == 4
+                for message, _ in comms.sent(viewer.model_id, "snap")
+                for part in message["parts"]
+            )
+        )
 
 
 # -- what it tells

@@ -31,6 +31,17 @@ def batch(first: int, last: int, size: int = 10, **more: Any) -> EventBatch:
     return EventBatch(events, [msgspec.json.encode(e) for e in events], **more)
 
 
+def opened(max_bytes: int) -> EventStore:
+    store = EventStore(max_bytes=max_bytes)
+    store.open("axn_1")
+    return store
+
+
+def told(store: EventStore, *names: str) -> tuple[Any, ...]:
+    """What a heartbeat says about the first axon."""
+    return tuple(store.stat()["axons"][0][name] for name in names)
+
+
 class Page:
     """One end of a comm: keeps what arrives, in the form a page sees it."""
 
@@ -66,7 +77,7 @@ def page() -> Page:
 
 @pytest.fixture
 def store() -> EventStore:
-    return EventStore(start=0, max_bytes=10**9)
+    return opened(10**9)
 
 
 @pytest.fixture
@@ -85,6 +96,11 @@ def say(feed: Feed, kind: str, **fields: Any) -> None:
     feed.take({"kind": kind, "page": "p1", "epoch": feed.epoch, **fields})
 
 
+def count(message: dict[str, Any]) -> int:
+    """How many events it brings."""
+    return sum(part["count"] for part in message["parts"])
+
+
 def answers(page: Page) -> list[dict[str, Any]]:
     """The messages that were asked for."""
     return [m for m in page.kinds("snap") if m["reason"] == "need"]
@@ -96,7 +112,7 @@ def answers(page: Page) -> list[dict[str, Any]]:
 )
 def test_a_silent_stream_is_said(store: EventStore, silent: float, reason: str | None) -> None:
     """Signs of life come every 15 seconds: without them nobody knows what happens."""
-    store.silent_seconds = lambda: silent
+    store.axons[0].silent_seconds = lambda: silent
 
     assert store.stat()["state"].get("reason") == reason
 
@@ -122,8 +138,8 @@ def test_batches_are_numbered_without_holes_and_cut_to_size(
     messages = page.kinds("ev")
 
     assert [m["batch"] for m in messages] == list(range(1, len(messages) + 1))
-    assert max(m["count"] for m in messages) <= 1000
-    assert [m["first"] for m in messages] == [1, 1001]
+    assert max(count(m) for m in messages) <= 1000
+    assert [m["parts"][0]["first"] for m in messages] == [1, 1001]
 
 
 def test_what_comes_close_together_goes_out_together(
@@ -143,19 +159,19 @@ def test_what_comes_close_together_goes_out_together(
 
 def test_what_a_page_asks_for_comes_again_and_what_is_gone_is_named(page: Page) -> None:
     """A hole is filled, or said to be one."""
-    store = EventStore(start=0, max_bytes=40_000)
+    store = opened(40_000)
     feed = Feed(store, page.send, name="axon-feed test", on_message=lambda message: None)
     append(store, feed, batch(1, 1000))
     page.wait(lambda: bool(page.kinds("ev")))
-    kept_from = store.stat()["kept_from"]
+    kept_from = store.stat()["axons"][0]["kept_from"]
     assert kept_from > 10
 
-    say(feed, "need", stream="", ranges=[[5, 6], [kept_from, kept_from + 2]])
+    say(feed, "need", stream="0", ranges=[[5, 6], [kept_from, kept_from + 2]])
     page.wait(lambda: len(page.kinds("snap")) >= 2)
     feed.close()
 
     gone, found = page.kinds("snap")[-2:]
-    assert gone["missing"] == [(5, 6)]
+    assert gone["missing"] == [(0, 5, 6)]
     assert found["missing"] == []
     assert page.sequences("snap")[-3:] == [kept_from, kept_from + 1, kept_from + 2]
 
@@ -171,11 +187,12 @@ def test_a_page_that_asks_again_while_it_is_answered_gets_everything_once(
 
     taken = 0  # a slow page: it takes a message, then says what it lacks
     while taken < 8_000:
-        say(feed, "need", stream="", ranges=[[taken + 1, 8_000]])
-        page.wait(lambda count=taken: sum(m["count"] for m in answers(page)) > count)
-        taken = min(taken + 500, sum(m["count"] for m in answers(page)))
+        say(feed, "need", stream="0", ranges=[[taken + 1, 8_000]])
+        page.wait(lambda had=taken: sum(map(count, answers(page))) > had)
+        taken = min(taken + 500, sum(map(count, answers(page))))
 
-    sent = [n for m in answers(page) for n in range(m["first"], m["first"] + m["count"])]
+    parts = [part for m in answers(page) for part in m["parts"]]
+    sent = [n for part in parts for n in range(part["first"], part["first"] + part["count"])]
     assert sent == list(range(1, 8_001))
     assert any(m["deflated"] for m in answers(page))
 
@@ -183,11 +200,11 @@ def test_a_page_that_asks_again_while_it_is_answered_gets_everything_once(
 def test_what_got_lost_again_is_sent_again(store: EventStore, feed: Feed, page: Page) -> None:
     """The same question, later, is not an echo."""
     append(store, feed, batch(1, 10))
-    say(feed, "need", stream="", ranges=[[3, 4]])
+    say(feed, "need", stream="0", ranges=[[3, 4]])
     page.wait(lambda: len(answers(page)) == 1)
     time.sleep(feed_module.ARRIVAL_SECONDS)
 
-    say(feed, "need", stream="", ranges=[[3, 4]])
+    say(feed, "need", stream="0", ranges=[[3, 4]])
 
     page.wait(lambda: len(answers(page)) == 2)
 
@@ -270,7 +287,7 @@ def test_a_page_that_never_answered_gets_the_newest_with_the_heartbeat(
     page.wait(lambda: bool(page.kinds("snap")))
 
     snap = page.kinds("snap")[-1]
-    assert (snap["reason"], snap["count"]) == ("head", 50)
+    assert (snap["reason"], count(snap)) == ("head", 50)
     assert page.sequences("snap")[-1] == 200
 
 
@@ -326,12 +343,12 @@ def test_closing_sends_what_is_left_says_bye_and_ends_the_thread(
 
 def test_the_store_keeps_the_newest_within_its_budget(store: EventStore) -> None:
     """Memory is bounded, and the count of what went is told."""
-    small = EventStore(start=0, max_bytes=50_000)
+    small = opened(50_000)
 
     small.append(batch(1, 2000))
 
-    stat = small.stat()
-    assert stat["bytes"] <= 50_000
+    stat = small.stat()["axons"][0]
+    assert small.bytes <= 50_000
     assert stat["kept_to"] == 2000
     assert stat["dropped"] == stat["kept_from"] - 1
     assert stat["received"] == 2000
@@ -344,17 +361,17 @@ def test_missing_events_are_counted_and_an_event_that_comes_late_takes_it_back(
     """`lost` is a promise that must be kept both ways."""
     store.append(batch(1, 3))
     store.append(batch(7, 9, missing=((4, 6),)))
-    assert (store.stat()["lost"], store.stat()["gaps"]) == (3, [(4, 6)])
+    assert told(store, "lost", "gaps") == (3, [(4, 6)])
 
     store.append(batch(5, 5, late=True))
 
-    assert (store.stat()["lost"], store.stat()["gaps"]) == (2, [(4, 4), (6, 6)])
+    assert told(store, "lost", "gaps") == (2, [(4, 4), (6, 6)])
     assert [e.sequence for e in store.events()] == [1, 2, 3, 5, 7, 8, 9]
 
 
 def test_each_event_comes_with_what_it_is_about() -> None:
     """The page shows kinds without reading a protocol; what was dropped takes its kind along."""
-    store = EventStore(start=0, max_bytes=10_000)
+    store = opened(10_000)
     events = [
         AxonEvent(1, "a", 1, "USER_EVENT", "me", "session/prompt", "{}"),
         AxonEvent(2, "a", 1, "EXTERNAL_EVENT", "hook", "push", "x" * 9_900),
@@ -364,11 +381,11 @@ def test_each_event_comes_with_what_it_is_about() -> None:
         store.append(EventBatch([item], [msgspec.json.encode(item)]))
     sent = store.next(10**6, 10**6)
     newest = store.newest()
-    (answer,) = store.answers("", [(3, 3)])
-    kinds = [KINDS[int(code)] for code in answer[0]["kinds"]]
+    (answer,) = store.answers("0", [(3, 3)])
+    kinds = [KINDS[int(code)] for code in answer[0]["parts"][0]["kinds"]]
 
     assert sent is not None
     assert newest is not None
-    assert len(sent[0]["kinds"]) == sent[0]["count"]
-    assert newest[0]["kinds"] == sent[0]["kinds"]
+    assert len(sent[0]["parts"][0]["kinds"]) == count(sent[0])
+    assert newest[0]["parts"] == sent[0]["parts"]
     assert kinds == ["turn"]

@@ -87,6 +87,7 @@ def test_waiting_for_permission_is_a_part_of_the_call() -> None:
 def test_a_page_that_missed_changes_gets_the_spans_as_they_are() -> None:
     """Messages are lost, pages are loaded anew: numbers say what is missing."""
     store = SpanStore(None)
+    store.open("axn_1")
     events = recorded()
     store.append(EventBatch(events=events, raws=[msgspec.json.encode(e) for e in events]))
     pushed = []

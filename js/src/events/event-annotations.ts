@@ -39,13 +39,13 @@ export class EventAnnotations {
 
   /**
    * What was judged of the events from `from` to `to`, as of the event at `limit`; `opens` tells
-   * where a call begins.
+   * where a call begins that the annotation at a position is about.
    */
   within(
     from: number,
     to: number,
     limit: number,
-    opens: (call: string) => number,
+    opens: (call: string, by: number) => number,
   ): readonly EventAnnotation[] {
     if (this.changes === 0) return NONE;
     const found: EventAnnotation[] = [];
@@ -54,8 +54,10 @@ export class EventAnnotations {
       for (const [position, ones] of this.#byPosition)
         if (position >= from && position <= to) found.push(...ones);
     for (const [call, ones] of this.#byCall) {
-      const position = opens(call);
-      if (position >= from && position <= to) found.push(...ones);
+      for (const one of ones) {
+        const position = opens(call, one.position);
+        if (position >= from && position <= to) found.push(one);
+      }
     }
     return found.filter(({ position }) => {
       const retracted = this.#retracted.get(position);

@@ -1,37 +1,27 @@
-// The event stream in the page: its events, its counts, what is missing and asked for.
+// The event streams in the page: their events, their counts, what is missing and asked for.
 
 import type { Channel, Hole } from "../kernel/connection.ts";
 import { type KernelFacts, KernelSession } from "../kernel/kernel-facts.ts";
 import type {
   EventRecord,
+  EventsPart,
   KernelMessage,
-  Range,
   Snapshot,
   StatMessage,
 } from "../kernel/protocol.ts";
+import { AxonStream, type Counts } from "./axon-stream.ts";
 import { ANNOTATION, type EventAnnotation, EventAnnotations } from "./event-annotations.ts";
 import { kindAt } from "./event-kinds.ts";
 import { Store } from "./event-store.ts";
 import { Histogram } from "./histogram.ts";
+import type { Lane } from "./lane.ts";
 
 const RATE_MS = 2000;
-const HOLES_AT_ONCE = 8;
 
 /** Everything the state line is made from. */
 export interface Facts extends KernelFacts {
   stat: StatMessage | null;
   size: number;
-}
-
-export interface Counts {
-  /** Events here and in the kernel that the viewer was asked to show. */
-  total: number;
-  /** The server could not deliver them. */
-  lost: number;
-  /** They were let go, here or in the kernel, to stay within the budget. */
-  notKept: number;
-  /** They are missing here and asked for. */
-  recovering: number;
 }
 
 export class Session extends KernelSession<StatMessage> {
@@ -43,19 +33,43 @@ export class Session extends KernelSession<StatMessage> {
   /** Grows when events were put between or before others: searches begin anew. */
   reordered = 0;
 
+  /** Of the current epoch, by place of the axon. */
+  streams: AxonStream[] = [];
+
   readonly #decoder = new TextDecoder();
   readonly #arrivals: [number, number][] = [];
-  /** Ranges of positions that nobody can deliver. */
-  #unavailable: Range[] = [];
 
   constructor(channel: Channel, signal: AbortSignal, now: () => number = () => performance.now()) {
     super(now);
     this.connect(channel, signal);
   }
 
-  /** First position that the viewer was asked to show; beyond all until the kernel has said it. */
-  get start(): number {
-    return this.stat ? this.store.position(this.stat.start) : Number.MAX_SAFE_INTEGER;
+  /** The stream of the axon at a place. */
+  stream(place: number): AxonStream {
+    while (this.streams.length <= place) {
+      const lane = this.store.lane(this.streams.length);
+      this.streams.push(new AxonStream(lane, this.store));
+    }
+    return this.streams[place]!;
+  }
+
+  /** Whether events of several axons are here, or may come. */
+  get several(): boolean {
+    return this.store.lanes.length > this.store.epochs.length;
+  }
+
+  /** What the axons are called together. */
+  get title(): string {
+    const { store } = this;
+    const only = store.lanes.at(-1);
+    if (this.several) return `${this.streams.length} axons`;
+    return (only && only.axon > 0 && store.axonName(only.axon)) || "events";
+  }
+
+  /** First position of a lane that is expected; of an old one, nothing is missing before its first. */
+  startOf(lane: Lane): number {
+    const isOld = lane.epoch < this.store.epochs.length - 1;
+    return isOld ? Number.MAX_SAFE_INTEGER : this.stream(lane.place).start;
   }
 
   get facts(): Facts {
@@ -71,36 +85,40 @@ export class Session extends KernelSession<StatMessage> {
   }
 
   get counts(): Counts {
-    const { store, stat } = this;
-    if (!stat || store.newest < 0 || this.snapshotTaken !== null) {
-      return { total: store.size, lost: stat?.lost ?? 0, notKept: 0, recovering: 0 };
+    const total: Counts = { total: this.#oldEvents, lost: 0, notKept: 0, recovering: 0 };
+    for (const stream of this.streams) {
+      const counts = this.countsOf(stream);
+      total.total += counts.total;
+      total.lost += counts.lost;
+      total.notKept += counts.notKept;
+      total.recovering += counts.recovering;
     }
-    const lost = stat?.lost ?? 0;
-    const from = this.start;
-    const absent = Math.max(0, store.newest - from + 1 - store.filledIn(from, store.newest) - lost);
-    const [low, high] = this.#askable();
-    const asked = Math.max(
-      0,
-      high - low + 1 - store.filledIn(low, high) - this.#unavailableIn(low, high),
-    );
-    const recovering = Math.min(absent, asked);
-    return { total: store.size + absent, lost, notKept: absent - recovering, recovering };
+    return total;
+  }
+
+  /** In a snapshot nothing is missing: it holds what was saved. */
+  countsOf(stream: AxonStream): Counts {
+    if (this.snapshotTaken === null) return stream.counts;
+    return { total: stream.lane.size, lost: stream.stat?.lost ?? 0, notKept: 0, recovering: 0 };
+  }
+
+  get #oldEvents(): number {
+    return this.streams.reduce((left, { lane }) => left - lane.size, this.store.size);
   }
 
   /** The server could not deliver the event at a position. */
   isLost(position: number): boolean {
-    const sequence = this.store.sequence(position);
-    return (
-      !this.store.isOld(position) &&
-      (this.stat?.gaps ?? []).some(([from, to]) => sequence >= from && sequence <= to)
-    );
+    return this.#streamAt(position)?.isLost(position) ?? false;
   }
 
   /** The kernel has the event at a position and will send it. */
   isRecoverable(position: number): boolean {
-    const [low, high] = this.#askable();
-    if (position < low || position > high) return false;
-    return !this.#unavailable.some(([from, to]) => position >= from && position <= to);
+    return this.#streamAt(position)?.isRecoverable(position) ?? false;
+  }
+
+  #streamAt(position: number): AxonStream | null {
+    const lane = this.store.laneAt(position);
+    return lane && !this.store.isOld(position) ? this.stream(lane.place) : null;
   }
 
   // ---- annotations ------------------------------------------------------------------------------
@@ -113,17 +131,27 @@ export class Session extends KernelSession<StatMessage> {
 
   /** What was judged of the events from one position to another, as of the event at `limit`. */
   annotationsOf(from: number, to: number, limit: number): readonly EventAnnotation[] {
-    const opens = (call: string) => this.store.pairNamed(`tool ${call}`)?.open ?? -1;
+    const { store } = this;
+    const opens = (call: string, by: number) =>
+      store.pairNamed(`tool ${call}`, store.laneAt(by) ?? store.lane())?.open ?? -1;
     return this.annotations.within(from, to, limit, opens);
   }
 
-  /** Ask the kernel to publish a judgement on an event. */
-  annotate(target: number, made: { label: string; note: string; score: number | null }): void {
-    this.conn.command("annotate", JSON.stringify({ target, ...made }));
+  /** Ask the kernel to publish a judgement on the event at a position. */
+  annotate(position: number, made: { label: string; note: string; score: number | null }): void {
+    const { lane, sequence } = this.#identity(position);
+    this.conn.command("annotate", JSON.stringify({ axon: lane, target: sequence, ...made }));
   }
 
-  retract(annotation: number): void {
-    this.conn.command("annotate", JSON.stringify({ retracts: annotation }));
+  /** Take back the annotation whose own event is at a position. */
+  retract(position: number): void {
+    const { lane, sequence } = this.#identity(position);
+    this.conn.command("annotate", JSON.stringify({ axon: lane, retracts: sequence }));
+  }
+
+  #identity(position: number): { lane: number; sequence: number } {
+    const lane = this.store.laneAt(position)?.place ?? 0;
+    return { lane, sequence: this.store.sequence(position) };
   }
 
   // ---- Receiver ---------------------------------------------------------------------------------
@@ -133,31 +161,23 @@ export class Session extends KernelSession<StatMessage> {
     if (isNew || this.store.epochs.length === 0)
       this.store.beginEpoch(isNew ? "the stream began anew" : "");
     this.begin();
-    this.#unavailable = [];
+    this.streams = [];
     this.reordered++;
   }
 
   protected receive(message: KernelMessage, bytes: Uint8Array): void {
-    if (message.kind === "ev" || message.kind === "snap") this.#takeEvents(bytes, message.kinds);
-    if (message.kind === "snap") this.#takeMissing(message.missing);
+    if (message.kind === "ev" || message.kind === "snap") this.#takeEvents(bytes, message.parts);
+    if (message.kind === "snap")
+      for (const [axon, from, to] of message.missing) this.stream(axon).declare([from, to]);
     if (message.kind === "stat") this.#takeStat(message);
   }
 
   holes(): Hole[] {
     if (this.isOver) return [];
-    const [low, high] = this.#askable();
-    const ranges = this.store
-      .absent(low, high, HOLES_AT_ONCE + this.#unavailable.length)
-      .flatMap((range) => subtract(range, this.#unavailable))
-      .map(([from, to]): Range => [this.store.sequence(from), this.store.sequence(to)])
-      .sort((a, b) => b[0] - a[0]);
-    return [{ stream: "", ranges }];
-  }
-
-  have(): number {
-    return this.store.newest < this.store.epochStart
-      ? 0
-      : this.store.sequence(Math.max(0, this.store.newest));
+    return this.streams.map((stream, place) => ({
+      stream: String(place),
+      ranges: stream.holes(),
+    }));
   }
 
   // ---- other sources ----------------------------------------------------------------------------
@@ -166,30 +186,40 @@ export class Session extends KernelSession<StatMessage> {
   load(snapshot: Snapshot): void {
     if (this.conn.heard) return;
     this.store.beginEpoch("");
-    this.#add(snapshot.events, snapshot.kinds);
+    this.#takeStreams(snapshot.axons);
+    for (const [index, record] of snapshot.events.entries()) {
+      const place = snapshot.axons.findIndex(({ id }) => id === record.axon_id);
+      this.#add([record], snapshot.kinds[index] ?? "", Math.max(0, place));
+    }
     this.showSnapshot(snapshot, statOf(snapshot));
   }
 
-  #takeEvents(bytes: Uint8Array, kinds: string): void {
+  #takeEvents(bytes: Uint8Array, parts: readonly EventsPart[]): void {
     if (bytes.byteLength === 0) return;
     const records = JSON.parse(this.#decoder.decode(bytes)) as EventRecord[];
-    const added = this.#add(records, kinds);
+    let from = 0;
+    let added = 0;
+    for (const { axon, count, kinds } of parts) {
+      added += this.#add(records.slice(from, from + count), kinds, axon);
+      from += count;
+    }
     this.#arrivals.push([this.now(), added]);
     if (this.store.chars > this.maxChars && this.store.evict(this.maxChars * 0.95) > 0)
       this.reordered++;
   }
 
-  #add(records: readonly EventRecord[], kinds: string | undefined): number {
+  #add(records: readonly EventRecord[], kinds: string, place: number): number {
     const { store } = this;
+    const { lane } = this.stream(place);
     let added = 0;
-    const tail = store.newest;
+    const tail = lane.newest;
     for (const [index, record] of records.entries()) {
       if (typeof record.payload !== "string") {
         record.payload = record.payload === undefined ? "" : JSON.stringify(record.payload);
       }
-      if (!store.add(record, kindAt(kinds, index))) continue;
+      if (!store.add(record, kindAt(kinds, index), lane)) continue;
       if (record.event_type === ANNOTATION)
-        this.annotations.take(record, (sequence) => store.position(sequence));
+        this.annotations.take(record, (sequence) => lane.position(sequence));
       added++;
       this.histogram.add(
         record.timestamp_ms,
@@ -197,56 +227,23 @@ export class Session extends KernelSession<StatMessage> {
       );
     }
     const first = records[0];
-    if (first && added > 0 && store.position(first.sequence) < tail) this.reordered++;
+    if (first && added > 0 && lane.position(first.sequence) < tail) this.reordered++;
     return added;
-  }
-
-  #takeMissing(ranges: readonly Range[]): void {
-    for (const range of ranges) this.#declare(range);
   }
 
   #takeStat(stat: StatMessage): void {
     this.keepStat(stat);
-    for (const gap of stat.gaps) this.#declare(gap);
-    for (const mark of stat.marks) this.marks.set(this.store.position(mark.sequence), mark.label);
+    this.#takeStreams(stat.axons);
   }
 
-  #declare([from, to]: Range): void {
-    const range: Range = [this.store.position(from), this.store.position(to)];
-    const known = this.#unavailable.some(([low, high]) => low <= range[0] && high >= range[1]);
-    if (!known) this.#unavailable.push(range);
-  }
-
-  /** What the kernel keeps and has sent, but for what this page let go. */
-  #askable(): Range {
-    const { stat, store } = this;
-    if (!stat || stat.kept_from === 0) return [0, -1];
-    const first = store.keys[0];
-    const floor = store.evicted > 0 && first !== undefined ? this.store.chunks.get(first)!.base : 0;
-    const low = Math.max(store.position(Math.max(stat.kept_from, stat.start)), floor);
-    return [low, Math.max(store.position(stat.pushed), store.newest)];
-  }
-
-  #unavailableIn(low: number, high: number): number {
-    let count = 0;
-    for (const [from, to] of this.#unavailable) {
-      count += Math.max(0, Math.min(to, high) - Math.max(from, low) + 1);
+  #takeStreams(axons: StatMessage["axons"]): void {
+    for (const [place, stat] of axons.entries()) {
+      const stream = this.stream(place);
+      stream.take(stat);
+      for (const mark of stat.marks)
+        this.marks.set(stream.lane.position(mark.sequence), mark.label);
     }
-    return count;
   }
-}
-
-function subtract(range: Range, taken: readonly Range[]): Range[] {
-  return taken.reduce<Range[]>(
-    (parts, [low, high]) =>
-      parts
-        .flatMap(([from, to]): Range[] => [
-          [from, Math.min(to, low - 1)],
-          [Math.max(from, high + 1), to],
-        ])
-        .filter(([from, to]) => from <= to),
-    [range],
-  );
 }
 
 function statOf(snapshot: Snapshot): StatMessage {
@@ -256,16 +253,7 @@ function statOf(snapshot: Snapshot): StatMessage {
     batch: 0,
     sent_ms: snapshot.taken_ms,
     state: snapshot.state,
-    start: snapshot.start,
-    head: snapshot.head,
-    pushed: 0,
-    kept_from: 0,
-    kept_to: 0,
-    received: snapshot.received,
-    dropped: snapshot.dropped,
-    lost: snapshot.lost,
-    gaps: [],
-    marks: [],
+    axons: snapshot.axons,
     bytes: 0,
     max_bytes: 0,
   };

@@ -1,89 +1,19 @@
 // The events of a page, in columns.
 //
-// A position names an event: its sequence, plus a stride per epoch, so that a stream which
-// begins anew stands after the old one. Chunks of CHUNK positions hold the columns; a slot is
-// filled once, so nothing can be there twice, and an empty slot is a known absence.
+// A position names an event: its sequence in a lane. There is a lane per axon and epoch, so that a
+// stream which begins anew stands apart from the old one. Chunks of CHUNK positions hold the columns;
+// a slot is filled once, so nothing can be there twice, and an empty slot is a known absence.
 
 import type { EventRecord, Range } from "../kernel/protocol.ts";
+import { CHUNK, Chunk, Dictionary } from "./event-columns.ts";
 import type { EventKind } from "./event-kinds.ts";
 import { type Look, lookOf } from "./event-look.ts";
-
-export const CHUNK = 16384;
-const STRIDE = 2 ** 40;
-
-/** Strings by number; events store the number. Number 0 is "nothing here". */
-export class Dictionary {
-  readonly names: string[] = [""];
-  readonly counts: number[] = [0];
-  readonly #codes = new Map<string, number>([["", 0]]);
-
-  code(name: string): number {
-    const known = this.#codes.get(name);
-    if (known !== undefined) return known;
-    // The columns hold 16 bits: past that, values share the last code under one name.
-    if (this.names.length >= 65535) return this.#overflow();
-    this.names.push(name);
-    this.counts.push(0);
-    this.#codes.set(name, this.names.length - 1);
-    return this.names.length - 1;
-  }
-
-  /** The number of a name already seen, or -1. */
-  find(name: string): number {
-    return this.#codes.get(name) ?? -1;
-  }
-
-  #overflow(): number {
-    if (this.names.length === 65535) {
-      this.names.push("(other)");
-      this.counts.push(0);
-    }
-    return 65535;
-  }
-}
-
-export class Chunk {
-  readonly time = new Float64Array(CHUNK);
-  /** Code of the type plus one is what makes a slot filled; 0 is empty. */
-  readonly type = new Uint16Array(CHUNK);
-  readonly source = new Uint16Array(CHUNK);
-  readonly origin = new Uint8Array(CHUNK);
-  readonly kind = new Uint8Array(CHUNK);
-  readonly fold = new Uint16Array(CHUNK);
-  readonly payload: string[] = new Array<string>(CHUNK).fill("");
-  count = 0;
-  /** The first filled slot, or CHUNK. */
-  first = CHUNK;
-  /** One past the last filled slot. */
-  end = 0;
-  /** Grows when a slot before `end` was filled or emptied: what was derived must be made again. */
-  revision = 0;
-  chars = 0;
-
-  constructor(readonly key: number) {}
-
-  /** No slot between the first and the last filled one is empty. */
-  get seamless(): boolean {
-    return this.count === this.end - this.first;
-  }
-
-  /** Position of slot 0. */
-  get base(): number {
-    return this.key * CHUNK;
-  }
-}
-
-/** Two events that belong together, by position. */
-export interface Pair {
-  open: number;
-  close: number;
-  openTime: number;
-  closeTime: number;
-  failed: boolean;
-}
+import { insertKey, Lane, laneNumber, type Pair, STRIDE } from "./lane.ts";
 
 export interface EventAt extends EventRecord {
   position: number;
+  /** Code of its axon in the store. */
+  axon: number;
   look: Look;
   kind: EventKind;
 }
@@ -99,7 +29,10 @@ export class Store {
   readonly chunks = new Map<number, Chunk>();
   /** Keys of `chunks`, ascending. */
   readonly keys: number[] = [];
-  axonId = "";
+  /** Ids of axons; names by code, where they have one. */
+  readonly axons = new Dictionary();
+  readonly axonNames: string[] = [""];
+  readonly lanes: Lane[] = [];
   size = 0;
   chars = 0;
   /** Filled slots let go to stay within the page's own budget. */
@@ -108,33 +41,62 @@ export class Store {
   newest = -1;
   /** Time of the first event of the stream as far as it is known. */
   oldestTime = Number.POSITIVE_INFINITY;
-  /** One per epoch, in order: where it starts and what to call the divider. */
-  readonly epochs: { start: number; label: string }[] = [];
+  /** In order: their lanes, by place of the axon, and what to call the divider. */
+  readonly epochs: { lanes: Lane[]; label: string }[] = [];
 
   readonly #folds = new Dictionary();
-  readonly #pairs = new Map<string, Pair>();
   readonly #pairAt = new Map<number, Pair>();
 
-  /** A stream begins; what is there already stays before it. */
+  /** Streams begin; what is there already stays before them. */
   beginEpoch(label: string): void {
-    this.epochs.push({ start: this.epochs.length * STRIDE, label });
+    this.epochs.push({ lanes: [], label });
   }
 
-  get epochStart(): number {
-    return this.epochs.at(-1)?.start ?? 0;
+  /** The lane of an axon in the current epoch. */
+  lane(place = 0): Lane {
+    const { lanes } = this.epochs.at(-1)!;
+    while (lanes.length <= place) {
+      const lane = new Lane(this.lanes.length, lanes.length, this.epochs.length - 1);
+      this.lanes.push(lane);
+      lanes.push(lane);
+    }
+    return lanes[place]!;
   }
 
-  position(sequence: number): number {
-    return this.epochStart + sequence;
+  laneAt(position: number): Lane | undefined {
+    return this.lanes[laneNumber(position)];
+  }
+
+  /** Whose lane it is, and what people call it. */
+  nameAxon(lane: Lane, id: string, name: string): void {
+    lane.axon = this.axons.code(id);
+    this.axonNames[lane.axon] = name;
+  }
+
+  /** What people call the axon with a code. */
+  axonName(code: number): string {
+    return this.axonNames[code] || this.axons.names[code]!;
+  }
+
+  /** What an `axon:` term calls an axon: its name, where that means this one alone. */
+  axonTerm(code: number): string {
+    const name = this.axonNames[code] ?? "";
+    const isPlain = name !== "" && !/[,*]/.test(name);
+    const isOnly = this.axonNames.filter((other) => other === name).length === 1;
+    return isPlain && isOnly ? name : this.axons.names[code]!;
+  }
+
+  position(sequence: number, place = 0): number {
+    return this.lane(place).position(sequence);
   }
 
   sequence(position: number): number {
     return position % STRIDE;
   }
 
-  /** Whether an event belongs to a stream that ended before the current one began. */
+  /** Whether an event belongs to a stream that ended before the current epoch began. */
   isOld(position: number): boolean {
-    return position < this.epochStart;
+    return (this.laneAt(position)?.epoch ?? 0) < this.epochs.length - 1;
   }
 
   has(position: number): boolean {
@@ -142,21 +104,24 @@ export class Store {
     return chunk !== undefined && chunk.type[position % CHUNK] !== 0;
   }
 
-  /** Take an event into the current epoch; false if it was there already. */
-  add(record: EventRecord, kind: EventKind = "other"): boolean {
-    const position = this.epochStart + record.sequence;
-    const chunk = this.#chunkFor(position);
+  /** Take an event into a lane; false if it was there already. */
+  add(record: EventRecord, kind: EventKind = "other", lane = this.lane()): boolean {
+    const position = lane.start + record.sequence;
+    const chunk = this.#chunkFor(position, lane);
     const slot = position % CHUNK;
     if (chunk.type[slot] !== 0) return false;
-    if (!this.axonId) this.axonId = record.axon_id;
+    if (lane.axon === 0) lane.axon = this.axons.code(record.axon_id);
+    this.axons.counts[lane.axon]!++;
     const type = this.#fill(chunk, slot, record, kind);
-    this.#link(record, this.looks[type]!, position);
+    this.#link(record, this.looks[type]!, position, lane);
     if (slot < chunk.end) chunk.revision++;
     else chunk.end = slot + 1;
     if (slot < chunk.first) chunk.first = slot;
     if (slot === CHUNK - 1) this.#rederive(chunk.key + 1);
     chunk.count++;
+    lane.size++;
     this.size++;
+    if (position > lane.newest) lane.newest = position;
     if (position > this.newest) this.newest = position;
     if (record.timestamp_ms < this.oldestTime) this.oldestTime = record.timestamp_ms;
     return true;
@@ -172,13 +137,25 @@ export class Store {
       look: this.looks[type]!,
       kind: this.kinds.names[chunk.kind[slot]!] as EventKind,
       sequence: this.sequence(position),
-      axon_id: this.axonId,
+      axon: chunk.lane.axon,
+      axon_id: this.axons.names[chunk.lane.axon]!,
       timestamp_ms: chunk.time[slot]!,
       origin: this.origins.names[chunk.origin[slot]!]!,
       source: this.sources.names[chunk.source[slot]!]!,
       event_type: this.types.names[type]!,
       payload: chunk.payload[slot]!,
     };
+  }
+
+  /** Orders positions as rows are: by epoch, time, axon and sequence. */
+  readonly byTime = (a: number, b: number): number => {
+    const [first, second] = [this.laneAt(a), this.laneAt(b)];
+    if (first === second || !first || !second) return a - b;
+    return first.epoch - second.epoch || this.#time(a) - this.#time(b) || a - b;
+  };
+
+  #time(position: number): number {
+    return this.chunks.get(Math.floor(position / CHUNK))?.time[position % CHUNK] ?? 0;
   }
 
   /** The pair of an event, as it was when `newest` was the newest position. */
@@ -202,8 +179,8 @@ export class Store {
   }
 
   /** The pair whose ends carry `key`, as the looks make it. */
-  pairNamed(key: string): Pair | null {
-    return this.#pairs.get(key) ?? null;
+  pairNamed(key: string, { pairs }: Lane): Pair | null {
+    return pairs.get(key) ?? null;
   }
 
   /** Empty positions in [from, to], newest first, at most `limit` ranges. */
@@ -245,10 +222,10 @@ export class Store {
     return -1;
   }
 
-  /** How many of the positions in [from, to] are filled. */
+  /** How many of the positions of one lane in [from, to] are filled. */
   filledIn(from: number, to: number): number {
     let count = 0;
-    for (const key of this.keys) {
+    for (const key of this.laneAt(from)?.keys ?? []) {
       const chunk = this.chunks.get(key)!;
       const { base } = chunk;
       if (base > to || base + CHUNK <= from) continue;
@@ -280,28 +257,41 @@ export class Store {
     return -1;
   }
 
-  /** The filled position before `position` in the same epoch, or -1. */
+  /** The filled position before `position` in the same lane, or -1. */
   previousFilled(position: number): number {
-    const start = Math.floor(position / STRIDE) * STRIDE;
+    const start = this.laneAt(position)?.start ?? 0;
     const found = this.#previous(position - 1, start, true);
     return found < start ? -1 : found;
   }
 
-  /** Let go of the oldest chunks until the page is within its budget; the newest one stays. */
+  /**
+   * Let go of chunks until the page is within its budget: the oldest of the lane that holds most.
+   * The newest chunk of a lane stays.
+   */
   evict(maxChars: number): number {
     let gone = 0;
-    while (this.chars > maxChars && this.keys.length > 1) {
-      const key = this.keys.shift()!;
-      const chunk = this.chunks.get(key)!;
-      this.chunks.delete(key);
-      this.chars -= chunk.chars;
-      this.size -= chunk.count;
-      gone += chunk.count;
-      this.#unlink(chunk);
+    while (this.chars > maxChars) {
+      const several = this.lanes.filter(({ keys }) => keys.length > 1);
+      if (several.length === 0) break;
+      const fullest = several.reduce((most, lane) => (lane.chars > most.chars ? lane : most));
+      gone += this.#drop(fullest);
     }
-    if (gone > 0) this.#rederive(this.keys[0]);
     this.evicted += gone;
     return gone;
+  }
+
+  #drop(lane: Lane): number {
+    const chunk = this.chunks.get(lane.keys.shift()!)!;
+    this.keys.splice(this.keys.indexOf(chunk.key), 1);
+    this.chunks.delete(chunk.key);
+    this.chars -= chunk.chars;
+    lane.chars -= chunk.chars;
+    this.size -= chunk.count;
+    lane.size -= chunk.count;
+    lane.floor = chunk.base + CHUNK;
+    this.#unlink(chunk);
+    this.#rederive(lane.keys[0]);
+    return chunk.count;
   }
 
   #fill(chunk: Chunk, slot: number, record: EventRecord, kindName: EventKind): number {
@@ -323,21 +313,22 @@ export class Store {
     const fold = this.looks[type]!.fold(record);
     if (fold) chunk.fold[slot] = this.#folds.code(`${type} ${source} ${fold}`);
     chunk.chars += record.payload.length;
+    chunk.lane.chars += record.payload.length;
     this.chars += record.payload.length;
     return type;
   }
 
-  #link(record: EventRecord, look: Look, position: number): void {
+  #link(record: EventRecord, look: Look, position: number, { pairs }: Lane): void {
     const end = look.pair(record);
     if (!end) return;
-    const pair = this.#pairs.get(end.key) ?? {
+    const pair = pairs.get(end.key) ?? {
       open: -1,
       close: -1,
       openTime: 0,
       closeTime: 0,
       failed: false,
     };
-    this.#pairs.set(end.key, pair);
+    pairs.set(end.key, pair);
     this.#pairAt.set(position, pair);
     if (end.end === "part" || pair[end.end] >= 0) return;
     pair[end.end] = position;
@@ -347,6 +338,8 @@ export class Store {
 
   #unlink(chunk: Chunk): void {
     const { base } = chunk;
+    const { pairs } = chunk.lane;
+    this.axons.counts[chunk.lane.axon]! -= chunk.count;
     for (let slot = 0; slot < chunk.end; slot++) {
       const type = chunk.type[slot]!;
       if (type === 0) continue;
@@ -356,21 +349,19 @@ export class Store {
       this.kinds.counts[chunk.kind[slot]!]!--;
       this.#pairAt.delete(base + slot);
     }
-    for (const [key, pair] of this.#pairs) {
-      if (Math.max(pair.open, pair.close) < base + CHUNK) this.#pairs.delete(key);
+    for (const [key, pair] of pairs) {
+      if (Math.max(pair.open, pair.close) < base + CHUNK) pairs.delete(key);
     }
   }
 
-  #chunkFor(position: number): Chunk {
+  #chunkFor(position: number, lane: Lane): Chunk {
     const key = Math.floor(position / CHUNK);
     const known = this.chunks.get(key);
     if (known) return known;
-    const chunk = new Chunk(key);
+    const chunk = new Chunk(key, lane);
     this.chunks.set(key, chunk);
-    let at = this.keys.length;
-    while (at > 0 && this.keys[at - 1]! > key) at--;
-    this.keys.splice(at, 0, key);
-    this.#rederive(this.keys[at + 1]);
+    insertKey(this.keys, key);
+    this.#rederive(lane.keys[insertKey(lane.keys, key) + 1]);
     return chunk;
   }
 
@@ -392,9 +383,9 @@ export class Store {
         continue;
       }
       const base = key * CHUNK;
-      // A full chunk has no empty slot, and the common question is for one.
-      if (!filled && chunk.count === CHUNK) {
-        at = base - 1;
+      // The common question is for an empty slot, where there is none.
+      if (!filled && chunk.seamless && at - base >= chunk.first && at - base < chunk.end) {
+        at = base + chunk.first - 1;
         continue;
       }
       if (filled && at - base >= chunk.end) at = base + chunk.end - 1;

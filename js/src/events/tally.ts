@@ -1,6 +1,7 @@
 // The counts of the events up to a position, as the store has them for all of its events.
 
-import type { Chunk, Store } from "./event-store.ts";
+import type { Chunk } from "./event-columns.ts";
+import type { Store } from "./event-store.ts";
 import { Histogram } from "./histogram.ts";
 
 /** Names with how often they occur; a Dictionary is one. */

@@ -4,7 +4,8 @@
 // Terms are joined by "and". Cheap terms run first; a payload is only parsed for an event
 // that passed all others.
 
-import type { Chunk, Store } from "../events/event-store.ts";
+import type { Chunk } from "../events/event-columns.ts";
+import type { Store } from "../events/event-store.ts";
 import { foldText } from "./letter-case.ts";
 import { type Finder, native } from "./native.ts";
 import { pattern } from "./pattern.ts";
@@ -81,7 +82,7 @@ function parseBody(body: string, tzOffsetMin: number): Body {
   const expression = /^\/(.+)\/(\w*)$/s.exec(body);
   if (expression) return regexTerm(body, expression[1]!, expression[2]!);
   if (body.startsWith('"')) return wordTerm(unquote(body));
-  const key = /^(type|kind|source|origin|seq|sequence|after|before):(.*)$/s.exec(body);
+  const key = /^(type|kind|axon|source|origin|seq|sequence|after|before):(.*)$/s.exec(body);
   if (key) return keyTerm(key[1]!, unquote(key[2]!), tzOffsetMin);
   const path = /^([A-Za-z_$@\x80-\uffff][\w$@.[\]*\x80-\uffff-]*?)(!=|>=|<=|=|>|<|~)(.*)$/s.exec(
     body,
@@ -146,6 +147,7 @@ function keyTerm(key: string, value: string, tzOffsetMin: number): Body {
   if (value === "") throw new FilterError(`${key}: needs a value`);
   if (key === "after" || key === "before") return timeTerm(key, value, tzOffsetMin);
   if (key === "seq" || key === "sequence") return sequenceTerm(value);
+  if (key === "axon") return axonTerm(value);
   return nameTerm(key as "type" | "kind" | "source" | "origin", value);
 }
 
@@ -162,6 +164,28 @@ function nameTerm(key: "type" | "kind" | "source" | "origin", value: string): Bo
         const code = chunk[key][slot]!;
         known[code] ??= decide(names[code]!);
         return known[code];
+      };
+    },
+  };
+}
+
+/** By the name of the axon or by its id; a chunk holds events of one. */
+function axonTerm(value: string): Body {
+  const globs = value.split(",").filter(Boolean).map(globTest);
+  const decide = (name: string) => name !== "" && globs.some((fits) => fits(foldText(name)));
+  return {
+    cost: 0,
+    make(store) {
+      const { names } = store.axons;
+      const known = new Map<string, boolean>();
+      return (chunk) => {
+        const code = chunk.lane.axon;
+        const key = `${code} ${store.axonNames[code] ?? ""}`; // a name may come after its events
+        const answer = known.get(key);
+        if (answer !== undefined) return answer;
+        const passes = decide(names[code]!) || decide(store.axonNames[code] ?? "");
+        known.set(key, passes);
+        return passes;
       };
     },
   };

@@ -16,7 +16,7 @@ export function withoutTerm(text: string, term: string): string {
     .join(" ");
 }
 
-export type FacetKey = "type" | "kind" | "source" | "origin";
+export type FacetKey = "type" | "kind" | "axon" | "source" | "origin";
 
 /** Which names of a facet are asked for (`type:a,b`) or left out (`-type:c`). */
 export function facetState(text: string, key: FacetKey): { only: Set<string>; not: Set<string> } {

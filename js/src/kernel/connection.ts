@@ -33,8 +33,6 @@ export interface Receiver {
   holes(): Hole[];
   /** The kernel fell silent, or is heard again. */
   silent(silent: boolean): void;
-  /** Highest sequence the page has; 0 for none. */
-  have(): number;
 }
 
 /** Where messages come from and go to: a widget model, or the demo's simulated kernel. */
@@ -134,7 +132,6 @@ export class Conn {
       page: this.page,
       version: PROTOCOL_VERSION,
       epoch: this.epoch,
-      have: this.receiver.have(),
       tz_offset_min: new Date().getTimezoneOffset(),
     });
   }

@@ -106,7 +106,6 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
 
   abstract epoch(epoch: string, previous: string): void;
   abstract holes(): Hole[];
-  abstract have(): number;
   protected abstract receive(message: KernelMessage, bytes: Uint8Array): void;
 
   take(message: KernelMessage, bytes: Uint8Array): void {

@@ -8,8 +8,9 @@
 // - `ev`, `log` and `rev` messages are numbered (`batch`), so a hole is seen; what is
 //   missing is asked for with `need` and comes back in `snap`, `log` or `rev` messages,
 //   which do not advance the numbering.
-// - An event's identity is its sequence, a log byte's is its offset in its stream, a record's
-//   of a trace its number: what arrives twice is dropped by looking, not by counting.
+// - An event's identity is its axon and its sequence, a log byte's is its offset in its stream,
+//   a record's of a trace its number: what arrives twice is dropped by looking, not by counting.
+// - `axon` is a place in the `axons` of a `stat`; an axon keeps its place for the epoch.
 // - Raw event texts travel in `buffers[0]` as one JSON array, UTF-8; log bytes as they are.
 // - Times are milliseconds since the Unix epoch, on the kernel's clock unless said otherwise.
 
@@ -36,6 +37,8 @@ export const HEAD_EVENTS = 50;
 
 /** Inclusive: [first, last] sequence, or [first, last] byte offset. */
 export type Range = [number, number];
+/** Inclusive: [axon, first, last] sequence. */
+export type AxonRange = [number, number, number];
 
 /** Where the kernel stands with the source of the stream. */
 export type StateName =
@@ -82,31 +85,31 @@ export interface Header {
   sent_ms: number;
 }
 
-/** Events `first` … `first + count - 1`, in order, the next ones of the stream. */
-export interface EventsMessage extends Header {
-  kind: "ev";
+/** Events of one axon, `first` and those after it, in order. */
+export interface EventsPart {
+  axon: number;
   first: number;
   count: number;
-  /** Highest sequence the kernel knows of; above the last one here while the pump is behind. */
-  head: number;
-  /** The buffer is zlib data. */
-  deflated: boolean;
   /** A digit per event: what it is about, as a place in KINDS. */
   kinds: string;
+}
+
+/** The next events of some axons; `buffers[0]` holds those of all parts, in their order. */
+export interface EventsMessage extends Header {
+  kind: "ev";
+  parts: EventsPart[];
+  /** The buffer is zlib data. */
+  deflated: boolean;
 }
 
 /** Events out of turn: an answer to `need`, or the newest ones for a page that does not answer. */
 export interface SnapMessage extends Header {
   kind: "snap";
-  first: number;
-  count: number;
-  head: number;
+  parts: EventsPart[];
   deflated: boolean;
   reason: "need" | "head";
   /** need: asked-for ranges that the feed no longer keeps. */
-  missing: Range[];
-  /** A digit per event: what it is about, as a place in KINDS. */
-  kinds: string;
+  missing: AxonRange[];
 }
 
 /** Spans of a timeline as they are after the changes `first` … `last`: JSON of a list. */
@@ -159,9 +162,11 @@ export interface RawEventsMessage extends Header {
   deflated: boolean;
 }
 
-/** The heartbeat of an event feed; what it says replaces what the one before said. */
-export interface StatMessage extends Header {
-  kind: "stat";
+/** How the stream of one axon stands. */
+export interface AxonStat {
+  id: string;
+  /** Empty for none. */
+  name: string;
   state: ConnectionState;
   /** The first sequence this viewer was asked to show. */
   start: number;
@@ -181,6 +186,14 @@ export interface StatMessage extends Header {
   gaps: Range[];
   /** Dividers, the newest 100. */
   marks: Mark[];
+}
+
+/** The heartbeat of an event feed; what it says replaces what the one before said. */
+export interface StatMessage extends Header {
+  kind: "stat";
+  /** Of all streams together. */
+  state: ConnectionState;
+  axons: AxonStat[];
   /** Bytes in the feed. */
   bytes: number;
   max_bytes: number;
@@ -265,8 +278,6 @@ export interface HelloMessage {
   version: number;
   /** The epoch the page has events of; empty for none. */
   epoch: string;
-  /** Highest sequence the page has; 0 for none. */
-  have: number;
   /** The page's `Date.getTimezoneOffset()`, for times of day in the filter. */
   tz_offset_min: number;
 }
@@ -286,8 +297,8 @@ export interface NeedMessage {
   kind: "need";
   page: string;
   epoch: string;
-  /** Logs: which stream; events: empty. */
-  stream: "" | "stdout" | "stderr" | "spans";
+  /** Logs and spans: which stream; events: the axon, as a number. */
+  stream: string;
   ranges: Range[];
 }
 
@@ -322,8 +333,8 @@ export interface SelectMessage {
   kind: "select";
   page: string;
   epoch: string;
-  /** Oldest first; at most 1000 ranges, `truncated` says that there were more. */
-  ranges: Range[];
+  /** By axon, then oldest first; at most 1000, `truncated` says that there were more. */
+  ranges: AxonRange[];
   truncated: boolean;
 }
 
@@ -338,14 +349,10 @@ export interface Snapshot {
   /** True in an HTML file of its own. */
   file?: boolean;
   state: ConnectionState;
-  start: number;
-  head: number;
-  received: number;
-  dropped: number;
-  lost: number;
-  /** The newest events, oldest first, as the API has them. */
+  axons: AxonStat[];
+  /** The newest events, as the API has them; those of an axon oldest first. */
   events: EventRecord[];
-  /** As in an `ev`. */
+  /** A digit per event, as in an `ev`. */
   kinds: string;
 }
 

@@ -145,10 +145,6 @@ export class LogSession extends KernelSession<LogStatMessage> {
     return STREAMS.map((stream) => ({ stream, ranges: this.#missing(stream) }));
   }
 
-  have(): number {
-    return 0;
-  }
-
   // ---- other sources ----------------------------------------------------------------------
 
   /** Show what was saved with the notebook. */

@@ -98,10 +98,6 @@ export class TraceSession extends KernelSession<ChatStatMessage> {
     return [{ stream: "", ranges: ranges.reverse() }];
   }
 
-  have(): number {
-    return this.#isPartial ? 0 : this.#folded;
-  }
-
   /** Show what was saved with the notebook. */
   load(snapshot: ChatSnapshot): void {
     if (this.conn.heard) return;

@@ -4,7 +4,8 @@ import { clock, count, date, duration, plural, since } from "../base/format.ts";
 import { parseJson, writeJson } from "../base/json.ts";
 import { visible } from "../base/visible.ts";
 import type { Session } from "../events/event-session.ts";
-import type { EventAt, Pair } from "../events/event-store.ts";
+import type { EventAt } from "../events/event-store.ts";
+import type { Pair } from "../events/lane.ts";
 import { copyText, h, setText } from "../ui/dom.ts";
 import { icon } from "../ui/icons.ts";
 import { jsonTree } from "../ui/tree.ts";
@@ -158,6 +159,7 @@ export class Details {
 
   #factsOf(event: EventAt, last: EventAt | null, pair: Pair | null): Node[] {
     const rows: [string, string | Node][] = [
+      ...(this.session.several ? [axonFact(event, this.session)] : []),
       ["sequence", last ? `${event.sequence} – ${last.sequence}` : String(event.sequence)],
       ["time", `${date(event.timestamp_ms).slice(0, 10)} ${clock(event.timestamp_ms)}`],
       ["since start", since(event.timestamp_ms - this.session.store.oldestTime)],
@@ -165,7 +167,7 @@ export class Details {
       ["origin", visible(event.origin)],
       ["size", plural(event.payload.length, "character")],
     ];
-    if (last) rows.splice(2, 0, ["lasted", duration(last.timestamp_ms - event.timestamp_ms)]);
+    if (last) rows.splice(-4, 0, ["lasted", duration(last.timestamp_ms - event.timestamp_ms)]);
     const partner = this.#pairFact(event, pair);
     if (partner) rows.push(partner);
     return rows.flatMap(([name, value]) => [
@@ -196,4 +198,9 @@ function rawText(text: string): HTMLElement {
       ? `${text.slice(0, RAW_LIMIT)}… (${count(text.length)} characters)`
       : text;
   return h("pre", { class: "raw", dir: "auto", text: visible(cut) });
+}
+
+function axonFact({ axon, axon_id }: EventAt, { store }: Session): [string, string] {
+  const name = store.axonName(axon);
+  return ["axon", visible(name === axon_id ? name : `${name} (${axon_id})`)];
 }

@@ -28,11 +28,11 @@ export class Selection {
     this.active = from;
   }
 
-  /** From the anchor to here, and nothing else. */
-  extend(from: number, to: number): void {
-    const anchor = this.anchor < 0 ? from : this.anchor;
-    this.ranges = [[Math.min(anchor, from), Math.max(anchor, to)]];
-    this.active = from;
+  /** What is between the anchor and here, and nothing else. */
+  extend(active: number, ranges: Range[]): void {
+    if (this.anchor < 0) this.anchor = active;
+    this.ranges = ranges;
+    this.active = active;
   }
 
   toggle(from: number, to: number): void {

@@ -6,6 +6,7 @@
 import { count, plural } from "../base/format.ts";
 import { Slices } from "../base/slices.ts";
 import { statusOf } from "../events/event-status.ts";
+import type { Lane } from "../events/lane.ts";
 import { observe } from "../kernel/traits.ts";
 import timelineCss from "../trace/timeline.css";
 import type { TimelineSession } from "../trace/timeline-session.ts";
@@ -19,6 +20,8 @@ import { ScrollMap } from "../ui/scroll-map.ts";
 import theme from "../ui/theme.css";
 import tree from "../ui/tree.css";
 import { WidgetFrame } from "../ui/widget-frame.ts";
+import { AxonStrip } from "./axon-strip.ts";
+import axonsCss from "./axons.css";
 import { Chart } from "./chart.ts";
 import { Details } from "./details.ts";
 import { saveEvents } from "./export.ts";
@@ -59,6 +62,7 @@ export class EventView {
   readonly #list: List;
   readonly #header: Header;
   readonly #toolbar: Toolbar;
+  readonly #axons: AxonStrip;
   readonly #facets: Facets;
   readonly #chart: Chart;
   readonly #timeline: TimelinePanel;
@@ -71,8 +75,8 @@ export class EventView {
   readonly #pillText = h("span");
   readonly #pill = h("button", { class: "pill" }, icon("newest"), this.#pillText);
   readonly #empty = h("div", { class: "empty" });
-  /** Newest position that was on the screen since following ended. */
-  #seen = -1;
+  /** Newest position of each lane that was on the screen since following ended. */
+  #seen = new Map<Lane, number>();
   #heldUntil = 0;
   #burst = 0;
 
@@ -92,6 +96,7 @@ export class EventView {
         timelineCss,
         css,
         rowsCss,
+        axonsCss,
         inspectorCss,
         timeBarCss,
       ].join(""),
@@ -121,6 +126,7 @@ export class EventView {
     this.#list = new List(session, showing, pointing, look, frame, follow, scroll);
     this.#details = new Details(session, showing, pointing, frame, () => this.#closed());
     this.#toolbar = new Toolbar(showing, pointing, () => this.#focusList(), signal);
+    this.#axons = new AxonStrip(session, showing, signal);
     this.#facets = new Facets(session.store, () => moment.totals, showing, signal);
     this.#chart = new Chart(session, moment, showing, look, frame);
     this.#timeline = new TimelinePanel(session, moment, look, pointing, showing, frame);
@@ -133,14 +139,14 @@ export class EventView {
 
   get #title(): string {
     const { model, session } = this;
-    return model.get("title") || model.get("axon_id") || session.store.axonId || "events";
+    return model.get("title") || model.get("axon_id") || session.title;
   }
 
   // ---- what the user does -------------------------------------------------------------------------
 
   #followChanged(): void {
     if (!this.#follow.on) {
-      this.#seen = this.session.store.newest;
+      this.#seen = this.#showing.rows.newest();
       this.#heldUntil = 0;
     }
     this.#frame.soon();
@@ -168,7 +174,7 @@ export class EventView {
 
   #save(what: "shown" | "all", format: "jsonl" | "csv"): void {
     const rows = what === "all" ? this.#showing.allRows() : this.#showing.rows;
-    saveEvents(this.session.store, rows.positions(), format, this.#title, this.#frame.root);
+    saveEvents(this.session.store, rows.inOrder(), format, this.#title, this.#frame.root);
   }
 
   // ---- drawing ----------------------------------------------------------------------------------
@@ -221,7 +227,7 @@ export class EventView {
       return false;
     }
     const isPlaying = this.#moment.frame(now);
-    rows.setFrame(session.start, session.marks);
+    rows.setFrame((lane) => session.startOf(lane), session.marks);
     list.setRowHeight(this.#look.rowHeight);
     this.#take(SLICE_MS);
     const { search } = this.#pointing;
@@ -246,11 +252,20 @@ export class EventView {
     this.#frame.root.dataset.paused = String(this.#showing.paused);
     this.#header.draw(this.#title, status);
     this.#toolbar.draw(this.#moment.totals.size);
+    this.#drawAxons();
     this.#facets.draw();
     this.#chart.draw();
     this.#timeBar.drawSlow();
     this.#drawEmpty(status.empty);
     this.#frame.announce(this.#announcer.news(status, store, this.#follow.on, now));
+  }
+
+  #drawAxons(): void {
+    const several = String(this.session.several);
+    this.#axons.draw();
+    if (this.#frame.root.dataset.several === several) return;
+    this.#frame.root.dataset.several = several;
+    this.#look.redraw();
   }
 
   #drawEmpty(nothing: string): void {
@@ -273,15 +288,13 @@ export class EventView {
   }
 
   #news(): string {
-    const { rows, paused, limit } = this.#showing;
+    const { rows, paused } = this.#showing;
     if (paused) {
-      const arrived = Math.max(0, this.session.store.newest - limit);
+      const arrived = rows.beyondLimit;
       return arrived > 0 ? `${count(arrived)} arrived while paused · resume` : "";
     }
     if (this.#follow.on || !this.#moment.isLive) return "";
-    const lowest = rows.row(this.#list.scroll.window()[1] - 1);
-    if (lowest) this.#seen = Math.max(this.#seen, lowest.last);
-    const fresh = rows.countHits(this.#seen + 1, Number.POSITIVE_INFINITY);
+    const fresh = rows.unseen(this.#seen, this.#list.scroll.window()[1] - 1);
     return fresh > 0 ? `${count(fresh)} new · End to follow` : "";
   }
 
@@ -297,6 +310,7 @@ export class EventView {
       this.#chart.element,
       this.#timeline.element,
       this.#toolbar.element,
+      this.#axons.element,
       this.#facets.element,
       h("div", { class: "main" }, box, this.#details.element),
       this.#timeBar.element,

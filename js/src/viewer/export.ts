@@ -6,6 +6,8 @@ import { download } from "../ui/dom.ts";
 
 const PART = 2000;
 const COLUMNS = ["sequence", "timestamp", "origin", "source", "event_type", "payload"] as const;
+/** Before the others, where there are several axons. */
+const AXON_COLUMNS = ["axon", "axon_name"] as const;
 
 /** One event as one line of JSON, a payload that is JSON as JSON. */
 export function jsonLine(event: EventAt): string {
@@ -45,8 +47,12 @@ export function* jsonl(store: Store, positions: Iterable<number>): Generator<str
 }
 
 export function* csv(store: Store, positions: Iterable<number>): Generator<string> {
-  yield `${COLUMNS.join(",")}\r\n`;
-  yield* joined(store, positions, csvLine, "\r\n");
+  const several = store.lanes.length > store.epochs.length;
+  const columns = [...(several ? AXON_COLUMNS : []), ...COLUMNS];
+  const own = ({ axon, axon_id }: EventAt) =>
+    several ? `${csvCell(axon_id)},${csvCell(store.axonNames[axon] ?? "")},` : "";
+  yield `${columns.join(",")}\r\n`;
+  yield* joined(store, positions, (event) => own(event) + csvLine(event), "\r\n");
 }
 
 function* joined(

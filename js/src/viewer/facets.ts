@@ -16,6 +16,9 @@ import type { Showing } from "./showing.ts";
 const CHIPS = 9;
 const MENU_ENTRIES = 200;
 
+/** Axons have a strip of their own. */
+type MenuKey = Exclude<FacetKey, "axon">;
+
 export class Facets {
   readonly element: HTMLElement;
   readonly #chips = h("div", { class: "chips", role: "group", "aria-label": "Types" });
@@ -32,7 +35,7 @@ export class Facets {
     private readonly showing: Showing,
     signal: AbortSignal,
   ) {
-    const facet = (key: FacetKey): Menu => {
+    const facet = (key: MenuKey): Menu => {
       const label = { text: key === "type" ? "types" : key, icon: "down" as const };
       const made = menu(label, `all ${key}s with counts`, signal, () => this.#fill(made, key));
       return made;
@@ -109,7 +112,7 @@ export class Facets {
     );
   }
 
-  #fill(into: Menu, key: FacetKey): void {
+  #fill(into: Menu, key: MenuKey): void {
     const names = this.totals()[`${key}s`];
     const { only } = facetState(this.showing.filterText, key);
     const entries = ranked(names)

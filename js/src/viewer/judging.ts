@@ -12,11 +12,11 @@ export class Judging {
   readonly element: HTMLElement;
   readonly #badges = h("div", { class: "badges" });
   readonly #box: AnnotationBox;
-  #sequence = 0;
+  #position = -1;
   #drawn = "";
 
   constructor(private readonly session: Session) {
-    this.#box = new AnnotationBox((made) => session.annotate(this.#sequence, made));
+    this.#box = new AnnotationBox((made) => session.annotate(this.#position, made));
     this.button = this.#box.button;
     this.element = h("div", { class: "judging" }, this.#badges, this.#box.element);
   }
@@ -27,13 +27,13 @@ export class Judging {
     const key = [from, to, limit, session.annotations.changes, session.canAnnotate].join(" ");
     if (key === this.#drawn) return;
     this.#drawn = key;
-    if (event.sequence !== this.#sequence) this.#box.close();
-    this.#sequence = event.sequence;
+    if (event.position !== this.#position) this.#box.close();
+    this.#position = event.position;
     this.button.hidden = !session.canAnnotate || session.store.isOld(event.position);
     const found = session.annotationsOf(from, to, limit);
     this.#badges.replaceChildren(
       ...found.map((one) =>
-        badgeElement(one, session.canAnnotate ? () => session.retract(one.sequence) : undefined),
+        badgeElement(one, session.canAnnotate ? () => session.retract(one.position) : undefined),
       ),
     );
   }

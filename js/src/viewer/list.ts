@@ -13,6 +13,7 @@ import { icon } from "../ui/icons.ts";
 import type { ScrollMap } from "../ui/scroll-map.ts";
 import { Scroller } from "../ui/scroller.ts";
 import type { Display } from "../ui/widget-frame.ts";
+import { axonHue } from "./axon-strip.ts";
 import type { Look } from "./look.ts";
 import type { Pointing } from "./pointing.ts";
 import { dividerText, RowElement, type RowView } from "./row.ts";
@@ -33,6 +34,7 @@ const TIME_HEADS = { absolute: "time", start: "since start" } as const;
 const DIGIT_PX = 7.3;
 /** Name of the column in the style sheet, and its heading. */
 const COLUMNS = [
+  ["axon-cell", "axon"],
   ["seq", "#"],
   ["time", ""],
   ["gap", "gap"],
@@ -87,10 +89,15 @@ export class List {
     this.display.invalidate();
   }
 
-  /** Remember what is at the top, so that rows put above do not move it. */
+  /** Remember what is active on the screen, or at its top: rows put above do not move it. */
   anchor(): Anchor | null {
     const { rows } = this.showing;
+    const { active } = this.pointing;
     const [first, last] = this.scroll.window();
+    if (this.pointing.isShown) {
+      const y = rows.indexOf(active) * this.scroll.rowHeight - this.scroll.top;
+      return { position: active, y };
+    }
     for (let i = first; i < last; i++) {
       const row = rows.row(i);
       if (row && row.divider === 0) {
@@ -160,7 +167,8 @@ export class List {
   /** The first column is as wide as the newest sequence. */
   #fitSequence(): void {
     const { store } = this.session;
-    const digits = Math.max(3, String(store.sequence(Math.max(0, store.newest))).length);
+    const newest = Math.max(0, ...store.lanes.map((lane) => lane.newest - lane.start));
+    const digits = Math.max(3, String(newest).length);
     const width = `${Math.ceil(digits * DIGIT_PX) + 14}px`;
     if (width === this.#sequenceWidth) return;
     this.#sequenceWidth = width;
@@ -219,6 +227,8 @@ export class List {
       index,
       row,
       event,
+      axon: this.session.several ? this.session.store.axonName(event.axon) : "",
+      axonHue: this.session.several ? axonHue(event.axon) : "",
       time: this.#time(event),
       gap: row.divider === 0 ? this.#gap(index, event) : null,
       timeTitle: `${date(event.timestamp_ms)} · ${clock(event.timestamp_ms)} · ${event.source} · ${event.origin}`,
@@ -243,7 +253,8 @@ export class List {
       const row = this.showing.rows.row(i);
       if (row?.divider !== 0) continue;
       const before = this.session.store.get(row.last);
-      return before ? event.timestamp_ms - before.timestamp_ms : null;
+      const gap = before ? event.timestamp_ms - before.timestamp_ms : -1;
+      return gap < 0 ? null : gap; // a run of another axon may end later
     }
     return null;
   }
@@ -269,7 +280,7 @@ export class List {
     const { session } = this;
     const before = session.store.previousFilled(row.position);
     const previous = before < 0 ? null : session.store.get(before);
-    const epoch = session.store.epochs.findLast(({ start }) => start <= row.position);
+    const epoch = session.store.epochs[session.store.laneAt(row.position)?.epoch ?? 0];
     return dividerText(row.divider as Divider, {
       quietMs: previous ? event.timestamp_ms - previous.timestamp_ms : 0,
       missing: this.#missing(row),
@@ -289,7 +300,8 @@ export class List {
   #missing(row: Row): number {
     const { session } = this;
     const before = session.store.previousFilled(row.position);
-    const from = before < 0 ? session.start : before + 1;
+    const lane = session.store.laneAt(row.position);
+    const from = before < 0 && lane ? session.startOf(lane) : before + 1;
     return row.position - from;
   }
 

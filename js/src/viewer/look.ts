@@ -5,7 +5,7 @@ import { assign } from "../kernel/traits.ts";
 import type { Display } from "../ui/widget-frame.ts";
 import { type Model, TIMES, type Times } from "./viewer-traits.ts";
 
-export type Column = "seq" | "time" | "gap" | "type" | "pair";
+export type Column = "axon" | "seq" | "time" | "gap" | "type" | "pair";
 
 const ROW_PX = { dense: 24, roomy: 30 } as const;
 

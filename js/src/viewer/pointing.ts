@@ -3,6 +3,7 @@
 import { count, plural } from "../base/format.ts";
 import type { Session } from "../events/event-session.ts";
 import type { Pattern } from "../filter/pattern.ts";
+import type { AxonRange } from "../kernel/protocol.ts";
 import { copyText } from "../ui/dom.ts";
 import type { Follow } from "../ui/follow.ts";
 import type { ScrollMap } from "../ui/scroll-map.ts";
@@ -149,7 +150,7 @@ export class Pointing {
   click(row: Row, event: MouseEvent): void {
     const target = event.target as Element;
     const several = event.shiftKey || event.ctrlKey || event.metaKey;
-    if (event.shiftKey) this.selection.extend(row.position, row.last);
+    if (event.shiftKey) this.#extend(row);
     else if (several) this.selection.toggle(row.position, row.last);
     else this.selection.only(row.position, row.last);
     this.follow.feed({ type: "hold" });
@@ -157,6 +158,16 @@ export class Pointing {
     else if (target.closest(".fold") && row.count > 1) this.showing.toggleFold(row.position);
     else if (!several) this.open();
     this.#selected();
+  }
+
+  /** Select what is shown from the anchor to a row. */
+  #extend(row: Row): void {
+    const { rows } = this.showing;
+    const { anchor } = this.selection;
+    const here = rows.indexOf(row.position);
+    const there = anchor < 0 ? here : rows.indexOf(anchor);
+    const ranges = rows.between(Math.min(here, there), Math.max(here, there));
+    this.selection.extend(row.position, ranges);
   }
 
   // ---- selection --------------------------------------------------------------------------------
@@ -167,8 +178,8 @@ export class Pointing {
   }
 
   selectAll(): void {
-    const { showing, session } = this;
-    this.selection.ranges = [[0, Math.min(showing.limit, session.store.newest)]];
+    const { showing } = this;
+    this.selection.ranges = showing.rows.all();
     this.#selected();
     this.display.say(`${plural(showing.rows.hits, "event")} selected`);
   }
@@ -176,9 +187,9 @@ export class Pointing {
   /** JSON lines of the selected events, from the store: rows outside the view included. */
   async copy(): Promise<void> {
     const { showing, session } = this;
-    const positions = this.selection.ranges.flatMap(([from, to]) => [
-      ...showing.rows.positions(from, to),
-    ]);
+    const { rows } = showing;
+    const positions = this.selection.ranges.flatMap(([from, to]) => [...rows.positions(from, to)]);
+    if (rows.several) positions.sort(session.store.byTime);
     const some = positions.slice(0, COPY_LIMIT);
     const done = await copyText([...jsonl(session.store, some)].join(""), this.display.root);
     const cut =
@@ -227,7 +238,7 @@ export class Pointing {
     const { scroll, showing } = this;
     const row = showing.rows.row(index);
     if (row?.divider !== 0) return;
-    if (extend) this.selection.extend(row.position, row.last);
+    if (extend) this.#extend(row);
     else this.selection.only(row.position, row.last);
     scroll.rows = showing.rows.length;
     scroll.reveal(index);
@@ -243,14 +254,13 @@ export class Pointing {
 
   /** Python's `viewer.selected`. */
   #tell(): void {
-    const { store, conn, stat } = this.session;
-    const low = stat ? store.position(stat.start) : store.epochStart;
-    const ranges = this.selection.ranges
-      .filter(([, to]) => to >= low)
-      .map(([from, to]): [number, number] => [
-        store.sequence(Math.max(from, low)),
-        store.sequence(to),
-      ]);
+    const { store, conn } = this.session;
+    const ranges = this.selection.ranges.flatMap(([from, to]): AxonRange[] => {
+      const lane = store.laneAt(from);
+      const low = lane && Math.max(from, this.session.startOf(lane));
+      if (!lane || low === undefined || store.isOld(from) || low > to) return [];
+      return [[lane.place, low - lane.start, to - lane.start]];
+    });
     conn.channel.send({
       kind: "select",
       page: conn.page,

@@ -1,10 +1,13 @@
-// From events to rows: which events pass the filter, which fold into one row, where dividers go.
+// From the events of a lane to rows: which pass the filter, which fold into one row, where dividers
+// go.
 //
 // Built chunk by chunk, newest first and in slices of a few milliseconds, so that the visible
 // rows of a new filter are there at once. A chunk that only grew is continued; a chunk into which
 // a recovered event was put is built again. Row numbers are sums over chunks.
 
-import { CHUNK, type Chunk, type Store } from "../events/event-store.ts";
+import { CHUNK, type Chunk } from "../events/event-columns.ts";
+import type { Store } from "../events/event-store.ts";
+import type { Lane } from "../events/lane.ts";
 import type { Filter } from "../filter/filter.ts";
 import { ChunkRows } from "./chunk-rows.ts";
 
@@ -50,6 +53,8 @@ export interface RowOptions {
   time: readonly [number, number] | null;
   /** First positions of runs that are shown unfolded. */
   unfolded: ReadonlySet<number>;
+  /** Quiet times get a divider. */
+  pauses: boolean;
   /** Positions before which a labelled divider stands. */
   marks: ReadonlyMap<number, string>;
   /** Below this nothing is expected, so nothing is missing. */
@@ -68,7 +73,7 @@ interface Cut {
 
 export class RowIndex {
   #built = new Map<number, ChunkRows>();
-  /** Number of rows before chunk i, in the order of store.keys; one entry more than keys. */
+  /** Number of rows before chunk i, in the order of lane.keys; one entry more than keys. */
   #before: number[] = [0];
   #hitsBefore: number[] = [0];
   complete = true;
@@ -77,8 +82,14 @@ export class RowIndex {
 
   constructor(
     private readonly store: Store,
+    private readonly lane: Lane,
     private options: RowOptions,
   ) {}
+
+  /** The rows of chunk i of the lane, and how many stand before it. */
+  chunkRows(i: number): { rows: ChunkRows | undefined; before: number } {
+    return { rows: this.#built.get(this.lane.keys[i]!), before: this.#before[i] ?? this.length };
+  }
 
   get length(): number {
     return this.#before.at(-1) ?? 0;
@@ -110,18 +121,13 @@ export class RowIndex {
     this.#sum();
   }
 
-  /** The newest position that may be shown. */
-  get newest(): number {
-    return Math.min(this.options.limit, this.store.newest);
-  }
-
   /** Where the stream begins and which labelled dividers it has, as the kernel says now. */
   setFrame(start: number, marks: ReadonlyMap<number, string>): void {
     const { marks: old, start: oldStart } = this.options;
     if (start === oldStart && marks.size === old.size) return;
     this.options = { ...this.options, start, marks: new Map(marks) };
     for (const mark of marks.keys()) if (!old.has(mark)) this.touch(mark);
-    const first = this.store.keys[0];
+    const first = this.lane.keys[0];
     if (start !== oldStart && first !== undefined) this.#built.delete(first);
   }
 
@@ -152,7 +158,7 @@ export class RowIndex {
 
   row(index: number): Row | null {
     const at = this.#chunkOf(index, this.#before);
-    const key = this.store.keys[at];
+    const key = this.lane.keys[at];
     const built = key === undefined ? undefined : this.#built.get(key);
     if (!built || key === undefined) return null;
     const inside = index - this.#before[at]!;
@@ -179,7 +185,7 @@ export class RowIndex {
   }
 
   #indexOf(position: number): number {
-    const { keys } = this.store;
+    const { keys } = this.lane;
     const key = Math.floor(position / CHUNK);
     let at = lowerBound(keys.length, (i) => keys[i]! >= key);
     if (at >= keys.length) return this.length;
@@ -200,14 +206,15 @@ export class RowIndex {
   /** Positions that passed the filter, from `from` to `to`, oldest first. */
   *positions(from = 0, last = Number.POSITIVE_INFINITY): Generator<number> {
     const to = Math.min(last, this.options.limit);
-    for (const key of [...this.store.keys]) {
+    for (const key of [...this.lane.keys]) {
       const base = key * CHUNK;
       if (base + CHUNK <= from || base > to) continue;
       const built = this.#built.get(key);
-      for (let i = 0; built && i < built.hitCount; i++) {
-        const position = base + built.hits[i]!;
-        if (position >= from && position <= to) yield position;
-      }
+      if (!built) continue;
+      const { hits } = built;
+      const first = lowerBound(built.hitCount, (i) => base + hits[i]! >= from);
+      for (let i = first; i < built.hitCount && base + built.hits[i]! <= to; i++)
+        yield base + built.hits[i]!;
     }
   }
 
@@ -216,7 +223,7 @@ export class RowIndex {
     const to = Math.min(last, this.options.limit);
     if (to < from) return 0;
     let count = 0;
-    for (const [i, key] of this.store.keys.entries()) {
+    for (const [i, key] of this.lane.keys.entries()) {
       const base = key * CHUNK;
       if (base + CHUNK <= from || base > to) continue;
       if (base >= from && base + CHUNK - 1 <= to) {
@@ -286,10 +293,14 @@ export class RowIndex {
     else built.addRow(hit, 1);
   }
 
-  /** In a filtered list a quiet time would mislead. */
+  /** In a filtered list, or among the events of other axons, a quiet time would mislead. */
+  get #tellsPauses(): boolean {
+    const { filter, pauses, time } = this.options;
+    return pauses && filter.empty && !time;
+  }
+
   #pausesBefore(chunk: Chunk, slot: number): boolean {
-    const { filter, time } = this.options;
-    return filter.empty && !time && chunk.time[slot]! - chunk.time[slot - 1]! > PAUSE_MS;
+    return this.#tellsPauses && chunk.time[slot]! - chunk.time[slot - 1]! > PAUSE_MS;
   }
 
   /** Put a hit into the run of the last row; a run that is shown unfolded gets one more row. */
@@ -317,20 +328,11 @@ export class RowIndex {
     const adjacent = slot > 0 && chunk.type[slot - 1] !== 0;
     const before = adjacent ? position - 1 : this.store.previousFilled(position);
     const isFirst = before < 0;
-    if (isFirst && this.store.epochs.length > 1 && this.#beginsEpoch(position))
-      found.push(Divider.Epoch);
-    const expected = isFirst ? this.#firstExpected(position) : before + 1;
+    const expected = isFirst ? Math.min(position, this.options.start) : before + 1;
     if (expected < position) found.push(Divider.Missing);
     else if (this.#missingSinceHit(base, previous, position)) found.push(Divider.Missing);
     if (this.options.marks.has(position)) found.push(Divider.Mark);
-    const { filter, time } = this.options;
-    if (
-      !isFirst &&
-      filter.empty &&
-      !time &&
-      !found.length &&
-      this.#quietBefore(chunk, slot, before)
-    ) {
+    if (!isFirst && this.#tellsPauses && !found.length && this.#quietBefore(chunk, slot, before)) {
       found.push(Divider.Pause);
     }
     return found;
@@ -350,14 +352,6 @@ export class RowIndex {
     return chunk.time[slot]! - time > PAUSE_MS;
   }
 
-  #beginsEpoch(position: number): boolean {
-    return position >= (this.store.epochs[1]?.start ?? Number.POSITIVE_INFINITY);
-  }
-
-  #firstExpected(position: number): number {
-    return this.store.isOld(position) ? position : Math.min(position, this.options.start);
-  }
-
   /** From a divider to its event; from the head of an unfolded run to the child at `slot`. */
   #skipDividers(built: ChunkRows, inside: number, slot: number): number {
     let at = inside;
@@ -375,7 +369,7 @@ export class RowIndex {
       this.#built.delete(key);
       gone = true;
     }
-    return gone || this.#before.length !== this.store.keys.length + 1;
+    return gone || this.#before.length !== this.lane.keys.length + 1;
   }
 
   #sum(): void {
@@ -385,7 +379,7 @@ export class RowIndex {
     this.#hitsBefore = [0];
     this.#cut = this.#cutAt(this.options.limit);
     const cutKey = this.#cut?.key ?? Number.POSITIVE_INFINITY;
-    for (const key of this.store.keys) {
+    for (const key of this.lane.keys) {
       const built = this.#built.get(key);
       if (key < cutKey) {
         rows += built?.rowCount ?? 0;
@@ -400,7 +394,7 @@ export class RowIndex {
   }
 
   #cutAt(limit: number): Cut | null {
-    if (limit >= this.store.newest) return null;
+    if (limit >= this.lane.newest) return null;
     const key = Math.floor(limit / CHUNK);
     const built = this.#built.get(key);
     if (!built) return { key, rows: 0, hits: 0, head: -1, span: 0 };
@@ -416,12 +410,12 @@ export class RowIndex {
 
   /** Keys of chunks in the order in which they are built: what is shown comes first. */
   #newestFirst(): number[] {
-    const newest = [...this.store.keys].reverse();
+    const newest = [...this.lane.keys].reverse();
     const shown = newest.findIndex((key) => key * CHUNK <= this.options.limit);
     return shown > 0 ? [...newest.slice(shown), ...newest.slice(0, shown)] : newest;
   }
 
-  /** Index into store.keys of the chunk that holds row `index`. */
+  /** Index into lane.keys of the chunk that holds row `index`. */
   #chunkOf(index: number, before: readonly number[]): number {
     return lowerBound(before.length, (i) => before[i]! > index) - 1;
   }

@@ -4,7 +4,8 @@ import { count, duration, plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
 import type { EventAnnotation } from "../events/event-annotations.ts";
 import { KIND_HUES } from "../events/event-kinds.ts";
-import type { EventAt, Pair } from "../events/event-store.ts";
+import type { EventAt } from "../events/event-store.ts";
+import type { Pair } from "../events/lane.ts";
 import type { Summary } from "../events/summary.ts";
 import type { Pattern } from "../filter/pattern.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
@@ -26,6 +27,9 @@ export interface RowView {
   index: number;
   row: Row;
   event: EventAt;
+  /** Name and colour of the axon; empty where there is one only. */
+  axon: string;
+  axonHue: string;
   time: string;
   /** Since the event in the row before, ms. */
   gap: number | null;
@@ -45,6 +49,7 @@ export interface RowView {
 
 export class RowElement {
   readonly element: HTMLElement;
+  readonly #axon = cell("axon-cell");
   readonly #seq = cell("seq");
   readonly #time = cell("time");
   readonly #gap = cell("gap");
@@ -61,7 +66,7 @@ export class RowElement {
   readonly #pairIcon = icon("");
   readonly #pairTime = h("span");
   readonly #pair = cell("pair");
-  readonly #divider = h("div", { class: "divider", role: "gridcell", "aria-colspan": 6 });
+  readonly #divider = h("div", { class: "divider", role: "gridcell", "aria-colspan": 7 });
   readonly #cells: HTMLElement[];
   #isDivider: boolean | null = null;
   /** What the row shows now; the same key need not be drawn again. */
@@ -73,7 +78,7 @@ export class RowElement {
     const summary = cell("summary");
     summary.append(this.#badge, this.#fold, this.#lead, this.#text);
     this.#pair.append(this.#pairIcon, this.#pairTime);
-    this.#cells = [this.#seq, this.#time, this.#gap, type, summary, this.#pair];
+    this.#cells = [this.#axon, this.#seq, this.#time, this.#gap, type, summary, this.#pair];
     this.element = h("div", { class: "row", role: "row", id });
   }
 
@@ -105,6 +110,8 @@ export class RowElement {
 
   #drawEvent(view: RowView): void {
     const { event, row } = view;
+    setText(this.#axon, visibleLine(view.axon));
+    this.element.style.setProperty("--axon-hue", view.axonHue);
     setText(this.#seq, String(event.sequence));
     setText(this.#time, view.time);
     this.#time.title = view.timeTitle;

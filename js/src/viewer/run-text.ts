@@ -2,7 +2,8 @@
 
 import type { Store } from "../events/event-store.ts";
 import { deltaText } from "../events/summary.ts";
-import type { Row, RowIndex } from "./row-index.ts";
+import type { Row } from "./row-index.ts";
+import type { Rows } from "./rows.ts";
 
 /** A run longer than this that still grows is shown by its newest end. */
 const GROWING = 40;
@@ -12,11 +13,11 @@ const LINE = 1000;
 /** As much as `room` holds; of a run that still grows, its end. */
 export function runText(
   store: Store,
-  rows: RowIndex,
+  rows: Rows,
   { position, last }: Pick<Row, "position" | "last">,
   room: number,
 ): string {
-  const grows = last === rows.newest && last - position > GROWING && room < LINE;
+  const grows = rows.isNewest(last) && last - position > GROWING && room < LINE;
   let text = "";
   for (const at of rows.positions(grows ? last - GROWING : position, last)) {
     text += deltaText(store.get(at)?.payload ?? "");

@@ -6,13 +6,13 @@ import type { Session } from "../events/event-session.ts";
 import { compileFilter, type Filter, FilterError } from "../filter/filter.ts";
 import { withTerm } from "../filter/terms.ts";
 import { assign, observe } from "../kernel/traits.ts";
-import { RowIndex, type RowOptions } from "./row-index.ts";
+import { Rows, type RowsOptions } from "./rows.ts";
 import type { Model } from "./viewer-traits.ts";
 
 const EVERYTHING = Number.POSITIVE_INFINITY;
 
 export class Showing {
-  readonly rows: RowIndex;
+  readonly rows: Rows;
   /** First positions of runs that are shown unfolded. */
   readonly unfolded = new Set<number>();
   filterText = "";
@@ -39,11 +39,7 @@ export class Showing {
     this.fold = model.get("fold") ?? true;
     this.brush = model.get("time_range") ?? null;
     this.#filter = compileFilter("", session.store);
-    this.rows = new RowIndex(session.store, {
-      ...this.#options(),
-      marks: new Map(),
-      start: session.start,
-    });
+    this.rows = new Rows(session.store, this.#options());
     observe(model, "filter", () => this.takeFilter(), signal);
     observe(model, "time_range", () => this.#takeBrush(), signal);
     observe(model, "fold", () => this.#takeFold(), signal);
@@ -124,7 +120,7 @@ export class Showing {
   }
 
   /** An index over all events, for an export. */
-  allRows(): RowIndex {
+  allRows(): Rows {
     const { store } = this.session;
     const options = {
       filter: compileFilter("", store),
@@ -133,12 +129,7 @@ export class Showing {
       limit: EVERYTHING,
       since: 0,
     };
-    const every = new RowIndex(store, {
-      ...this.#options(),
-      ...options,
-      marks: new Map(),
-      start: 0,
-    });
+    const every = new Rows(store, { ...this.#options(), ...options });
     every.update(EVERYTHING);
     return every;
   }
@@ -157,7 +148,7 @@ export class Showing {
     this.#rebuild();
   }
 
-  #options(): Omit<RowOptions, "marks" | "start"> {
+  #options(): RowsOptions {
     return {
       filter: this.#filter,
       fold: this.fold,

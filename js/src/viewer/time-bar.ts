@@ -49,7 +49,8 @@ export class TimeBar {
   draw(): void {
     const { head } = this.moment;
     const { size } = this.session.store;
-    this.element.hidden = size === 0 || !this.look.timeBarShown;
+    // Its positions are those of one axon.
+    this.element.hidden = size === 0 || !this.look.timeBarShown || this.session.several;
     if (this.element.hidden) return;
     const { rank } = head;
     setAttribute(this.#slider, "max", String(size));

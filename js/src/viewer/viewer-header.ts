@@ -13,6 +13,7 @@ import type { Moment } from "./moment.ts";
 import type { Showing } from "./showing.ts";
 
 const COLUMNS = [
+  ["axon", "axon"],
   ["seq", "sequence"],
   ["time", "time"],
   ["gap", "gap to the row before"],
@@ -93,7 +94,7 @@ export class Header {
         ? [set("timeline", look.timelineShown, () => look.toggleTimeline())]
         : []),
       heading("Columns"),
-      ...COLUMNS.map(([name, text]) =>
+      ...COLUMNS.slice(this.session.several ? 0 : 1).map(([name, text]) =>
         set(text, !look.hidden.has(name), () => look.toggleColumn(name)),
       ),
       heading("Export"),

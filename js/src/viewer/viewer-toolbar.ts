@@ -9,7 +9,7 @@ import type { Showing } from "./showing.ts";
 
 const FILTER_AFTER_MS = 60;
 const HINT =
-  'word  "two words"  -leave out  /regex/i  type:tool.*  source:  origin:agent  seq:100..200  after:10:02  usage.in>1000';
+  'word  "two words"  -leave out  /regex/i  type:tool.*  axon:  source:  origin:agent  seq:100..200  after:10:02  usage.in>1000';
 
 export class Toolbar {
   readonly element: HTMLElement;

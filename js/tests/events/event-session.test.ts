@@ -28,7 +28,8 @@ function publish(count: number): void {
 function sequences(): number[] {
   const { store } = session;
   const found: number[] = [];
-  for (let at = store.epochStart; at <= store.newest; at++)
+  const lane = store.lane();
+  for (let at = lane.start; at <= lane.newest; at++)
     if (store.has(at)) found.push(store.sequence(at));
   return found;
 }
@@ -117,7 +118,7 @@ describe("what the page has", () => {
     vi.advanceTimersByTime(60);
 
     expect(session.counts).toEqual({ total: 1, lost: 0, notKept: 0, recovering: 0 });
-    expect(session.start).toBeGreaterThan(session.store.newest);
+    expect(session.stream(0).start).toBeGreaterThan(session.store.newest);
     vi.advanceTimersByTime(5000);
     expect(session.counts).toMatchObject({ total: 501, recovering: 500 });
   });
@@ -238,11 +239,23 @@ describe("without a kernel", () => {
     version: 1,
     taken_ms: 1_700_000_000_000,
     state: { name: "ended" },
-    start: 90,
-    head: 95,
-    received: 95,
-    dropped: 0,
-    lost: 0,
+    axons: [
+      {
+        id: "axn_1",
+        name: "",
+        state: { name: "ended" },
+        start: 90,
+        head: 95,
+        pushed: 95,
+        kept_from: 90,
+        kept_to: 95,
+        received: 95,
+        dropped: 0,
+        lost: 0,
+        gaps: [],
+        marks: [],
+      },
+    ],
     events: [event(94), event(95)],
     kinds: "29",
   };

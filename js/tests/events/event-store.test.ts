@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CHUNK, Dictionary } from "../../src/events/event-store.ts";
+import { CHUNK, Dictionary } from "../../src/events/event-columns.ts";
 import { event, indexOf, range, storeOf, words } from "./make.ts";
 
 describe("store", () => {

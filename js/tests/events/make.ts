@@ -1,9 +1,10 @@
 // Events and stores for the tests.
 
 import { Store } from "../../src/events/event-store.ts";
+import type { Lane } from "../../src/events/lane.ts";
 import { compileFilter } from "../../src/filter/filter.ts";
 import type { EventRecord } from "../../src/kernel/protocol.ts";
-import { RowIndex, type RowOptions } from "../../src/viewer/row-index.ts";
+import { Rows, type RowsOptions } from "../../src/viewer/rows.ts";
 
 export function event(sequence: number, changes: Partial<EventRecord> = {}): EventRecord {
   return {
@@ -29,28 +30,34 @@ export function range(from: number, to: number): EventRecord[] {
   return Array.from({ length: to - from + 1 }, (_, i) => event(from + i));
 }
 
-export function indexOf(
-  store: Store,
-  options: Partial<RowOptions> & { text?: string } = {},
-): RowIndex {
-  const { text = "", ...rest } = options;
-  const index = new RowIndex(store, {
+interface Given {
+  text?: string;
+  /** The sequence that each stream begins with. */
+  start?: number;
+  marks?: ReadonlyMap<number, string>;
+}
+
+export function indexOf(store: Store, options: Partial<RowsOptions> & Given = {}): Rows {
+  const { text = "", start = 1, marks = new Map(), ...rest } = options;
+  const index = new Rows(store, {
     filter: compileFilter(text, store, 0),
     fold: true,
     limit: Number.POSITIVE_INFINITY,
     since: 0,
     time: null,
     unfolded: new Set(),
-    marks: new Map(),
-    start: 1,
     ...rest,
   });
+  const ALL = Number.MAX_SAFE_INTEGER;
+  const current = store.epochs.length - 1;
+  const startOf = (lane: Lane) => (lane.epoch === current ? lane.position(start) : ALL);
+  index.setFrame(startOf, marks);
   index.update(Number.POSITIVE_INFINITY);
   return index;
 }
 
 /** Rows as short words: `5` an event, `5-8` a folded run, `5'` a piece, `|missing 5` a divider. */
-export function words(index: RowIndex, store: Store): string[] {
+export function words(index: Rows, store: Store): string[] {
   const names = new Map([
     [-1, "|pause"],
     [-2, "|missing"],

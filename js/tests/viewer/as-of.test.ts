@@ -5,7 +5,7 @@ import type { Store } from "../../src/events/event-store.ts";
 import { Histogram } from "../../src/events/histogram.ts";
 import { type Counted, Tally } from "../../src/events/tally.ts";
 import type { EventRecord } from "../../src/kernel/protocol.ts";
-import type { RowIndex } from "../../src/viewer/row-index.ts";
+import type { Rows } from "../../src/viewer/rows.ts";
 import { event, indexOf, piece, storeOf, tool, words } from "../events/make.ts";
 
 const ALL = Number.POSITIVE_INFINITY;
@@ -42,14 +42,14 @@ function randomRun(below: (most: number) => number): EventRecord[] {
 }
 
 /** All that rows show, pairs included. */
-function shown(index: RowIndex, store: Store, newest: number): unknown {
+function shown(index: Rows, store: Store, newest: number): unknown {
   const rows = Array.from({ length: index.length }, (_, i) => index.row(i)!);
   return {
     words: words(index, store),
     rows,
     hits: index.hits,
-    positions: [...index.positions()],
-    counted: index.countHits(16_300, 16_500),
+    positions: [...index.inOrder()],
+    counted: [...index.positions(16_300, 16_500)].length,
     places: rows.map((row) => index.indexOf(row.last)),
     pairs: rows.map((row) => store.pairAt(row.position, newest)?.close ?? null),
   };

@@ -5,7 +5,7 @@ describe("selection", () => {
   test("a click selects one, Shift to there, Ctrl takes out and puts in", () => {
     const selection = new Selection();
     selection.only(5, 5);
-    selection.extend(9, 12);
+    selection.extend(9, [[5, 12]]);
 
     expect(selection.ranges).toEqual([[5, 12]]);
     selection.toggle(7, 8);

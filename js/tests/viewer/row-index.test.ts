@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CHUNK } from "../../src/events/event-store.ts";
+import { CHUNK } from "../../src/events/event-columns.ts";
 import { event, indexOf, piece, range, storeOf, words } from "../events/make.ts";
 
 const ALL = Number.POSITIVE_INFINITY;
@@ -120,7 +120,7 @@ describe("dividers", () => {
   test("a mark that comes later stands before its event", () => {
     const store = storeOf(range(1, 3));
     const index = indexOf(store);
-    index.setFrame(1, new Map([[2, "reconnected"]]));
+    index.setFrame(() => 1, new Map([[2, "reconnected"]]));
     index.update(ALL);
 
     expect(words(index, store)).toEqual(["1", "|mark 2", "2", "3"]);
@@ -130,7 +130,7 @@ describe("dividers", () => {
     const store = storeOf(range(1, 2));
     store.beginEpoch("the stream began anew");
     store.add(event(1));
-    const index = indexOf(store, { start: store.position(1) });
+    const index = indexOf(store);
 
     expect(words(index, store)).toEqual(["1", "2", "|epoch 1", "1"]);
   });
@@ -265,8 +265,8 @@ describe("the index", () => {
     const store = storeOf(range(1, 3 * CHUNK));
     const index = indexOf(store, { text: "-type:none" });
 
-    expect(index.countHits(10, 19)).toBe(10);
-    expect(index.countHits(CHUNK - 5, 2 * CHUNK + 4)).toBe(CHUNK + 10);
+    expect(index.unseen(new Map([[store.lane(), 9]]), -1)).toBe(3 * CHUNK - 9);
+    expect(index.unseen(new Map([[store.lane(), 9]]), CHUNK + 9)).toBe(2 * CHUNK - 10);
     expect([...index.positions(5, 8)]).toEqual([5, 6, 7, 8]);
   });
 
