@@ -10,9 +10,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .sql.binding import HISTORY
 from .sql.schema import Schema
 from .sql.supplied import SuppliedTables
+from .sql.tables import HISTORY
 from .sql.values import json_text
 
 if TYPE_CHECKING:
@@ -64,11 +64,13 @@ class TraceTables:
     Args:
         api: The server.
         axon_id: The axon.
+        as_of: Read events up to this sequence only.
     """
 
-    def __init__(self, api: ApiClient, axon_id: str) -> None:
+    def __init__(self, api: ApiClient, axon_id: str, as_of: int | None = None) -> None:
         self._api = api
         self._axon_id = axon_id
+        self._as_of = as_of
         self._trace: AxonTrace | None = None
         self._reading = threading.Lock()  # a trace is fed by one thread at a time
         # How far reading is; only told, so that a torn read does no harm.
@@ -83,7 +85,10 @@ class TraceTables:
             # Whoever is interrupted half way leaves none behind: the next use reads it whole.
             trace, self._trace = self._trace, None
             if trace is None:
-                trace = AxonTrace(lambda after: history(self._api, self._axon_id, after))
+                trace = AxonTrace(
+                    lambda after: history(self._api, self._axon_id, after, self._as_of),
+                    as_of=self._as_of,
+                )
             self._started, self._in_work = time.monotonic(), trace
             self._before = trace.events_read
             try:

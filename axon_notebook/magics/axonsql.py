@@ -43,6 +43,7 @@ _OPTIONS: Final = (
     ),
     SINCE,
     UNTIL,
+    Option("--as-of", "", "integer", "N", "read events and trace as they were after event N"),
     Option(
         "--dataset",
         "",
@@ -109,6 +110,8 @@ Values of Python variables are bound, never spliced: ``:name``,
 Several statements are one transaction; the last result is returned.
 With ``-a 'nightly-*'`` one SELECT is asked of every axon that matches; the
 frame begins with ``axon`` (id) and ``axon_name``.
+``--as-of N`` reads events and the trace's tables as they were after event N;
+the axon's own tables keep no history, so reading them, and writing, is refused.
 ``name <<`` stores the result without showing it.
 """
 
@@ -139,6 +142,7 @@ def _axonsql(call: Call) -> object:
     if not text.strip():
         status.done("nothing to run: the cell is empty")
         return None
+    as_of = _as_of(call)
     if "dataset" in call.options:
         return _on_dataset(call, query, text, names, params, status)
     if means_set(call):
@@ -146,7 +150,7 @@ def _axonsql(call: Call) -> object:
     axon = call.axon(call.options.get("axon", [None])[0])
     cell = prepared(
         text, names, magics.session, axon, status,
-        params=params, limit=query.limit, explain=query.has("explain"),
+        params=params, limit=query.limit, explain=query.has("explain"), as_of=as_of,
     )  # fmt: skip
     if not cell.statements:
         status.done("nothing to run: the cell holds only comments")
@@ -211,6 +215,14 @@ def _on_dataset(
     name = f"{query.name}: " if query.name else ""
     status.done("\n".join([answer.summary(name), *written]))
     return _delivered(call.magics, query, value)
+
+
+def _as_of(call: Call) -> int | None:
+    """Return the sequence up to which history is read; refuse what has no sequence in common."""
+    as_of: int | None = call.options.get("as_of")
+    if as_of is not None and ("dataset" in call.options or means_set(call)):
+        raise ParameterError(f"--as-of {as_of} is a sequence of one axon: name one with -a")
+    return as_of
 
 
 def _text(call: Call) -> str:

@@ -6,13 +6,15 @@ in a worker thread.
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import AxonError, ParameterError, SqlError
 from ..models import SqlResult
 from ..paging import whole_result
+from ..sql.as_of import check_readable
 from ..sql.binding import BoundStatement, bind
 from ..sql.carets import caret_lines
 from ..sql.shaping import limited
@@ -20,6 +22,7 @@ from ..sql.splitting import Statement, split
 from ..sql.supplied import SuppliedTables, supplied_tables
 from ..sql.tables import events_alias
 from ..sql.tokens import significant, tokenize, unquote
+from ..trace_sql import TRACE_TABLES, TraceTables
 from .shell_session import FRESH, Last, Session, label
 from .status import StatusLine, in_thread
 
@@ -177,18 +180,32 @@ def prepared(
     params: Sequence[Any] | None = None,
     limit: int | None = None,
     explain: bool = False,
+    as_of: int | None = None,
 ) -> Cell:
-    """Split and bind *text*; return it ready to be sent.
+    """Split and bind *text*; return it ready to be sent.  *as_of*: read events up to there only.
 
     Raises:
         ParameterError: For what cannot be bound or cannot go together.
     """
     statements = split(text)
     _check_transactions(text, statements)
+    if as_of is not None:
+        own = _own_tables(session, axon, line)
+        for statement in statements:
+            check_readable(text, statement, as_of, TRACE_TABLES, own)
     alias = _events_are_history(statements, session, axon, line)
-    trace = _trace_tables(statements, session, axon, line)
-    alone = len(statements) == 1
-    bound = [_bound(text, s, namespace, params, alias, trace, alone) for s in statements]
+    trace = _trace_tables(statements, session, axon, line, as_of)
+    bind_one = functools.partial(
+        bind,
+        lookup=namespace,
+        params=params,
+        events=alias,
+        supplied=trace,
+        # What is too large to be sent is run here, over the newest history.
+        alone=len(statements) == 1 and as_of is None,
+        as_of=as_of,
+    )
+    bound = [_bound(text, s, bind_one) for s in statements]
     sent = [b.sql for b in bound]
     if explain:
         sent = [f"EXPLAIN QUERY PLAN {sql}" for sql in sent]
@@ -200,18 +217,10 @@ def prepared(
 
 
 def _bound(
-    text: str,
-    statement: Statement,
-    namespace: Mapping[str, Any],
-    params: Sequence[Any] | None,
-    alias: bool,
-    trace: SuppliedTables | None,
-    alone: bool,
+    text: str, statement: Statement, bind_one: Callable[[str], BoundStatement]
 ) -> BoundStatement:
     try:
-        return bind(
-            statement.sql, namespace, params=params, events=alias, supplied=trace, alone=alone
-        )
+        return bind_one(statement.sql)
     except ParameterError as error:
         raise _in_cell(error, text, statement) from error.__cause__
 
@@ -255,25 +264,32 @@ def _events_are_history(
     return not schema.has_events
 
 
-def _trace_tables(
-    statements: Sequence[Statement], session: Session, axon: Axon, line: StatusLine
-) -> SuppliedTables | None:
-    """Return the tables of the trace if the cell reads one; reads what is new of the history."""
-    from ..trace_sql import TRACE_TABLES
-
-    found = [f for s in statements for f in supplied_tables(tokenize(s.sql), TRACE_TABLES)]
-    if not found:
-        return None
+def _own_tables(session: Session, axon: Axon, line: StatusLine) -> frozenset[str]:
+    """Return the names of the axon's tables and views, in lower case."""
     schema = session.known_schema(axon, within=FRESH)
     if schema is None:
         schema = in_thread(lambda: session.fetch_schema(axon), line)
-    own = frozenset(name.lower() for name in schema.tables) & TRACE_TABLES
+    return frozenset(name.lower() for name in schema.tables)
+
+
+def _trace_tables(
+    statements: Sequence[Statement],
+    session: Session,
+    axon: Axon,
+    line: StatusLine,
+    as_of: int | None,
+) -> SuppliedTables | None:
+    """Return the tables of the trace if the cell reads one; reads what is new of the history."""
+    found = [f for s in statements for f in supplied_tables(tokenize(s.sql), TRACE_TABLES)]
+    if not found:
+        return None
+    own = _own_tables(session, axon, line) & TRACE_TABLES
     plain = {table.name.lower() for table, name in found if len(name) == 1}
     for name in sorted(plain & own):
         line.note(f"{name} is a table of this axon: trace.{name} is the agent's")
     if plain <= own and all(len(name) == 1 for _, name in found):
         return None
-    tables = axon.trace_tables
+    tables = axon.trace_tables if as_of is None else TraceTables(axon.api, axon.id, as_of)
     in_thread(tables.refresh, line, tables.progress)
     return tables.supplied(own)
 

@@ -15,11 +15,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..errors import ParameterError
+from .as_of import check_bound, history_reads
 from .carets import caret_lines
 from .fragments import identifier_fragment, list_fragment, table_fragment
 from .pasted import pasted_character
 from .supplied import QUALIFIER, SuppliedTables, supplied_fragment, supplied_tables
-from .tables import EVENTS_SQL, TableName, events_alias, may_be_alias, table_names, with_names
+from .tables import (
+    EVENTS_SQL,
+    FUNCTIONS,
+    HISTORY,
+    TableName,
+    events_alias,
+    may_be_alias,
+    table_names,
+    with_names,
+)
 from .tokens import Token, quote_identifier, significant, tokenize
 from .values import Fragment, Refused, TooLarge, elements, is_many, is_table, scalar, table
 
@@ -27,10 +37,6 @@ __all__ = ["BoundStatement", "BoundValue", "bind"]
 
 #: SQLite's limit on ``?`` in one statement.
 MOST_PARAMETERS: Final = 32_766
-
-#: The history's own name, and functions of SQLite that stand for a table.
-HISTORY: Final = "rl_axon_events"
-FUNCTIONS: Final = ("json_each", "json_tree")
 
 
 class BoundValue(NamedTuple):
@@ -85,6 +91,7 @@ def bind(
     events: bool = False,
     supplied: SuppliedTables | None = None,
     alone: bool = True,
+    as_of: int | None = None,
 ) -> BoundStatement:
     """Return the statement *sql* with its marks replaced and their values next to it.
 
@@ -97,12 +104,17 @@ def bind(
             with readable origins; for axons without a table of that name.
         supplied: Tables whose rows are sent with the statement.
         alone: Whether it may run apart from others: see :attr:`BoundStatement.local`.
+        as_of: Read the event history up to this sequence only.
 
     Raises:
         ParameterError: For an unknown name, a value SQL cannot hold, or marks
             that cannot go together; the detail points at the mark.
     """
-    return _Binder(sql, lookup, params, events, supplied, alone).bind()
+    binder = _Binder(sql, lookup, params, events, supplied, alone, as_of)
+    bound = binder.bind()
+    if as_of is not None:
+        check_bound(bound.sql, as_of, len(binder.aliases) + len(binder.history))
+    return bound
 
 
 class _Binder:
@@ -116,6 +128,7 @@ class _Binder:
         events: bool,
         supplied: SuppliedTables | None,
         alone: bool,
+        as_of: int | None,
     ) -> None:
         self.source = sql
         self.lookup = lookup
@@ -127,6 +140,9 @@ class _Binder:
         self.aliases = {table.token.start: table for table in aliases}
         self.supplied = supplied
         self.local: set[str] = set()
+        history = history_reads(self.tokens) if as_of is not None else []
+        self.history = {table.token.start: table for table in history}
+        self.until = "" if as_of is None else f" WHERE sequence <= {int(as_of)}"
         self.tables: dict[int, tuple[TableName, list[Token]]] = {}
         for named, name in supplied_tables(self.tokens, supplied.names) if supplied else ():
             if supplied and supplied.means_ours(named, name):
@@ -152,7 +168,10 @@ class _Binder:
                 continue
             elif token.start in self.aliases:
                 named = "" if self.aliases[token.start].has_alias else " AS events"
-                self._put(token, EVENTS_SQL + named)
+                self._put(token, f"{EVENTS_SQL[:-1]}{self.until}){named}")
+            elif token.start in self.history:
+                named = "" if self.history[token.start].has_alias else f" AS {HISTORY}"
+                self._put(token, f"(SELECT * FROM {HISTORY}{self.until}){named}")
             else:
                 self._write(token.text)
         if len(self.params) > MOST_PARAMETERS:

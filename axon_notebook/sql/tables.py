@@ -14,12 +14,25 @@ from typing import Final, NamedTuple
 from ..models import EVENTS_SELECT, ORIGINS
 from .tokens import Token, significant, unquote
 
-__all__ = ["EVENTS_SQL", "TableName", "events_alias", "may_be_alias", "table_names", "with_names"]
+__all__ = [
+    "EVENTS_SQL",
+    "FUNCTIONS",
+    "HISTORY",
+    "TableName",
+    "events_alias",
+    "may_be_alias",
+    "table_names",
+    "with_names",
+]
 
 _NAMES: Final = " ".join(f"WHEN {number} THEN '{name}'" for number, name in ORIGINS.items())
 _ORIGIN: Final = f"CASE origin {_NAMES} ELSE origin END AS origin"
 #: What ``events`` stands for: the event history with readable origins.
 EVENTS_SQL: Final = f"({EVENTS_SELECT.replace('origin', _ORIGIN, 1)})"
+
+#: The history's own name, and functions of SQLite that stand for a table.
+HISTORY: Final = "rl_axon_events"
+FUNCTIONS: Final = ("json_each", "json_tree")
 
 # Words that end a FROM clause, and words that may follow a table without being its alias.
 _ENDS: Final = (
@@ -99,6 +112,9 @@ def _step(here: _Bracket, words: Sequence[Token], place: int) -> None:
         here.expected = True
     elif token.is_word(*_ENDS):
         here.in_from = here.expected = False
+    elif token.kind in ("parameter", "expression", "identifier"):
+        # A value stands in the place of the table: what follows is its alias.
+        here.expected = False
 
 
 def _qualified(words: Sequence[Token], place: int) -> str | None:
