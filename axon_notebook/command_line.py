@@ -45,9 +45,11 @@ def _add_commands(commands: Commands, home: argparse.ArgumentParser) -> None:
     )
     replay.set_defaults(run=_replay)
     html = commands.add_parser(
-        "html", parents=[home], help="write all events of an axon as one interactive file"
+        "html",
+        parents=[home],
+        help="write all events of an axon or a recording as one interactive file",
     )
-    html.add_argument("axon", metavar="AXON", help="its id or name")
+    html.add_argument("axon", metavar="AXON|FILE", help="id or name of an axon, or a recording")
     html.add_argument("path", metavar="PATH", type=Path, help="one that exists is replaced")
     html.set_defaults(run=_html)
     export = commands.add_parser(
@@ -122,17 +124,30 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _html(options: argparse.Namespace) -> int:
+    path = Path(options.axon)
+    if path.suffix and path.is_file():
+        from .recording import open_recording
+
+        with open_recording(path) as recording:
+            for note in recording.notes:
+                print(f"{path}: {note}", file=sys.stderr)
+            return _write_html(recording, options.path)
+    with _client(options) as client:
+        return _write_html(client.axon(options.axon), options.path)
+
+
+def _write_html(axon: Axon, target: Path) -> int:
     from .widgets.event_viewer import EventViewer
 
-    with _client(options) as client, EventViewer(client.axon(options.axon)) as viewer:
+    with EventViewer(axon, timeline=True) as viewer:
         while not viewer.wait_for_history(1.0):
             _progress(f"{viewer.stats()['received']:,} events read")
         stats = viewer.stats()
         if stats["state"]["name"] == "failed":
             raise AxonError(f"the events cannot be read: {stats['state'].get('reason', '')}")
-        viewer.save_html(options.path)
+        viewer.save_html(target)
     older = f"; {stats['dropped']:,} older ones do not fit" if stats["dropped"] else ""
-    print(f"{stats['received'] - stats['dropped']:,} events → {options.path}{older}")
+    print(f"{stats['received'] - stats['dropped']:,} events → {target}{older}")
     return 0
 
 

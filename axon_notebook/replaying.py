@@ -106,8 +106,8 @@ class Replay(Closing):
         self._clock = clock or SystemClock()
         self._sequences, self._offsets = _timeline(recording, max_idle)
         self.seconds = self._offsets[-1] if self._offsets else 0.0
-        self._loop = loop
         self._changed = threading.Condition()  # guards everything below
+        self._loop = loop
         self._speed = _positive(speed)
         self._state: State = "paused" if paused else "playing"
         self._next = 0  # the index of the event that comes next
@@ -134,6 +134,27 @@ class Replay(Closing):
         return self._next
 
     @property
+    def count(self) -> int:
+        """How many events the recording has."""
+        return len(self._sequences)
+
+    @property
+    def error(self) -> AxonError | None:
+        """What it failed with."""
+        return self._error
+
+    @property
+    def loop(self) -> bool:
+        """Whether it begins again at the end; can be set at any time."""
+        return self._loop
+
+    @loop.setter
+    def loop(self, loop: bool) -> None:
+        with self._changed:
+            self._loop = loop
+            self._changed.notify_all()
+
+    @property
     def speed(self) -> float:
         """How fast it is; can be set at any time."""
         return self._speed
@@ -154,7 +175,10 @@ class Replay(Closing):
         self._set("playing", ("paused",))
 
     def step(self, count: int = 1) -> None:
-        """Publish the next *count* events now; time goes on after the last of them."""
+        """Publish the next *count* events now; time goes on after the last of them.
+
+        A negative *count* goes back: those events come again.
+        """
         self._jump(self._next + count)
 
     def seek(self, sequence: int) -> None:

@@ -94,6 +94,21 @@ def test_what_is_wrong_is_one_line_on_stderr(
     assert why in said.err
 
 
+def test_a_recording_goes_into_one_file_without_a_service(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its turns and tool calls as bars."""
+    done = command("html", RUN, tmp_path / "run.html")
+    text = (tmp_path / "run.html").read_text("utf-8")
+    found = re.search(r'<script type="text/plain" id="snapshot">(.*?)</script>', text)
+    assert found is not None
+    state = msgspec.json.decode(zlib.decompress(base64.b64decode(found[1])))
+
+    assert done == 0
+    assert capsys.readouterr().out == f"308 events → {tmp_path / 'run.html'}\n"
+    assert (len(state["events"]), len(state["spans"])) == (308, 31)
+
+
 def test_all_events_go_into_one_file(
     client: an.Client, command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,7 @@ WAITING = {
     "wire.reader",  # one thread per stream; also lets events gather for half a millisecond
     "fan_out",  # many axons are asked at once
     "replaying",  # publishes while the notebook does something else
+    "widgets.replay_bar",  # looks at the replay now and then, in the kernel's event loop
     "widgets.feed",
     "widgets.joining",  # looks for new axons
     "magics.status",

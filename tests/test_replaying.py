@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import axon_notebook as an
@@ -15,6 +16,8 @@ from axon_notebook.errors import NotFound, ParameterError
 from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.recording import Recording
 from axon_notebook.replaying import Replay
+
+from .widgets.comms import Comms
 
 DATA = Path(__file__).parents[1] / "notebooks/data/agent_run.jsonl.gz"
 
@@ -83,20 +86,38 @@ def axon(client: an.Client) -> an.Axon:
     return client.create_axon("replayed")
 
 
+def timeless(frame: pd.DataFrame) -> pd.DataFrame:
+    """Without times, which are new; what lasted is shorter."""
+    times = {name for name in frame if "time" in str(frame[name].dtype) or "seconds" in name}
+    return frame[[name for name in frame if name not in times]]
+
+
 def payloads(axon: an.Axon) -> str:
     return "".join(axon.events()["payload"])
 
 
-def test_the_trace_of_a_replay_is_the_recordings(client: an.Client, axon: an.Axon) -> None:
-    """Origins are kept, those of the system too; only sequences and times are new."""
+def test_the_trace_of_a_replay_is_the_recordings(
+    client: an.Client, axon: an.Axon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a viewer and a chat open; origins are kept; only sequences and times are new."""
+    Comms(monkeypatch)
     columns = ["event_type", "payload", "source", "origin"]
-    with an.open_recording(DATA) as recording:
+    with (
+        an.open_recording(DATA) as recording,
+        an.EventViewer(axon, timeline=True) as viewer,
+        an.AgentChat(axon) as chat,
+    ):
         with an.replay(recording, axon, speed=10_000) as replay:
             assert replay.wait(60)
             assert (replay.state, replay.position) == ("ended", 308)
         assert axon.events(1000)[columns].equals(recording.events(1000)[columns])
-        ours, its = axon.trace().turns, recording.trace().turns
-        assert ours[["prompt", "state"]].equals(its[["prompt", "state"]])
+        ours, its = axon.trace(), recording.trace()
+        for table in ("turns", "tool_calls", "messages", "questions", "notices"):
+            assert timeless(ours.frame(table)).equals(timeless(its.frame(table)))
+        eventually(lambda: viewer.stats()["received"] == 308)
+        assert viewer.frame()["payload"].equals(recording.events(1000)["payload"])
+        eventually(lambda: [e.title for e in chat.entries] == [e.title for e in its.entries])
+        assert [e.text for e in chat.entries] == [e.text for e in its.entries]
 
 
 def test_events_come_when_they_are_due(recording: Recording, axon: an.Axon) -> None:

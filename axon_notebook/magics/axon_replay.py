@@ -1,4 +1,8 @@
-"""``%axon replay``: a recording is published with the timing of the run."""
+"""``%axon replay``: a recording is published with the timing of the run.
+
+Where a page shows widgets the cell returns at once with a bar that directs the replay; elsewhere,
+and with ``--wait``, it returns at the end of the replay.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from .shell_session import label
 from .status import StatusLine, in_thread
 
 if TYPE_CHECKING:
+    from ..recording import Recording
     from ..replaying import Replay
 
 __all__ = ["MAGICS"]
@@ -26,19 +31,51 @@ def _replay(call: Call) -> Any:
     from ..replaying import replay
 
     path = Path(word(call, "file")).expanduser()
-    axon, speed = call.axon(), call.options.get("speed", 1.0)
-    max_idle = call.options.get("max_idle")
+    axon, options = call.axon(), call.options
     line = StatusLine(call.magics.shell, quiet=not call.magics.feedback)
-    with in_thread(lambda: open_recording(path), line) as recording:
-        started = time.monotonic()
-        running = in_thread(lambda: replay(recording, axon, speed, max_idle=max_idle), line)
-        with running:
-            _follow(running, len(recording), line)
+    recording = in_thread(lambda: open_recording(path), line)
+    try:
         for note in recording.notes:
             line.note(f"⚠ {note}")
+        running = in_thread(
+            lambda: replay(
+                recording,
+                axon,
+                options.get("speed", 1.0),
+                max_idle=options.get("max_idle"),
+                loop=bool(options.get("loop")),
+                paused=bool(options.get("paused")),
+            ),
+            line,
+        )
+    except BaseException:
+        recording.close()
+        raise
+    if not options.get("wait") and _has_page(call):
+        return _bar(running, recording)
+    if options.get("paused"):
+        running.resume()  # nobody could
+    started = time.monotonic()
+    with recording, running:
+        _follow(running, len(recording), line)
     seconds = time.monotonic() - started
     line.done(f"✓ {running.position:,} events in {seconds:.1f} s → {label(axon)}")
     return None
+
+
+def _has_page(call: Call) -> bool:
+    """Whether buttons can be pressed."""
+    if getattr(call.magics.shell, "kernel", None) is None:
+        return False
+    from ..widgets.hosts import shows_widgets
+
+    return shows_widgets()
+
+
+def _bar(running: Replay, recording: Recording) -> Any:
+    from ..widgets.replay_bar import ReplayBar
+
+    return ReplayBar(running, recording)
 
 
 def _follow(running: Replay, count: int, line: StatusLine) -> None:
@@ -62,6 +99,9 @@ MAGICS: Final = (
         (
             Option("--speed", "", "number", "N", "times as fast (1)"),
             Option("--max-idle", "", "number", "SECONDS", "cut longer silences short"),
+            Option("--loop", "", "flag", "", "begin again at the end"),
+            Option("--paused", "", "flag", "", "begin with a pause"),
+            Option("--wait", "", "flag", "", "return at the end, without a bar of buttons"),
             AXON,
         ),
         arguments="FILE",

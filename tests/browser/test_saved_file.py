@@ -28,6 +28,16 @@ from .notebook_page import OUT
 RUN = Path(__file__).parents[2] / "notebooks" / "data" / "agent_run.jsonl.gz"
 
 
+AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
+#: What only a page around it could have: a file is all of its page.
+COMPLAINTS = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ['violations'],
+    rules: { 'page-has-heading-one': { enabled: false }, region: { enabled: false },
+             'landmark-one-main': { enabled: false } } });
+  return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]);
+}"""
+
+
 @pytest.fixture
 def comms(monkeypatch: pytest.MonkeyPatch) -> Comms:
     return Comms(monkeypatch)
