@@ -22,7 +22,6 @@ from ..sql.splitting import Statement, split
 from ..sql.supplied import SuppliedTables, supplied_tables
 from ..sql.tables import events_alias
 from ..sql.tokens import significant, tokenize, unquote
-from ..trace_sql import TRACE_TABLES, TraceTables
 from .shell_session import FRESH, Last, Session, label
 from .status import StatusLine, in_thread
 
@@ -190,6 +189,8 @@ def prepared(
     statements = split(text)
     _check_transactions(text, statements)
     if as_of is not None:
+        from ..trace_sql import TRACE_TABLES
+
         own = _own_tables(session, axon, line)
         for statement in statements:
             check_readable(text, statement, as_of, TRACE_TABLES, own)
@@ -280,6 +281,8 @@ def _trace_tables(
     as_of: int | None,
 ) -> SuppliedTables | None:
     """Return the tables of the trace if the cell reads one; reads what is new of the history."""
+    from ..trace_sql import TRACE_TABLES, TraceTables
+
     found = [f for s in statements for f in supplied_tables(tokenize(s.sql), TRACE_TABLES)]
     if not found:
         return None
