@@ -6,21 +6,19 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from .errors import AxonError, ParameterError, PublishError
+from .errors import AxonError, PublishError
 from .models import (
     EVENTS_SELECT,
     ORIGINS,
-    PUBLISH_ORIGINS,
     AxonEvent,
     AxonInfo,
-    EventDraft,
     PublishResult,
     SqlResult,
 )
 from .progress import ProgressLine
-from .publishing import event_draft, publish_in_batches, publish_one
+from .publishing import event_draft, event_fields, publish_in_batches, publish_one
 from .visible import visible
 from .wire.events import EventStream
 from .wire.resuming import StreamState
@@ -123,7 +121,7 @@ class Axon:
         """
         from .sql.frames import publish_frame
 
-        fields = [{"source": source, "origin": origin, **_as_mapping(event)} for event in events]
+        fields = [{"source": source, "origin": origin, **event_fields(event)} for event in events]
         results: list[PublishResult] = []
         line = ProgressLine("published", len(fields), "events", shown=progress)
         try:
@@ -279,12 +277,23 @@ class Axon:
             source: Who judges.
 
         Raises:
-            ParameterError: The target is not valid, or there is neither label, note nor score.
+            ParameterError: The target or the score is not valid, or nothing is said of it.
         """
         from .agents.annotations import EVENT_TYPE, annotation_payload
 
         payload = annotation_payload(target, label, note=note, score=score, name=name)
         return self.publish(EVENT_TYPE, payload, source=source)
+
+    def annotate_many(self, frame: pd.DataFrame, *, source: str = "notebook") -> pd.DataFrame:
+        """Publish a judgement per row of *frame*, which has the columns of ``trace().annotations``.
+
+        ``target_sequence`` or ``call_id``, and some of ``name``, ``label``, ``score``,
+        ``explanation``; others are left alone.  Returns what :meth:`publish_many` does.
+        """
+        from .agents.annotations import EVENT_TYPE, payloads_of_rows
+
+        payloads = payloads_of_rows(frame.to_dict("records"))
+        return self.publish_many([(EVENT_TYPE, made) for made in payloads], source=source)
 
     def retract_annotation(self, sequence: int, *, source: str = "notebook") -> PublishResult:
         """Publish that the annotation at *sequence* does not hold any more."""
@@ -407,25 +416,6 @@ class Axon:
                 break
             edge = found[-1].sequence
         return found[::-1] if after is None else found
-
-
-def _as_mapping(event: Mapping[str, object] | AxonEvent | tuple[str, object]) -> dict[str, Any]:
-    if isinstance(event, AxonEvent):
-        origin = event.origin if event.origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
-        return {
-            "event_type": event.event_type,
-            "payload": event.payload,
-            "source": event.source,
-            "origin": origin,
-        }
-    if isinstance(event, Mapping):
-        if "event_type" not in event:
-            raise ParameterError(f"an event needs an event_type, got only {sorted(event)}")
-        return {"payload": None} | {
-            name: event[name] for name in EventDraft.__struct_fields__ if name in event
-        }
-    event_type, payload = event
-    return {"event_type": event_type, "payload": payload}
 
 
 def _history_query(

@@ -38,8 +38,9 @@ def wait_for(
 ) -> AxonEvent:
     """Return the first event that passes; see :meth:`.axon.Axon.wait_for`."""
     compiled = EventFilter(event_filter, kind_of=kind_of)
-    with axon.subscribe(_start(axon, after_sequence)) as subscription:
-        return _first(subscription, compiled, timeout)
+    start, last = _start(axon, after_sequence)
+    with axon.subscribe(start) as subscription:
+        return _first(subscription, compiled, timeout, last)
 
 
 async def wait_for_async(
@@ -50,26 +51,33 @@ async def wait_for_async(
 ) -> AxonEvent:
     """Do the same in a worker thread; cancelling the task ends the thread."""
     compiled = EventFilter(event_filter, kind_of=kind_of)
-    start = await asyncio.to_thread(_start, axon, after_sequence)
+    start, last = await asyncio.to_thread(_start, axon, after_sequence)
     subscription = axon.subscribe(start)
     try:
-        return await asyncio.to_thread(_first, subscription, compiled, timeout)
+        return await asyncio.to_thread(_first, subscription, compiled, timeout, last)
     finally:
         # The waiting thread sees the end of the subscription and returns.
         subscription.close()
 
 
-def _start(axon: Subscribable, after_sequence: int | None) -> int:
-    """Return where to begin: "the next event" means after the newest one of this moment."""
+def _start(axon: Subscribable, after_sequence: int | None) -> tuple[int, AxonEvent | None]:
+    """Return where to begin, and the last event before it, if that is known.
+
+    "The next event" is the one after the newest of this moment.
+    """
     if after_sequence is not None:
-        return after_sequence
+        return after_sequence, None
     events = axon.api.list_events(axon.id, limit=1).events
-    return events[0].sequence if events else 0
+    return (events[0].sequence, events[0]) if events else (0, None)
 
 
-def _first(subscription: Subscription, compiled: EventFilter, timeout: float | None) -> AxonEvent:
+def _first(
+    subscription: Subscription,
+    compiled: EventFilter,
+    timeout: float | None,
+    last: AxonEvent | None,
+) -> AxonEvent:
     deadline = None if timeout is None else time.monotonic() + timeout
-    last: AxonEvent | None = None
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         batch = subscription.next_batch(left)

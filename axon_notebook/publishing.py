@@ -6,7 +6,7 @@ transaction.  Runloop has no such endpoint; there each event is a request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -20,13 +20,13 @@ from .errors import (
     ServerError,
     TransportError,
 )
-from .models import MAX_PAYLOAD_BYTES, PUBLISH_ORIGINS, EventDraft, PublishResult
+from .models import MAX_PAYLOAD_BYTES, PUBLISH_ORIGINS, AxonEvent, EventDraft, PublishResult
 from .sql.values import not_finite
 
 if TYPE_CHECKING:
     from .wire.api import ApiClient
 
-__all__ = ["event_draft", "payload_text", "publish_in_batches", "publish_one"]
+__all__ = ["event_draft", "event_fields", "payload_text", "publish_in_batches", "publish_one"]
 
 #: One request carries at most this many events, and about this many characters of payload.
 BATCH_EVENTS: Final = 1000
@@ -34,6 +34,26 @@ BATCH_CHARACTERS: Final = 1024 * 1024
 
 #: How a server without the endpoint for batches may refuse it.
 NO_SUCH_ENDPOINT: Final = frozenset({403, 404, 405, 501})
+
+
+def event_fields(event: Mapping[str, object] | AxonEvent | tuple[str, object]) -> dict[str, Any]:
+    """Return the fields of an event, as far as they are given; see :meth:`.Axon.publish_many`."""
+    if isinstance(event, AxonEvent):
+        origin = event.origin if event.origin in PUBLISH_ORIGINS else "EXTERNAL_EVENT"
+        return {
+            "event_type": event.event_type,
+            "payload": event.payload,
+            "source": event.source,
+            "origin": origin,
+        }
+    if isinstance(event, Mapping):
+        if "event_type" not in event:
+            raise ParameterError(f"an event needs an event_type, got only {sorted(event)}")
+        return {"payload": None} | {
+            name: event[name] for name in EventDraft.__struct_fields__ if name in event
+        }
+    event_type, payload = event
+    return {"event_type": event_type, "payload": payload}
 
 
 def event_draft(event_type: str, payload: Any, source: str, origin: str) -> EventDraft:

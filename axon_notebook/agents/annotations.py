@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +18,14 @@ from ..models import AxonEvent
 from .model import Entry, Tool
 from .recorder import Recorder
 
-__all__ = ["EVENT_TYPE", "Annotation", "annotate", "annotation_payload", "read_annotation"]
+__all__ = [
+    "EVENT_TYPE",
+    "Annotation",
+    "annotate",
+    "annotation_payload",
+    "payloads_of_rows",
+    "read_annotation",
+]
 
 EVENT_TYPE: Final = "annotation"
 #: Entries that are looked at for the one that an annotated event belongs to.
@@ -63,6 +71,36 @@ def annotation_payload(
     made = Annotation(sequence, call, name, label, score, note)
     payload: dict[str, object] = msgspec.to_builtins(made)
     return payload
+
+
+def payloads_of_rows(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, object]]:
+    """Return the payloads of annotations in *rows*; NA is as good as not there.
+
+    Raises:
+        ParameterError: A row cannot be published; says which.
+    """
+    made = []
+    for number, row in enumerate(rows):
+        known = {name: value for name, value in row.items() if _is_known(value)}
+        call, sequence = known.get("call_id"), known.get("target_sequence")
+        score = known.get("score")
+        try:
+            payload = annotation_payload(
+                int(sequence) if sequence is not None else str(call or ""),
+                known.get("label"),
+                note=known.get("explanation"),
+                score=None if score is None else float(score),
+                name=known.get("name", "annotation"),
+            )
+        except (ParameterError, TypeError, ValueError) as error:
+            raise ParameterError(f"row {number}: {error}; nothing was published") from None
+        made.append(payload)
+    return made
+
+
+def _is_known(value: object) -> bool:
+    """Whether it is neither ``None`` nor one of the values that frames have for unknown ones."""
+    return type(value).__name__ not in ("NoneType", "NAType") and value == value
 
 
 def read_annotation(event: AxonEvent) -> Annotation | None:

@@ -213,7 +213,7 @@ class AxonTrace(TraceFrames, Trace):
         ]
         return TraceUsage(
             turns=len(turns),
-            seconds=sum(spans, 0.0),
+            seconds=round(sum(spans, 0.0), 3),
             input_tokens=total("input"),
             output_tokens=total("output"),
             cache_read_tokens=total("cache_read"),

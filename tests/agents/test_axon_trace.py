@@ -128,6 +128,27 @@ def test_annotations_stay_with_the_run_until_they_are_retracted(axon: Axon) -> N
         axon.annotate(1, score=float("nan"))
 
 
+def test_a_frame_of_annotations_is_published_in_one_call(axon: Axon) -> None:
+    """As an evaluation makes it; what is published reads back as the same frame."""
+    axon.publish("note", "x")
+    columns = ["target_sequence", "call_id", "name", "label", "score", "explanation"]
+    frame = pd.DataFrame(
+        [(1, None, "quality", "good", 0.5, None), (pd.NA, "call-7", "quality", None, 1, "why")],
+        columns=columns,
+    )
+    axon.annotate_many(frame, source="judge")
+    found = axon.trace().annotations
+
+    assert found["annotator"].tolist() == ["judge", "judge"]
+    assert found["label"].fillna("").tolist() == ["good", ""]
+    assert found["score"].tolist() == [0.5, 1.0]
+    assert found["target_sequence"].fillna(0).tolist() == [1, 0]
+    axon.annotate_many(found)
+    assert len(axon.trace().annotations) == 4
+    with pytest.raises(ParameterError, match="row 1: an annotation needs a label"):
+        axon.annotate_many(frame.drop(columns=["score", "explanation"]))
+
+
 def test_an_event_is_waited_for_by_the_filter_language(axon: Axon) -> None:
     """From a sequence on it may have come already; without one it is the next."""
     axon.publish("turn.completed", {"n": 1})
@@ -138,8 +159,9 @@ def test_an_event_is_waited_for_by_the_filter_language(axon: Axon) -> None:
     later.join()
 
     assert (found.sequence, following.sequence) == (1, 2)
-    with pytest.raises(WaitTimedOut, match=r"'type:never' within 0.2 s .* 2 turn.completed"):
-        axon.wait_for("type:never", after_sequence=0, timeout=0.2)
+    for after in (0, None):
+        with pytest.raises(WaitTimedOut, match=r"'type:never' within 0.2 s .* 2 turn.completed"):
+            axon.wait_for("type:never", after_sequence=after, timeout=0.2)
 
 
 def test_waiting_does_not_block_the_event_loop(axon: Axon) -> None:
