@@ -79,7 +79,7 @@ class Peer:
         for event in self.h2.receive_data(data):
             reply = self.replies.get(getattr(event, "stream_id", 0) or 0, Reply())
             if isinstance(event, ResponseReceived):
-                headers = dict(event.headers)
+                headers = {str(name): str(value) for name, value in event.headers}  # decoded by h2
                 reply.status, reply.headers = int(headers[":status"]), headers
             elif isinstance(event, DataReceived):
                 reply.body += event.data

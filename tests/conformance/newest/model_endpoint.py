@@ -165,7 +165,7 @@ def block_text(content: Any) -> str:
 
 
 def anthropic_stream(body: Event, order: tuple[str, str]) -> Iterator[Event]:
-    message = {
+    message: Event = {
         "id": f"msg_{time.time_ns()}",
         "type": "message",
         "role": "assistant",
