@@ -124,7 +124,7 @@ def test_a_page_judges_an_event_and_is_told_why_it_could_not(comms: Comms, axon:
         viewer.on_page_message({"kind": "cmd", "name": "annotate", "value": value})
         received(viewer, 4)
         viewer.on_page_message({"kind": "cmd", "name": "annotate", "value": '{"label": "x"}'})
-        marks = viewer._store.stat()["marks"]
+        marks = viewer._store.stat()["axons"][0]["marks"]
 
     assert axon.trace().annotations["label"].tolist() == ["good"]
     assert [mark["label"] for mark in marks] == [

@@ -206,6 +206,20 @@ def test_a_set_of_none_waits_for_the_first(
         wait_until(lambda: viewer.frame()["axon_name"].tolist() == ["later-1"])
 
 
+def test_a_judgement_goes_to_the_axon_of_its_event(comms: Comms, client: an.Client) -> None:
+    """The same sequence is another event in another axon."""
+    axons = [client.create_axon(f"judged-{n}") for n in range(2)]
+    for axon in axons:
+        axon.publish("note", {})
+    with an.EventViewer(axons) as viewer:
+        wait_until(lambda: viewer.stats()["received"] == 2)
+        for place in (1, 7, -1):
+            value = json.dumps({"axon": place, "target": 1, "label": "good"})
+            viewer.on_page_message({"kind": "cmd", "name": "annotate", "value": value})
+
+    assert [len(axon.trace().annotations) for axon in axons] == [0, 1]
+
+
 def test_closing_ends_all_threads_and_connections(comms: Comms, client: an.Client) -> None:
     """Sixty-four streams that stay open would be the whole server."""
     axons = [client.create_axon(f"many-{n}") for n in range(64)]

@@ -142,6 +142,7 @@ def test_a_recording_that_ends_within_a_turn_ends_with_its_last_event() -> None:
     """The page has the time, so that the open bar does not grow with its clock."""
     events = recorded()[:12]
     store = SpanStore()
+    store.open("axn_1")
     before = store.stat()["newest_ms"]
     store.append(EventBatch(events=events, raws=[b"{}"] * len(events)))
 
