@@ -97,6 +97,14 @@ class AcpClient:
                 payload["type"] = "boolean"
         return name, (name, {"sessionId": session, **payload})
 
+    def keep(self, setting: Setting, value: object) -> bool:
+        """Nothing is kept: a switch is a request."""
+        return False
+
+    def offers(self) -> list[Message]:
+        """Nothing to ask: the agent tells it by itself."""
+        return []
+
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a question of the agent."""
         if question.question_kind in ("permission", "plan"):
@@ -176,5 +184,11 @@ def _block(part: Part) -> Fields:
                 inner["blob"] = part.blob or ""
             return {"type": "resource", "resource": inner}
         case Link():
-            return {"type": "resource_link", "uri": part.uri, "name": part.title or part.uri}
+            link: Fields = {
+                "type": "resource_link",
+                "uri": part.uri,
+                "name": part.title or part.uri,
+            }
+            known = {"mimeType": part.mime or None, "size": part.size}
+            return link | {name: value for name, value in known.items() if value is not None}
     raise TypeError(f"{type(part).__name__} cannot be part of a prompt")

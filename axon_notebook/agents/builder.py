@@ -409,6 +409,11 @@ class Builder(TurnTracker):
             if question.turn_id == turn.turn_id and not question.background:
                 self._close_question(question.question_id, "expired")
 
+    def close_all(self) -> None:
+        """Let the questions expire that outlive their turns: the agent is gone."""
+        for question in self.open_questions:
+            self._close_question(question.question_id, "expired")
+
     def open_turn(self, turn: Turn) -> None:
         """Let what is said in another turn be another message."""
         self._messages.clear()

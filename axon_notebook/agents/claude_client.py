@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from ..models import AxonEvent
+from .attachments import link_text
 from .client_protocol import AgentAnswer, Message
 from .model import Question
 from .parts import Image, Link, Part, Resource, Setting, Text
@@ -73,6 +74,14 @@ class ClaudeClient:
         if setting.category == "model":
             return self._control({"subtype": "set_model", "model": value})
         return None
+
+    def keep(self, setting: Setting, value: object) -> bool:
+        """Nothing is kept: a switch is a request."""
+        return False
+
+    def offers(self) -> list[Message]:
+        """Nothing to ask: the agent tells it by itself."""
+        return []
 
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a question of the agent."""
@@ -165,5 +174,5 @@ def _block(part: Part) -> Fields:
             source = {"type": "base64", "media_type": part.mime, "data": part.blob or ""}
             return {"type": "document", "source": source}
         case Link():
-            return {"type": "text", "text": part.uri}
+            return {"type": "text", "text": link_text(part)}
     raise TypeError(f"{type(part).__name__} cannot be part of a prompt to Claude")

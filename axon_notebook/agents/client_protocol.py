@@ -81,6 +81,12 @@ class ProtocolClient(Protocol):
     def switch(self, session: str, setting: Setting, value: object) -> tuple[str, Message] | None:
         """Return key and request to set a mode, a model or another setting."""
 
+    def keep(self, setting: Setting, value: object) -> bool:
+        """Keep *value* for the next prompts; whether the protocol sets it that way."""
+
+    def offers(self) -> list[Message]:
+        """Ask what can be switched and which commands there are; nobody waits for the answers."""
+
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a question of the agent."""
 

@@ -12,6 +12,7 @@ from ..models import AxonEvent
 from .builder import Builder
 from .codex_items import CodexItems
 from .codex_questions import CodexQuestions
+from .codex_settings import codex_settings
 from .parts import Image, Link, Part, Step, Text, Usage
 from .untrusted import Fields, array, integer, number, obj, string, text
 
@@ -47,6 +48,8 @@ class CodexCodec:
         self._items = CodexItems(builder)
         self._questions = CodexQuestions(builder)
         self._asked: dict[str, tuple[str, Fields]] = {}
+        self._chosen: dict[str, str] = {}
+        self._models: list[Fields] = []
         self._totals: Fields = {}
         self._base: Fields | None = {}
         builder.protocol_ends_turns = True
@@ -64,6 +67,7 @@ class CodexCodec:
             thread = text(params.get("threadId"))
             self._b.prompt(words, session=thread, source=event.source, parts=rest)
             self._remember(fields, kind, params)
+            self._settings(params)  # these hold from this turn on
         elif kind == "turn/interrupt":
             self._b.cancelling()
             self._remember(fields, kind, params)
@@ -108,13 +112,26 @@ class CodexCodec:
         elif kind in ("thread/start", "thread/resume", "thread/fork"):
             thread = obj(result.get("thread"))
             self._items.main = text(thread.get("id"))
+            self._totals, self._base = {}, {}  # each thread counts for itself
             self._b.from_start |= kind == "thread/start"
-            self._b.session(
-                session=self._items.main,
-                title=string(thread.get("name")),
-                model=string(result.get("model")),
-                mode=string(result.get("approvalPolicy")),
-            )
+            self._b.session(session=self._items.main, title=string(thread.get("name")))
+            effort = result.get("reasoningEffort")
+            self._settings(result if effort is None else {"effort": effort, **result})
+        elif kind == "model/list":
+            self._models = list(map(obj, array(result.get("data"))))
+            self._settings({})
+
+    def _settings(self, told: Fields) -> None:
+        """Note model, effort and approval policy, and what they can be."""
+        for name in ("model", "effort", "approvalPolicy"):
+            if (value := string(told.get(name))) is not None:
+                self._chosen[name] = value
+        model = self._chosen.get("model", "")
+        self._b.session(
+            model=model or None,
+            mode=self._chosen.get("approvalPolicy"),
+            settings=codex_settings(self._chosen, self._models) or None,
+        )
 
     # -- turns and threads
 
@@ -140,9 +157,7 @@ class CodexCodec:
                 name = params.get("threadName") or params.get("name")
                 self._b.session(title=string(name))
             case "thread/settings/updated":
-                settings = obj(params.get("threadSettings"))
-                model, mode = settings.get("model"), settings.get("approvalPolicy")
-                self._b.session(model=string(model), mode=string(mode))
+                self._settings(obj(params.get("threadSettings")))
             case _ if not method.startswith(IGNORED):
                 self._unknown(method, payload)
 
@@ -226,7 +241,9 @@ class CodexCodec:
 
     def _error(self, params: Fields) -> None:
         words = text(obj(params.get("error")).get("message"), "no reason given")
-        if params.get("willRetry") is True:
+        if self._b.running is None:
+            self._b.notice("error", words, "error")
+        elif params.get("willRetry") is True:
             self._b.notice("retry", words, "warning", key="retry", counts=True)
         # Without a retry the turn's end has the same error.
 

@@ -14,8 +14,10 @@ import msgspec
 
 from ..models import AxonEvent
 from ..version import __version__
+from .attachments import link_text
 from .client_protocol import AgentAnswer, Message
 from .codex_questions import CODEX_QUESTIONS, LEGACY
+from .codex_settings import CODEX_SETTINGS
 from .model import Question
 from .parts import Image, Link, Part, Resource, Setting, Text
 from .replies import Reply
@@ -32,6 +34,7 @@ class CodexClient:
     def __init__(self) -> None:
         self._prefix = token_hex(4)
         self._numbers = count(1)
+        self._chosen: Fields = {}  # goes with the next prompt
 
     def _request(self, method: str, params: Fields) -> tuple[str, Message]:
         key = f"{self._prefix}-{next(self._numbers)}"
@@ -57,7 +60,12 @@ class CodexClient:
     def prompt(self, session: str, parts: Sequence[Part]) -> Message:
         """Ask for a turn."""
         params: Fields = {"threadId": session, "input": [_input(part) for part in parts]}
+        params |= self._chosen
         return self._request("turn/start", params)[1]
+
+    def offers(self) -> list[Message]:
+        """Ask which models there are."""
+        return [self._request("model/list", {})[1]]
 
     def cancel(self, session: str) -> Message:
         """Ask for the end of the running turn; the broker adds its id."""
@@ -66,6 +74,13 @@ class CodexClient:
     def switch(self, session: str, setting: Setting, value: object) -> tuple[str, Message] | None:
         """Nothing to ask: Codex takes model and policies with each turn."""
         return None
+
+    def keep(self, setting: Setting, value: object) -> bool:
+        """Send *value* with the prompts from now on."""
+        if setting.id not in CODEX_SETTINGS:
+            return False
+        self._chosen[setting.id] = value
+        return True
 
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a question of the agent."""
@@ -133,5 +148,5 @@ def _input(part: Part) -> Fields:
         case Resource() if part.text is not None:
             return {"type": "text", "text": f"{part.uri}:\n{part.text}", "text_elements": []}
         case Link():
-            return {"type": "text", "text": part.uri, "text_elements": []}
+            return {"type": "text", "text": link_text(part), "text_elements": []}
     raise TypeError(f"{type(part).__name__} cannot be part of a prompt to Codex")

@@ -11,7 +11,7 @@ from typing import Final
 
 from . import acp_content
 from .builder import Builder
-from .parts import Diff, Part, Text
+from .parts import Diff, Image, Part, Text
 from .untrusted import Fields, array, integer, obj, string, text
 
 __all__ = ["CodexItems", "change_diffs"]
@@ -23,6 +23,7 @@ NOTICES: Final = {
     "subAgentActivity": ("task", "subagent active"),
     "hookPrompt": ("hook", "prompt of a hook"),
 }
+ENDED: Final = ("completed", "failed", "declined")
 #: Kinds of tools by the type of their item.
 TOOLS: Final = {
     "commandExecution": "execute",
@@ -58,7 +59,13 @@ class CodexItems:
 
     def parent_of(self, thread: str) -> str:
         """Return the call that began the thread; empty for the main one."""
-        return "" if self.is_main(thread) else self._parents.get(thread, "")
+        if self.is_main(thread):
+            return ""
+        if not self._parents.get(thread):
+            # No call has named it yet: it stands for itself.
+            self._parents[thread] = thread
+            self._b.tool(thread, name="subagent", title="Subagent", tool_kind="agent")
+        return self._parents[thread]
 
     def thread_started(self, thread: Fields) -> None:
         """Note a new thread."""
@@ -73,6 +80,8 @@ class CodexItems:
         call = self._parents.get(thread, "")
         if (tool := self._b.find_tool(call)) is not None:
             self._b.change(tool, progress=f"subagent {status}")
+            if call == thread:
+                self._b.tool(call, status=status if status in ENDED else "completed")
         self._b.notice("task", f"subagent {status}", "quiet", key=f"task {thread}", parent=call)
 
     # -- notifications
@@ -141,7 +150,7 @@ class CodexItems:
     def _tool(self, kind: str, name: str, item: Fields, parent: str, done: bool) -> None:
         title, arguments = _describe(kind, item)
         status = text(item.get("status")) or ("completed" if done else "inProgress")
-        if done and status == "inProgress":
+        if done and status not in ENDED:
             status = "completed"
         tool = self._b.tool(
             name,
@@ -174,6 +183,8 @@ class CodexItems:
         result, error = obj(item.get("result")), obj(item.get("error"))
         parts: list[Part] = acp_content.content_parts(result.get("content"))
         parts += acp_content.content_parts(item.get("contentItems"))
+        if kind == "imageGeneration" and (data := text(item.get("result"))):
+            parts.append(Image("image/png", data))
         if message := text(error.get("message")):
             parts.append(Text(message))
             self._b.change(tool, error=message)

@@ -139,7 +139,7 @@ class CodexQuestions:
             answer, allowed = _decision(result)
             self._b.answer(name, answer, allowed=allowed)
             return
-        values = result.get("content") or result.get("answers")
+        values = result.get("content") or _answers(result.get("answers"))
         secret = {field.id for field in question.fields if field.secret}
         shown = {key: value for key, value in obj(values).items() if key not in secret}
         self._b.answer(name, shown or text(result.get("action")) or "answered")
@@ -149,6 +149,15 @@ class CodexQuestions:
         name = self._open.pop(repr(request_id), None)
         if name is not None:
             self._b.withdraw(name)
+
+
+def _answers(value: object) -> Fields:
+    """Return ``{"id": {"answers": [...]}}`` as values by field."""
+    found: Fields = {}
+    for name, answer in obj(value).items():
+        given = array(obj(answer).get("answers"))
+        found[name] = given[0] if len(given) == 1 else given
+    return found
 
 
 def _decision(result: Fields) -> tuple[str, bool]:

@@ -63,7 +63,7 @@ class Conversation:
         self.axon = axon
         self.client = client
         self.trace = Trace(protocol)
-        self.log = EntryLog()
+        self.log = EntryLog(entries=self.trace.entries)
         self.changed = threading.Condition()
         self.agent: Fields | None = None
         self.session = ""

@@ -55,7 +55,8 @@ class Revision(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One change of one entry, caused by one event.
 
     Exactly one of ``append`` and ``state`` is set.  The first revision of an entry has its
-    whole ``state`` (fields at their default left out), with ``kind``.  A later ``state`` has
+    whole ``state`` (fields at their default left out), with ``kind``; so has one that stands for
+    all before it (:class:`~.entry_log.EntryLog`).  A later ``state`` has
     the fields that changed; a ``text`` in it replaces the text.  Values of ``state`` are what
     ``msgspec.json.encode`` takes: plain values and the structs of this module.
 
@@ -361,9 +362,13 @@ def apply(entries: list[Entry], revision: Revision) -> Entry:
         ValueError: If the revision does not follow those already applied.
     """
     state = revision.state
-    if revision.revision == 1:
-        if revision.entry != len(entries) + 1 or state is None:
-            raise ValueError(f"revision 1 of entry {revision.entry} after {len(entries)} entries")
+    is_whole = state is not None and "kind" in state
+    if revision.entry > len(entries):
+        if revision.entry != len(entries) + 1 or state is None or not is_whole:
+            raise ValueError(
+                f"revision {revision.revision} of entry {revision.entry} after"
+                f" {len(entries)} entries"
+            )
         kind = KINDS[state["kind"]]
         entry = kind(
             id=revision.entry,
@@ -374,7 +379,7 @@ def apply(entries: list[Entry], revision: Revision) -> Entry:
         entries.append(entry)
     else:
         entry = entries[revision.entry - 1]
-        if revision.revision != entry.revision + 1:
+        if revision.revision != entry.revision + 1 and not is_whole:
             raise ValueError(
                 f"revision {revision.revision} of entry {revision.entry} after {entry.revision}"
             )

@@ -11,7 +11,19 @@ from typing import Final
 from ..models import AxonEvent
 from .builder import Builder
 from .model import Tool
-from .parts import Choice, Command, Diff, Field, Image, Option, Part, Text, Unknown, Usage
+from .parts import (
+    Choice,
+    Command,
+    Diff,
+    Field,
+    Image,
+    Option,
+    Part,
+    Setting,
+    Text,
+    Unknown,
+    Usage,
+)
 from .untrusted import Fields, array, integer, number, obj, string, summary_of, text
 
 __all__ = ["PI_DIALOGS", "PiCodec"]
@@ -23,6 +35,7 @@ KINDS: Final = {"bash": "execute", "edit": "edit", "write": "edit", "read": "rea
 IGNORED: Final = frozenset(
     {"agent_start", "agent_end", "turn_start", "turn_end", "entry_appended", "queue_update"}
 )
+LEVELS: Final = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
 YES: Final = Option("yes", "Yes", "allow_once")
 NO: Final = Option("no", "No", "reject_once")
 
@@ -38,6 +51,10 @@ class PiCodec:
         self._spent = 0.0
         self._reason = ""
         self._error = ""
+        self._named = ""  # the model with its provider
+        self._steered: list[str] = []  # sent while a turn ran, not echoed yet
+        self._models: list[Fields] = []
+        self._level = ""
         builder.protocol_ends_turns = True
         builder.from_start = True  # costs are summed here, not told as sums
         builder.session(protocol="pi", accepts=["image"])
@@ -57,7 +74,9 @@ class PiCodec:
                 self._answered(fields)
             case _ if fields.get("type") in ("steer", "follow_up"):
                 words = text(fields.get("message"))
-                self._b.say(("steer", event.sequence), "user", words)
+                self._steered.append(words)
+                images = [_part(image) for image in array(fields.get("images"))]
+                self._b.say(("steer", event.sequence), "user", words, parts=images)
 
     def _answered(self, fields: Fields) -> None:
         name = text(fields.get("id"))
@@ -158,6 +177,10 @@ class PiCodec:
                 case _:
                     self._b.say(key, "agent", "", parts=[_part(block)])
         self._reason = text(message.get("stopReason"))
+        if self._reason in ("aborted", "error"):
+            for index in range(len(array(message.get("content")))):
+                if said := self._b.message(("pi", self._message, index)):
+                    self._b.change(said, status="cut")
         self._error = text(message.get("errorMessage")) if self._reason == "error" else ""
         if model := text(message.get("model")):
             self._b.session(model=model)
@@ -186,7 +209,9 @@ class PiCodec:
     def _user(self, message: Fields) -> None:
         words = _joined(message.get("content"))
         turn = self._b.running or self._b.last
-        if words and (turn is None or turn.text != words):
+        if words in self._steered:
+            self._steered.remove(words)
+        elif words and (turn is None or turn.text != words):
             self._b.say(("user", self._b.sequence), "user", words)
 
     # -- tools
@@ -253,17 +278,17 @@ class PiCodec:
             case "prompt" if data.get("disposition") == "handled":
                 self._b.outcome("handled")
             case "get_state":
-                model = obj(data.get("model"))
                 self._b.session(
                     agent="Pi",
                     session=string(data.get("sessionId")),
-                    model=string(model.get("id")) or string(data.get("model")),
                     title=string(data.get("sessionName")),
                     gone="",
                 )
+                self._level = text(data.get("thinkingLevel")) or self._level
+                self._model(data.get("model"))
             case "get_commands":
                 commands = [
-                    Command(text(c.get("name")), text(c.get("description")))
+                    Command(text(c.get("name")).removeprefix("/"), text(c.get("description")))
                     for c in map(obj, array(data.get("commands")))
                 ]
                 self._b.session(commands=commands)
@@ -272,7 +297,31 @@ class PiCodec:
                 size = integer(usage.get("contextWindow"))
                 self._b.session(context_used=integer(usage.get("tokens")), context_size=size)
             case "set_model":
-                self._b.session(model=string(data.get("id")))
+                self._model(data)
+            case "get_available_models":
+                self._models = list(map(obj, array(data.get("models"))))
+                self._model(None)
+
+    def _model(self, model: object) -> None:
+        """Note the model, and what can be switched."""
+        name = text(obj(model).get("id")) or text(model)
+        provider = text(obj(model).get("provider"))
+        if name:
+            self._b.session(model=name)
+            self._named = f"{provider}/{name}" if provider else name
+        choices = [
+            Choice(f"{text(m.get('provider'))}/{text(m.get('id'))}", text(m.get("name")))
+            for m in self._models
+        ]
+        settings = []
+        if self._level:
+            levels = [Choice(level, level) for level in LEVELS]
+            settings.append(
+                Setting("thinking", "Thinking", "thought_level", "select", self._level, levels)
+            )
+        if choices:
+            settings.append(Setting("model", "Model", "model", "select", self._named, choices))
+        self._b.session(settings=settings or None)
 
     # -- questions and news
 
@@ -321,6 +370,8 @@ class PiCodec:
                 result = obj(fields.get("result"))
                 error = text(fields.get("errorMessage"))
                 words = f"compaction failed: {error}" if error else "conversation compacted"
+                if fields.get("aborted") is True:
+                    words = "compaction cancelled"
                 level = "error" if error else "info"
                 detail = text(result.get("summary"))
                 self._b.notice("compaction", words, level, detail=detail, key="compaction")
@@ -330,7 +381,9 @@ class PiCodec:
             case "session_info_changed":
                 self._b.session(title=text(fields.get("name")))
             case "thinking_level_changed":
-                words = f"thinking level: {text(fields.get('level'))}"
+                self._level = text(fields.get("level"))
+                self._model(None)
+                words = f"thinking level: {self._level}"
                 self._b.notice("config", words, "quiet", key="thinking level")
             case "bash_execution_update":
                 call = f"bash-{text(fields.get('id'))}"

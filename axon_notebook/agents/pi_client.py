@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import Final
 
 from ..models import AxonEvent
+from .attachments import link_text
 from .client_protocol import AgentAnswer, Message
 from .model import Question
 from .parts import Image, Link, Part, Resource, Setting, Text
@@ -61,8 +62,25 @@ class PiClient:
         return "cancel", {}
 
     def switch(self, session: str, setting: Setting, value: object) -> tuple[str, Message] | None:
-        """Nothing to ask: Pi does not tell what can be switched."""
-        return None
+        """Return key and request to set the model or the thinking level."""
+        key = self._id()
+        if setting.category == "model":
+            provider, _, model = str(value).partition("/")
+            body: Fields = {"type": "set_model", "provider": provider, "modelId": model}
+        elif setting.category == "thought_level":
+            body = {"type": "set_thinking_level", "level": value}
+        else:
+            return None
+        return key, (text(body["type"]), {"id": key, **body})
+
+    def keep(self, setting: Setting, value: object) -> bool:
+        """Nothing is kept: a switch is a request."""
+        return False
+
+    def offers(self) -> list[Message]:
+        """Ask for models and commands."""
+        names = ("get_available_models", "get_commands")
+        return [(name, {"id": self._id(), "type": name}) for name in names]
 
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a dialog of an extension."""
@@ -112,5 +130,5 @@ def _words(part: Part) -> str:
         case Resource() if part.text is not None:
             return f"{part.uri}:\n{part.text}"
         case Link():
-            return part.uri
+            return link_text(part)
     raise TypeError(f"{type(part).__name__} cannot be part of a prompt to Pi")

@@ -12,7 +12,7 @@ from ..errors import AgentError
 from ..wire.events import EventStream
 from ..wire.subscription import Subscription
 from .acp_client import AcpClient
-from .attachments import check_size, prompt_parts
+from .attachments import HOME, check_size, prompt_parts
 from .claude_client import ClaudeClient
 from .client_protocol import AgentAnswer, AxonLike, ProtocolClient
 from .codex_client import CodexClient
@@ -23,6 +23,7 @@ from .pi_client import PiClient
 from .policies import Decision, Permissions, policy_of
 from .protocols import protocol_name
 from .replies import choose, reply_to
+from .sent_files import send_file
 from .turn import GRACE, Turn, TurnResult
 from .untrusted import Fields
 
@@ -36,9 +37,6 @@ CLIENTS: Final[dict[str, Callable[[], ProtocolClient]]] = {
 }
 #: The code of ACP's error "authentication required".
 AUTH_REQUIRED: Final = -32000
-
-#: Where a Runloop devbox has its home; the embedded service maps it to the devbox's own.
-HOME: Final = "/home/user"
 
 
 class AgentSession(Closing):
@@ -136,18 +134,20 @@ class AgentSession(Closing):
         Args:
             text: What to ask; ``/name …`` runs one of :attr:`commands`.
             attachments: Pictures and files: paths, bytes, and addresses (texts with ``://``,
-                which are passed on and never fetched).
+                which are passed on and never fetched).  What the agent does not take inside of
+                a prompt, or what does not fit, is sent to its devbox.
 
         Raises:
-            AgentError: There is no agent, it wants a login, it does not take such an
-                attachment, or the prompt is larger than an event can be.
+            AgentError: There is no agent, it wants a login, an attachment cannot be read or
+                sent, or the prompt is larger than an event can be.
         """
         self._catch_up()
         self._shake_hands()
         self._refuse_without_login()
         conversation, decide = self._conversation, self.permissions
         ask = partial(_decide, conversation, decide) if callable(decide) else None
-        parts = prompt_parts(text, attachments, self.info.accepts)
+        send = partial(send_file, self.axon.api, self.axon.id)
+        parts = prompt_parts(text, attachments, self.info.accepts, send)
         message = conversation.client.prompt(self.id or self.axon.id, parts)
         check_size(message[1], attachments)
         # The reader must not see the prompt's events before the turn is known.
@@ -248,6 +248,8 @@ class AgentSession(Closing):
     def set(self, setting: str, value: object) -> None:
         """Change one of :attr:`settings` by its id, or by its name.
 
+        Codex takes it with the next prompt, the others at once.
+
         Raises:
             AgentError: There is no such setting or value, or the agent refuses.
         """
@@ -268,7 +270,10 @@ class AgentSession(Closing):
         if values and value not in values:
             name = setting.id or setting.category
             raise AgentError(f"{value!r} is not a {name}: expected one of {', '.join(values)}")
-        request = self._conversation.client.switch(self.id, setting, value)
+        client = self._conversation.client
+        if client.keep(setting, value):
+            return
+        request = client.switch(self.id, setting, value)
         if request is None:
             raise AgentError(f"the setting {setting.name!r} cannot be changed here")
         self._value(request[1][0], self._conversation.ask(*request, self._timeout))
@@ -330,8 +335,11 @@ class AgentSession(Closing):
 
     # -- for views
 
-    def revisions(self, after: int = 0, limit: int | None = None) -> list[Revision]:
-        """Return the revisions numbered *after* + 1 and on; the first one is number 1."""
+    def revisions(self, after: int = 0, limit: int | None = None) -> tuple[list[Revision], int]:
+        """Return the revisions numbered *after* + 1 and on, and the number of the last.
+
+        The first one is number 1.  Of a long conversation older ones are merged.
+        """
         with self._conversation.changed:
             return self._conversation.log.since(after, limit)
 
@@ -402,6 +410,9 @@ class AgentSession(Closing):
             self._value(wanted[1][0], answer)
             self._id = answer.session
         self._login, self._generation = "", generation
+        if not self.info.settings:
+            for message in conversation.client.offers():
+                conversation.publish(message)
 
     def _refuse_without_login(self) -> None:
         if not self._login:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
@@ -23,6 +24,8 @@ __all__ = ["Turn", "TurnResult", "Update", "agent_text"]
 
 #: Seconds of silence after a turn's end before it is over: updates may come after it.
 GRACE: Final = 0.3
+#: Updates of a turn that are kept at least; twice as many at most.
+UPDATES_KEPT: Final = 100_000
 
 
 class TurnOwner(Protocol):
@@ -126,6 +129,8 @@ class Turn:
         self._ask = ask
         self._grace = grace
         self._updates: list[Update] = []
+        self._dropped = 0  # older updates that are not kept
+        self._entries: dict[int, Entry] = {}
         self._messages: list[Message] = []
         self._read = 0
         self._questions: deque[Question] = deque()
@@ -147,7 +152,7 @@ class Turn:
 
     @property
     def updates(self) -> list[Update]:
-        """All updates so far, in order."""
+        """The newest updates, in order: 100,000 of them at least."""
         with self._conversation.changed:
             return list(self._updates)
 
@@ -155,8 +160,7 @@ class Turn:
     def entries(self) -> list[Entry]:
         """The turn's entries so far, in order; the turn's own entry is not among them."""
         with self._conversation.changed:
-            found = {u.entry.id: u.entry for u in self._updates if u.entry is not self.entry}
-            return [found[number] for number in sorted(found)]
+            return [self._entries[number] for number in sorted(self._entries)]
 
     @property
     def question(self) -> Question | None:
@@ -171,9 +175,17 @@ class Turn:
             TurnFailed: It ended in an error; after the last update.
         """
         while True:
-            self._wait(lambda: self._read < len(self._updates) or self._over(), None)
+            self._wait(lambda: self._read < self._count() or self._over(), None)
             with self._conversation.changed:
-                fresh = self._updates[self._read :]
+                lost = self._dropped - self._read
+                self._read = max(self._read, self._dropped)
+                fresh = self._updates[self._read - self._dropped :]
+            if lost > 0:
+                warnings.warn(
+                    f"{lost:,} updates of {self!r} were dropped before they were read:"
+                    " turn.entries has what they made",
+                    stacklevel=2,
+                )
             for update in fresh:
                 self._read += 1
                 yield update
@@ -235,6 +247,11 @@ class Turn:
     def take(self, entry: Entry, revision: Revision) -> None:
         """Take an update of this turn."""
         self._updates.append(Update(entry, revision))
+        if len(self._updates) >= 2 * UPDATES_KEPT:
+            self._dropped += UPDATES_KEPT
+            del self._updates[:UPDATES_KEPT]
+        if entry is not self.entry and not isinstance(entry, TurnEntry):
+            self._entries[entry.id] = entry
         self._received = time.monotonic()
         if isinstance(entry, TurnEntry):
             self.entry = entry
@@ -256,6 +273,9 @@ class Turn:
         """Note that *question* was answered here; the answer itself comes back later."""
         if question in self._questions:
             self._questions.remove(question)
+
+    def _count(self) -> int:
+        return self._dropped + len(self._updates)
 
     def _is_final(self) -> bool:
         return self.state not in ("queued", "running")

@@ -276,7 +276,11 @@ class TurnTracker(Recorder):
             self.close_turn(turn)
         for unbegun in waiting:
             self._fail_unbegun(unbegun, f"the agent was gone before it: {why}")
+        self.close_all()
         self.session(gone=why)
+
+    def close_all(self) -> None:
+        """Close what outlives turns: the agent is gone."""
 
     def close_turn(self, turn: Turn) -> None:
         """Close what the turn has left open."""

@@ -6,12 +6,13 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
 
 import msgspec
 import traitlets
 
+from ..agents.attachments import Attachment
 from ..agents.trace import Trace
 from ..errors import AgentError, AxonError
 from ..models import AxonEvent
@@ -55,7 +56,7 @@ class Talks(Listens, Protocol):
     def protocol(self) -> str:
         """``acp``, ``claude``, ``codex`` or ``pi``."""
 
-    def prompt(self, text: str) -> object:
+    def prompt(self, text: str, attachments: Sequence[Any] = ()) -> object:
         """Ask for a turn; return at once."""
 
     def stop(self) -> None:
@@ -71,6 +72,13 @@ class Talks(Listens, Protocol):
         """Log in by one of the methods that the agent offers."""
 
 
+class _File(msgspec.Struct, frozen=True):
+    """A file that was attached in the page; ``data`` is base64 there."""
+
+    name: str
+    data: bytes
+
+
 class _Command(msgspec.Struct, frozen=True):
     """What a page asks for; which fields count depends on the name."""
 
@@ -82,6 +90,7 @@ class _Command(msgspec.Struct, frozen=True):
     setting: str = ""
     method: str = ""
     ranges: list[tuple[int, int]] = []
+    files: list[_File] = []
 
 
 class AgentChat(LiveWidget):
@@ -272,6 +281,10 @@ class AgentChat(LiveWidget):
             raise AgentError("this chat is read-only: make it of an AgentSession to write in it")
         return self.session
 
+    def _prompt(self, command: _Command) -> None:
+        files = [Attachment(file.name, file.data) for file in command.files]
+        self._talks().prompt(command.text, files)
+
     def _answer(self, command: _Command) -> None:
         self._talks().answer(command.question, command.value, confirm_secrets=command.durable)
 
@@ -347,7 +360,7 @@ class AgentChat(LiveWidget):
 
 
 _COMMANDS: Final[dict[str, Callable[[AgentChat, _Command], object]]] = {
-    "prompt": lambda chat, command: chat._talks().prompt(command.text),
+    "prompt": AgentChat._prompt,
     "cancel": lambda chat, command: chat._talks().stop(),
     "answer": AgentChat._answer,
     "set": lambda chat, command: chat._talks().set(command.setting, command.value),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from ..agents.entry_log import EntryLog
 from ..agents.model import Entry, Revision
@@ -26,6 +26,10 @@ __all__ = ["AxonReader", "FixedTrace", "Listens", "SessionTrace", "TraceSource",
 PAGE: Final = 5_000  # events per request
 
 
+#: Revisions, oldest first, and the number of the last one.
+Numbered: TypeAlias = "tuple[Sequence[Revision], int]"
+
+
 class TraceSource(Protocol):
     """Revisions that grow, and the stream of events that they come from."""
 
@@ -37,8 +41,8 @@ class TraceSource(Protocol):
     def silent_seconds(self) -> float:
         """How long an open stream has brought nothing; 0 without one."""
 
-    def revisions(self, since: int, limit: int | None = None) -> Sequence[Revision]:
-        """Return the revisions after number *since*, oldest first.  Any thread."""
+    def revisions(self, since: int, limit: int | None = None) -> Numbered:
+        """Return the revisions after number *since*, oldest first, and the last number."""
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], object]:
         """Call *changed* in the reader thread after news; return what ends that."""
@@ -54,8 +58,8 @@ class Listens(Protocol):
     def subscription(self) -> Subscription:
         """The stream underneath."""
 
-    def revisions(self, after: int = 0, limit: int | None = None) -> Sequence[Revision]:
-        """Return the revisions after number *after*, oldest first.  Any thread."""
+    def revisions(self, after: int = 0, limit: int | None = None) -> Numbered:
+        """Return the revisions after number *after*, and the last number.  Any thread."""
 
     def listen(
         self, listener: Callable[[list[Revision], list[Entry]], None]
@@ -79,8 +83,8 @@ class SessionTrace:
         """How long the open stream has brought nothing; 0 without one."""
         return self._session.subscription.silent_seconds
 
-    def revisions(self, since: int, limit: int | None = None) -> Sequence[Revision]:
-        """Return the revisions after number *since*, oldest first."""
+    def revisions(self, since: int, limit: int | None = None) -> Numbered:
+        """Return the revisions after number *since*, oldest first, and the last number."""
         return self._session.revisions(since, limit)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], object]:
@@ -102,7 +106,8 @@ class AxonReader:
 
     def __init__(self, axon: Axon, protocol: str | None = None) -> None:
         self._lock = threading.Lock()  # guards trace and log
-        self._trace, self._log = Trace(protocol), EntryLog()
+        self._trace = Trace(protocol)
+        self._log = EntryLog(entries=self._trace.entries)
         self._watching: list[Callable[[], None]] = []
         self._stream = axon.stream(on_state=lambda state: self._tell())
         self._subscription = Subscription(self._stream, sink=self._sink, on_end=self._ended)
@@ -117,8 +122,8 @@ class AxonReader:
         """How long the open stream has brought nothing; 0 without one."""
         return self._stream.silent_seconds
 
-    def revisions(self, since: int, limit: int | None = None) -> Sequence[Revision]:
-        """Return the revisions after number *since*, oldest first."""
+    def revisions(self, since: int, limit: int | None = None) -> Numbered:
+        """Return the revisions after number *since*, oldest first, and the last number."""
         with self._lock:
             return self._log.since(since, limit)
 
@@ -157,10 +162,12 @@ class FixedTrace:
 
     def __init__(self, events: Iterable[AxonEvent], protocol: str | None = None) -> None:
         trace = Trace(protocol)
-        self._log = EntryLog(revision for event in events for revision in trace.feed(event))
+        self._log = EntryLog(entries=trace.entries)
+        for event in events:
+            self._log.extend(trace.feed(event))
 
-    def revisions(self, since: int, limit: int | None = None) -> Sequence[Revision]:
-        """Return the revisions after number *since*, oldest first."""
+    def revisions(self, since: int, limit: int | None = None) -> Numbered:
+        """Return the revisions after number *since*, oldest first, and the last number."""
         return self._log.since(since, limit)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], object]:

@@ -37,8 +37,8 @@ KERNEL_FIELDS: Final = ("request",)
 _NULL: Final = b"null"
 _KEPT_STATES: Final = frozenset({"running", "queued", "open", *OPEN_TOOL})
 
-#: Revisions after the number given, at most so many, oldest first.
-ReadRevisions = Callable[[int, int], Sequence[Revision]]
+#: Revisions after the number given, at most so many, oldest first, and the number of the last.
+ReadRevisions = Callable[[int, int], tuple[Sequence[Revision], int]]
 
 
 class _Text:
@@ -188,13 +188,13 @@ class TraceStore:
 
     def _pull(self) -> bool:
         """Read what is new; return whether there may be more."""
-        revisions = self._read(self._taken, PULLED)
-        self._taken += len(revisions)
+        before = self._taken
+        revisions, self._taken = self._read(before, PULLED)
         changed = {id_ for revision in revisions if (id_ := self._take(revision))}
         self._grow(changed, PARSE_SECONDS)
         if self.bytes > self.max_bytes:
             self._drop()
-        return len(revisions) == PULLED
+        return self._taken - before >= PULLED
 
     def _take(self, revision: Revision) -> int:
         """Keep a revision; return its entry's id if its Markdown has changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import axon_notebook as an
+from axon_notebook.agents.attachments import Attachment
 from axon_notebook.agents.model import Entry, Message, Notice, Plan, Question, Tool
 from axon_notebook.agents.model import Turn as TurnEntry
 from axon_notebook.agents.parts import Audio, Image, Link, Resource
@@ -310,8 +312,8 @@ def test_an_open_call_of_an_ended_turn_is_stopped(case: Case) -> None:
     assert [tool.status for tool in kinds(session, Tool)] == ["completed", "stopped"]
 
 
-def test_attachments_are_embedded_as_the_agent_takes_them(case: Case, tmp_path: Path) -> None:
-    """What it does not take, and what no event can carry, is refused before anything is sent."""
+def test_attachments_are_embedded_or_sent_to_the_devbox(case: Case, tmp_path: Path) -> None:
+    """What the agent does not take, and what no event can carry, goes into its devbox."""
     picture = tmp_path / "p.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n")
     notes = tmp_path / "notes.txt"
@@ -319,10 +321,11 @@ def test_attachments_are_embedded_as_the_agent_takes_them(case: Case, tmp_path: 
     session = case("c3")
     before = len(session.entries)
     with pytest.raises(AgentError, match="than the 4,194,304 an event can carry"):
-        session.prompt("look", [b"\x89PNG\r\n\x1a\n" + bytes(4 << 20)])
+        session.prompt("x" * (4 << 20), [picture])
     with pytest.raises(AgentError, match=r"missing.png' cannot be read"):
         session.prompt("look", [tmp_path / "missing.png"])
-    turn = session.prompt("look", [picture, notes, "https://example.com/doc"])
+    large = Attachment("a b.png", b"\x89PNG\r\n\x1a\n" + bytes(4 << 20))
+    turn = session.prompt("look", [picture, notes, "https://example.com/doc", large])
     turn.result(WAIT)
     entry = turn.entry
 
@@ -331,6 +334,22 @@ def test_attachments_are_embedded_as_the_agent_takes_them(case: Case, tmp_path: 
     assert [type(part) for part in entry.parts] == [Image]
     assert "one\ntwo" in entry.text
     assert "https://example.com/doc" in entry.text
-    plain = case("p4")
-    with pytest.raises(AgentError, match="the agent takes text only, not image"):
-        plain.prompt("look", [picture])
+    assert re.search(r"Attached file: ~/attachments/[0-9a-f]{8}-a_b.png", entry.text)
+
+
+def test_an_agent_that_takes_text_alone_gets_links_to_its_own_disk(
+    case: Case, tmp_path: Path
+) -> None:
+    """The file is there before the prompt is."""
+    picture = tmp_path / "p.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    session = case("p4")
+
+    turn = session.prompt("look", [picture])
+    turn.result(WAIT)
+
+    assert turn.entry is not None
+    (link,) = turn.entry.parts
+    assert isinstance(link, Link)
+    assert re.fullmatch(r"file:///home/user/attachments/[0-9a-f]{8}-p\.png", link.uri)
+    assert link.size == 8

@@ -170,7 +170,10 @@ def test_a_text_that_is_replaced_begins_anew() -> None:
     state = StreamState("live")
     given: list[Revision] = revisions[:1]
     store = TraceStore(
-        lambda since, limit: given[since:], lambda: state, max_bytes=10**9, read_only=True
+        lambda since, limit: (given[since:], len(given)),
+        lambda: state,
+        max_bytes=10**9,
+        read_only=True,
     )
     store.next(*ALL)
     given += revisions[1:]

@@ -36,6 +36,10 @@ import { chatStatus } from "./words.ts";
 const SLOW_MS = 250;
 const NARROW_PX = 480;
 const SAID_MS = 2000;
+/** A frame that draws and takes longer is followed by a rest of so many times its length. */
+const LONG_FRAME_MS = 30;
+const REST = 7;
+const MOST_REST_MS = 500;
 /** More parts than this are shown when asked for. */
 const MOST_PARTS = 60;
 const MOST_HINTS = 8;
@@ -71,6 +75,8 @@ export class View implements Around {
   #state: FollowState = "following";
   #seen = 0;
   #frame = 0;
+  #rest: ReturnType<typeof setTimeout> | undefined;
+  #restUntil = 0;
   #slowAt = 0;
   #length = 0;
   #hintsDrawn = "";
@@ -131,6 +137,9 @@ export class View implements Around {
   /** Something here is different: draw all of it with the next frame. */
   changed(): void {
     this.#slowAt = 0;
+    this.#restUntil = 0;
+    clearTimeout(this.#rest);
+    this.#rest = undefined;
     this.#invalidate();
   }
 
@@ -150,11 +159,30 @@ export class View implements Around {
   // ---- drawing ----------------------------------------------------------------------------------
 
   #invalidate(): void {
-    if (this.#frame !== 0 || this.signal.aborted) return;
-    this.#frame = requestAnimationFrame(() => {
+    if (this.#frame !== 0 || this.#rest !== undefined || this.signal.aborted) return;
+    const wait = this.#restUntil - performance.now();
+    if (wait > 0) {
+      this.#rest = setTimeout(() => {
+        this.#rest = undefined;
+        this.#invalidate();
+      }, wait);
+      return;
+    }
+    this.#frame = requestAnimationFrame((began) => {
       this.#frame = 0;
-      if (!this.signal.aborted) this.#draw(performance.now());
+      if (this.signal.aborted) return;
+      this.#draw(performance.now());
+      requestAnimationFrame((ended) => this.#restAfter(ended - began, ended));
     });
+  }
+
+  /**
+   * What one draw costs, style, layout and paint included, shows in the time to the next frame.
+   * Where that is much, drawing is rare, so that nearly all frames are short: scrolling and typing
+   * stay smooth, and text comes in larger pieces.
+   */
+  #restAfter(cost: number, now: number): void {
+    this.#restUntil = cost > LONG_FRAME_MS ? now + Math.min(MOST_REST_MS, REST * cost) : 0;
   }
 
   #draw(now: number): void {
@@ -338,6 +366,7 @@ export class View implements Around {
       () => {
         sizes.disconnect();
         clearInterval(timer);
+        clearTimeout(this.#rest);
         cancelAnimationFrame(this.#frame);
       },
       { once: true },

@@ -8,11 +8,13 @@ import type { Question, Setting } from "../trace/model.ts";
 import { isGroup, Outline, type OutlinePart } from "../trace/outline.ts";
 import { TraceSession } from "../trace/trace-session.ts";
 import type { Judgement } from "../ui/annotation-box.ts";
+import type { FileData } from "../ui/attaching.ts";
 
 /** A prompt on its way to the axon. */
 export interface Sent {
   id: string;
   text: string;
+  files: readonly FileData[];
   at: number;
   /** The newest event when it was sent: its own comes after. */
   after: number;
@@ -79,10 +81,10 @@ export class Chat {
     return parts.filter((part) => isGroup(part) && part.turn?.prompt_sequence === this.turn);
   }
 
-  prompt(text: string): void {
-    const id = this.session.command("prompt", { text });
+  prompt(text: string, files: readonly FileData[] = []): void {
+    const id = this.session.command("prompt", { text, ...(files.length > 0 && { files }) });
     const after = this.session.trace.sequence;
-    this.sent.push({ id, text, at: this.now(), after, error: "" });
+    this.sent.push({ id, text, files, at: this.now(), after, error: "" });
   }
 
   stop(): void {
@@ -135,7 +137,8 @@ export class Chat {
     if (outline.turns.length < this.#turns) this.#turns = 0;
     for (const turn of outline.turns.slice(this.#turns)) {
       const at = this.sent.findIndex(
-        ({ text, after }) => text === turn.text && turn.first_sequence > after,
+        // A text file that is attached can become a part of the text.
+        ({ text, after }) => turn.text.startsWith(text) && turn.first_sequence > after,
       );
       if (at >= 0) this.sent.splice(at, 1);
     }

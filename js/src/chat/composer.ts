@@ -1,10 +1,11 @@
 // Where one writes: Enter sends, Shift+Enter is a new line, the button stops what runs.
 
 import { visible, visibleLine } from "../base/visible.ts";
+import { SlashMenu } from "../content/slash-menu.ts";
+import { Attaching } from "../ui/attaching.ts";
 import { h, on, setAttribute, setText } from "../ui/dom.ts";
 import type { Around } from "./around.ts";
 import type { Chat, Sent } from "./chat.ts";
-import { SlashMenu } from "./slash-menu.ts";
 
 /** What was sent and is not among the entries after this time is waited for: say so. */
 const PATIENCE_MS = 1500;
@@ -24,6 +25,7 @@ export class Composer {
   readonly #sent = h("div", { class: "sent-list" });
   readonly #slash = new SlashMenu((text) => this.write(text));
   readonly #trouble = h("div", { class: "trouble", role: "alert", hidden: true });
+  readonly #attaching: Attaching;
   #sentDrawn = "";
 
   constructor(
@@ -31,13 +33,24 @@ export class Composer {
     private readonly around: Around,
     signal: AbortSignal,
   ) {
-    const form = h("form", { class: "composer" }, this.box, this.#stop, this.#send);
+    const form = h("form", { class: "composer" });
+    this.#attaching = new Attaching(
+      form,
+      (text) => {
+        chat.trouble = text;
+        around.changed();
+      },
+      () => around.changed(),
+      signal,
+    );
+    form.append(this.#attaching.button, this.box, this.#stop, this.#send);
     this.element = h(
       "div",
       { class: "lower" },
       this.#trouble,
       this.#sent,
       this.#slash.element,
+      this.#attaching.list,
       form,
     );
     this.box.value = chat.draft;
@@ -71,7 +84,8 @@ export class Composer {
     const open = this.#open;
     if (this.box.disabled === open) this.box.disabled = !open;
     this.box.placeholder = placeholder(open, Boolean(session?.gone), turns.length > 0);
-    this.#send.disabled = !open || this.box.value.trim() === "";
+    this.#attaching.button.disabled = !open;
+    this.#send.disabled = !open || (this.box.value.trim() === "" && !this.#hasFiles);
     const stopping = running !== null && chat.stopping === running.id;
     this.#stop.hidden = running === null;
     this.#stop.disabled = !open || stopping;
@@ -100,6 +114,10 @@ export class Composer {
     return this.chat.canSend && !this.chat.outline.session?.gone;
   }
 
+  get #hasFiles(): boolean {
+    return this.#attaching.files.length > 0;
+  }
+
   #typed(): void {
     this.chat.draft = this.box.value;
     this.fit();
@@ -124,8 +142,10 @@ export class Composer {
 
   #submit(): void {
     const text = this.box.value.trim();
-    if (text === "" || !this.#open) return;
-    this.chat.prompt(text);
+    if ((text === "" && !this.#hasFiles) || !this.#open) return;
+    this.chat.trouble = "";
+    this.chat.prompt(text, this.#attaching.files);
+    this.#attaching.clear();
     this.write("");
     this.around.follow();
   }
@@ -143,11 +163,12 @@ export class Composer {
     const again = h("button", { class: "again", text: "edit" });
     again.addEventListener("click", () => {
       this.chat.forget(one);
+      this.#attaching.restore(one.files);
       this.write(one.text);
     });
     const element = h("div", { class: "sent" });
     element.append(
-      h("span", { class: "sent-text", dir: "auto", text: visible(one.text.slice(0, 500)) }),
+      h("span", { class: "sent-text", dir: "auto", text: visible(sentText(one)) }),
       h("span", { class: "sent-word", text: visibleLine(word) }),
     );
     if (one.error) element.append(again);
@@ -155,6 +176,9 @@ export class Composer {
     return element;
   }
 }
+
+const sentText = ({ text, files }: Sent): string =>
+  text.slice(0, 500) || files.map(({ name }) => name).join(", ");
 
 function word({ error, at }: Sent, now: number): string {
   if (error) return `not sent: ${error}`;

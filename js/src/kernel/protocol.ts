@@ -320,7 +320,8 @@ export interface CommandMessage {
     | "annotate"
     | "raw";
   /**
-   * stdin: the text to write. Of a chat: JSON with an `id` of the page's choice; prompt: `text`;
+   * stdin: the text to write. Of a chat: JSON with an `id` of the page's choice; prompt: `text`,
+   * and `files` with `name` and `data` (base64);
    * answer: `question`, `value`, and `durable` where a secret is sent; set: `setting` and `value`;
    * authenticate: `method`; raw: `ranges` of sequences; annotate: `target` (a sequence, or the id
    * of a call), `label`, `note`, `score`.

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { matching } from "../../src/chat/slash-menu.ts";
 import {
   answerText,
   money,
@@ -9,6 +8,7 @@ import {
   turnState,
   usageText,
 } from "../../src/chat/words.ts";
+import { matching } from "../../src/content/slash-menu.ts";
 import { whole } from "../../src/trace/fold.ts";
 import type { Question, Session, Turn } from "../../src/trace/model.ts";
 
