@@ -39,6 +39,7 @@ _HOMES = {
     "Recording": "recording",
     "Replay": "replaying",
     "Subscription": "wire.subscription",
+    "RunsTable": "widgets.runs_table",
     "Timeline": "widgets.timeline",
     "compare": "widgets.comparison_view",
     "connect": "client",
@@ -66,6 +67,7 @@ __all__ = [
     "Recording",
     "Replay",
     "Subscription",
+    "RunsTable",
     "Timeline",
     "compare",
     "connect",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from .widgets.comparison_view import Comparison, ComparisonView, compare
     from .widgets.event_viewer import EventViewer
     from .widgets.execution_log import ExecutionLog
+    from .widgets.runs_table import RunsTable
     from .widgets.timeline import Timeline
     from .wire.subscription import Subscription
 

@@ -22,6 +22,7 @@ const LIMITS = {
   "agent-chat": 140 * KB,
   timeline: 70 * KB,
   comparison: 40 * KB,
+  "runs-table": 40 * KB,
 };
 const ENTRIES = {
   "event-viewer": "src/viewer/index.ts",
@@ -29,6 +30,7 @@ const ENTRIES = {
   "agent-chat": "src/chat/index.ts",
   timeline: "src/trace/index.ts",
   comparison: "src/compare/index.ts",
+  "runs-table": "src/runs/index.ts",
 };
 const present = Object.entries(ENTRIES).filter(([, path]) => existsSync(join(here, path)));
 

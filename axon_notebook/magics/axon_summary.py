@@ -15,6 +15,10 @@ __all__ = ["MAGICS"]
 
 def _summary(call: Call) -> Any:
     axons = request(call, lambda: axons_of(call, call.words, call.options.get("limit")))
+    if call.options.get("table"):
+        from ..widgets.runs_table import RunsTable
+
+        return RunsTable(axons)
     frame = axons.summary(progress=call.magics.feedback)
     failed = frame.attrs["axon"]["failed"]
     why = f" · {len(failed):,} failed: {next(iter(failed.values()))}" if failed else ""
@@ -30,6 +34,7 @@ MAGICS: Final = (
         _summary,
         (
             Option("--limit", "-n", "integer", "N", "at most the N newest"),
+            Option("--table", "", "flag", "", "a table to sort, which opens runs below it"),
             SINCE,
             UNTIL,
             OUT,

@@ -22,7 +22,7 @@ const LAYERS = [
   ["trace"],
   ["log"],
   ["content"],
-  ["viewer", "chat", "compare"],
+  ["viewer", "chat", "compare", "runs"],
 ];
 const level = (name: string) => LAYERS.findIndex((layer) => layer.includes(dirname(name)));
 
