@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from .asking_together import answered_together
 from .axon import Axon
 from .axon_set_trace import SUMMARY, AxonSetTrace, run_summary
 from .errors import AxonError, ParameterError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from .agents.axon_trace import AxonTrace
     from .dataset_export import Exported
-    from .models import AxonInfo, Redact
+    from .models import AxonInfo, Redact, SqlResult
     from .wire.api import ApiClient
 
 __all__ = ["AxonSet", "moment", "select"]
@@ -125,7 +126,8 @@ class AxonSet(Sequence[Axon]):
         def run(axon: Axon) -> Any:
             return axon.execute(query, params)
 
-        return self._ask(run, lambda parts: set_result_frame(parts, sql=query), progress)
+        known = self._together(query, params, progress)
+        return self._ask(run, lambda parts: set_result_frame(parts, sql=query), progress, known)
 
     def events(
         self,
@@ -205,9 +207,13 @@ class AxonSet(Sequence[Axon]):
 
     def _heads(self, progress: bool) -> dict[str, int]:
         """Return the newest sequence of each axon that tells it, 0 where there is no event."""
-        outcomes = self._run(self._axons, lambda axon: axon.execute(HEAD), progress)
-        heads = ((axon.id, outcome.value) for axon, outcome in zip(self, outcomes, strict=True))
-        return {axon: result.rows[0][0] or 0 for axon, result in heads if result is not None}
+        results = self._together(HEAD, (), progress)
+        rest = [axon for axon in self._axons if axon.id not in results]
+        outcomes = self._run(rest, lambda axon: axon.execute(HEAD), progress)
+        for axon, outcome in zip(rest, outcomes, strict=True):
+            if outcome.value is not None:
+                results[axon.id] = outcome.value
+        return {axon: result.rows[0][0] or 0 for axon, result in results.items()}
 
     def compare(self, *, progress: bool = True) -> pd.DataFrame:
         """Return tool calls against runs: how often each run made each call.
@@ -263,6 +269,15 @@ class AxonSet(Sequence[Axon]):
         return self._retry()
 
     # -- how
+
+    def _together(self, sql: str, params: Params, progress: bool) -> dict[str, SqlResult]:
+        """Return what axons answered that could be asked in one request."""
+        if isinstance(params, Mapping):
+            return {}
+        line = ProgressLine("asked", len(self), "axons", shown=progress)
+        found = answered_together(self._axons, sql, params or (), on_progress=line.show)
+        line.end()
+        return found
 
     def _ask(
         self,

@@ -20,6 +20,7 @@ import msgspec
 from .errors import AxonError
 
 __all__ = [
+    "NO_SUCH_ENDPOINT",
     "EVENTS_SELECT",
     "EVENT_COLUMNS",
     "AxonEvent",
@@ -72,6 +73,9 @@ EVENT_COLUMNS: Final[Mapping[str, str]] = {
 
 #: Selects rows for :meth:`AxonEvent.from_row`; a condition may follow.
 EVENTS_SELECT: Final = f"SELECT {', '.join(EVENT_COLUMNS)} FROM rl_axon_events"
+
+#: How a server without one of the embedded service's own endpoints may refuse it.
+NO_SUCH_ENDPOINT: Final = frozenset({403, 404, 405, 501})
 
 #: What a publisher may claim to be; ``SYSTEM_EVENT`` is the server's own.
 PUBLISH_ORIGINS: Final = ("EXTERNAL_EVENT", "AGENT_EVENT", "USER_EVENT")
@@ -257,6 +261,27 @@ class SqlBatchResult(msgspec.Struct, frozen=True):
     """The steps of a batch, in order (``SqlBatchResultView``)."""
 
     results: list[SqlStep]
+
+
+class SqlAxonError(msgspec.Struct, frozen=True):
+    """Why one of many axons did not answer."""
+
+    status: int
+    message: str
+
+
+class SqlAxonResult(msgspec.Struct, frozen=True):
+    """The answer of one of many axons: a result or an error."""
+
+    axon_id: str
+    success: SqlResult | None = None
+    error: SqlAxonError | None = None
+
+
+class SqlManyResult(msgspec.Struct, frozen=True):
+    """The answers of many axons to one statement, in the order in which they were named."""
+
+    results: list[SqlAxonResult]
 
 
 class OutputFrame(msgspec.Struct, frozen=True, omit_defaults=True):

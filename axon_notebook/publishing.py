@@ -20,7 +20,14 @@ from .errors import (
     ServerError,
     TransportError,
 )
-from .models import MAX_PAYLOAD_BYTES, PUBLISH_ORIGINS, AxonEvent, EventDraft, PublishResult
+from .models import (
+    MAX_PAYLOAD_BYTES,
+    NO_SUCH_ENDPOINT,
+    PUBLISH_ORIGINS,
+    AxonEvent,
+    EventDraft,
+    PublishResult,
+)
 from .sql.values import not_finite
 
 if TYPE_CHECKING:
@@ -31,9 +38,6 @@ __all__ = ["event_draft", "event_fields", "payload_text", "publish_in_batches", 
 #: One request carries at most this many events, and about this many characters of payload.
 BATCH_EVENTS: Final = 1000
 BATCH_CHARACTERS: Final = 1024 * 1024
-
-#: How a server without the endpoint for batches may refuse it.
-NO_SUCH_ENDPOINT: Final = frozenset({403, 404, 405, 501})
 
 
 def event_fields(event: Mapping[str, object] | AxonEvent | tuple[str, object]) -> dict[str, Any]:

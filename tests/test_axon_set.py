@@ -105,6 +105,8 @@ def test_failures_in_a_third_of_the_set_lose_nothing_of_the_others(
     faults = {axon.id: fault for axon, fault in zip(axons, FAULTS, strict=False)}
 
     def fault_of(path: str) -> str | None:
+        if path == "/v1/axons/sql/query":
+            return "404"  # as on Runloop: a request for each axon
         hit = next((fault for axon, fault in faults.items() if axon in path), None)
         return hit if "/sql/" in path else None
 
@@ -128,6 +130,32 @@ def test_failures_in_a_third_of_the_set_lose_nothing_of_the_others(
         assert whole["axon"].tolist() == [axon.id for axon in axons]
         with pytest.raises(ParameterError, match="nothing to retry"):
             some.retry()
+
+
+@pytest.mark.parametrize("fault", ["404", "429", "503", "cut"])
+def test_axons_are_asked_together_where_that_works_and_one_by_one_elsewhere(
+    client: an.Client, prefix: str, service: ServiceAddress, fault: str
+) -> None:
+    """One request for all; if it fails, in whatever way, nothing is lost."""
+    faults: list[str] = []
+
+    def fault_of(path: str) -> str | None:
+        return faults[0] if faults and path == "/v1/axons/sql/query" else None
+
+    with (
+        FaultyRelay(service.base_url, fault_of) as relay,
+        an.connect(relay.base_url, api_key=service.token) as through,
+    ):
+        axons = through.axon_set(f"{prefix}-*")
+        before = len(relay.requests)
+        together = axons.sql("SELECT count(*) AS n FROM rl_axon_events WHERE sequence > ?", [1])
+        assert len(relay.requests) - before == 1
+
+        faults.append(fault)
+        alone = axons.sql("SELECT count(*) AS n FROM rl_axon_events WHERE sequence > ?", [1])
+
+    assert alone.equals(together)
+    assert alone["n"].sum() == sum(max(n - 1, 0) for n in range(12))
 
 
 def test_a_statement_that_fails_everywhere_is_an_error(client: an.Client, prefix: str) -> None:

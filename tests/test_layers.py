@@ -34,6 +34,7 @@ LAYERS = [
         "progress",
         "fan_out",
         "summary_cache",
+        "asking_together",
         "alignment",
         "comparison",
         "publishing",

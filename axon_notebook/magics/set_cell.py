@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ..asking_together import answered_together
 from ..errors import AxonError, NotFound, ParameterError
-from ..fan_out import Outcome, fan_out
+from ..fan_out import fan_out
 from ..models import SqlColumn, SqlColumns, SqlResult
 from ..paging import whole_result
 from ..sql.binding import BoundStatement, bind
@@ -166,17 +167,17 @@ class SetStatement:
             rate = done / seconds if seconds else 0.0
             line.running(seconds, f"{done:,} of {len(axons):,} axons · {rate:,.0f}/s")
 
-        outcomes = _watched(axons, lambda axon: self._one(axon, timeout), progress, line)
-        answered = [
-            (axon, outcome.value)
-            for axon, outcome in zip(axons, outcomes, strict=True)
-            if outcome.value is not None
-        ]
-        errors = [
-            (axon, outcome.error)
-            for axon, outcome in zip(axons, outcomes, strict=True)
-            if outcome.error is not None
-        ]
+        try:
+            results = self._together(axons, progress)
+            rest = [axon for axon in axons if axon.id not in results]
+            outcomes = fan_out(rest, lambda axon: self._one(axon, timeout), on_progress=progress)
+        except KeyboardInterrupt:
+            line.clear()
+            raise Interrupted(time.monotonic() - started) from None
+        asked = list(zip(rest, outcomes, strict=True))
+        results |= {axon.id: o.value for axon, o in asked if o.value is not None}
+        answered = [(axon, results[axon.id]) for axon in axons if axon.id in results]
+        errors = [(axon, o.error) for axon, o in asked if o.error is not None]
         last.seconds = time.monotonic() - started
         if errors and not answered:
             last.error = AxonError(f"all {len(errors):,} axons failed; the first: {errors[0][1]}")
@@ -186,11 +187,27 @@ class SetStatement:
         last.rows = table.row_count
         return SetAnswer(table, as_columns(table), last.seconds, failed, len(axons))
 
+    def _together(
+        self, axons: Sequence[Axon], progress: Callable[[int], None]
+    ) -> dict[str, SqlResult]:
+        """Return what axons answered that could be asked in one request."""
+        if self._traced:
+            return {}
+        sql, params = self._limited(self.bound.sql), self.bound.params
+        found = answered_together(axons, sql, params, on_progress=progress)
+        return {axon: result for axon, result in found.items() if not self._cut(result)}
+
+    def _cut(self, result: SqlResult) -> bool:
+        return self._all and result.meta.rows_read_limit_reached
+
+    def _limited(self, sql: str) -> str:
+        return sql if self._limit is None else limited(sql, self._limit)
+
     def _one(self, axon: Axon, timeout: float | None) -> SqlResult:
         bound = self._of(axon)
-        sql = bound.sql if self._limit is None else limited(bound.sql, self._limit)
+        sql = self._limited(bound.sql)
         result = axon.execute(sql, bound.params, timeout=timeout)
-        if self._all and result.meta.rows_read_limit_reached:
+        if self._cut(result):
             return whole_result(axon, sql, bound.params, result, timeout)
         return result
 
@@ -201,20 +218,6 @@ class SetStatement:
         tables = axon.trace_tables
         tables.refresh()
         return bind(self.bound.sql, {}, params=self.bound.params, supplied=tables.supplied())
-
-
-def _watched(
-    axons: Sequence[Axon],
-    work: Callable[[Axon], SqlResult],
-    progress: Callable[[int], None],
-    line: StatusLine,
-) -> list[Outcome[SqlResult]]:
-    started = time.monotonic()
-    try:
-        return fan_out(axons, work, on_progress=progress)
-    except KeyboardInterrupt:
-        line.clear()
-        raise Interrupted(time.monotonic() - started) from None
 
 
 def _reads_trace(sql: str) -> bool:

@@ -22,7 +22,9 @@ from ..models import (
     ExecutionInfo,
     PublishBatchResult,
     PublishResult,
+    SqlAxonResult,
     SqlBatchResult,
+    SqlManyResult,
     SqlResult,
 )
 from .http import ByteStream, Endpoint, HttpClient, Interrupt, Locate
@@ -52,6 +54,8 @@ class ApiClient:
         self._owner = owner
         #: Whether to try :meth:`publish_batch`; false once the server turned out not to have it.
         self.accepts_batches = True
+        #: Whether to try :meth:`query_many`, likewise.
+        self.accepts_many = True
         #: Whether to try :meth:`replay_events`, likewise.
         self.accepts_replays = True
 
@@ -177,6 +181,13 @@ class ApiClient:
             if error.status != 400:
                 raise
             raise errors.SqlError(str(error), sql=sql) from error
+
+    def query_many(
+        self, axon_ids: Sequence[str], sql: str, params: Sequence[Any]
+    ) -> list[SqlAxonResult]:
+        """``POST /v1/axons/sql/query``: one statement on many axons; the embedded service alone."""
+        body = {"axon_ids": list(axon_ids), "sql": sql, "params": list(params)}
+        return self._http.send("POST", "/v1/axons/sql/query", SqlManyResult, json=body).results
 
     def batch(
         self,

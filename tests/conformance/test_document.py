@@ -43,6 +43,7 @@ from axon_notebook.local.http.execution_routes import (
     WaitForExecution,
 )
 from axon_notebook.local.http.import_routes import ReplayedEvent, ReplayParams, import_routes
+from axon_notebook.local.http.many_axons import ManyParams
 from axon_notebook.local.http.openapi import document
 from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.local.storage.importing import ImportedEvent
@@ -221,6 +222,7 @@ def test_every_operation_describes_its_errors() -> None:
         ("FileDownloadParams", DownloadFile),
         ("SqlStatementParams", Statement),
         ("SqlBatchParams", BatchParams),
+        ("SqlManyParams", ManyParams),
         ("DevboxUpdateParams", UpdateDevbox),
         ("DevboxWaitParams", WaitForDevbox),
         ("ExecuteParams", Execute),
@@ -261,6 +263,9 @@ def test_the_parameters_of_a_devbox_are_those_of_the_document() -> None:
         ("PublishBatchResultView", models.PublishBatchResult),
         ("SqlQueryResultView", models.SqlResult),
         ("SqlBatchResultView", models.SqlBatchResult),
+        ("SqlManyResultView", models.SqlManyResult),
+        ("SqlAxonResultView", models.SqlAxonResult),
+        ("SqlAxonErrorView", models.SqlAxonError),
         ("SqlResultMetaView", models.SqlMeta),
         ("SqlColumnMetaView", models.SqlColumn),
         ("HealthView", Health),

@@ -20,6 +20,7 @@ from ...models import (
     AxonList,
     PublishBatchResult,
     SqlBatchResult,
+    SqlManyResult,
     SqlResult,
 )
 from ..refusals import Refusal
@@ -27,6 +28,7 @@ from ..storage.broadcast import Broadcast
 from ..storage.store import Draft, Store
 from .answers import Answer, Receive
 from .json_bodies import decode_texts
+from .many_axons import ManyParams, query_many
 from .repeats import Repeats
 from .requests import BODY_LIMIT, INT64_MAX, Disconnected, Query, Request, client_left
 from .routing import Route, get, post
@@ -100,6 +102,7 @@ def axon_routes(store: Store, broadcast: Broadcast) -> list[Route]:
     one = "/v1/axons/{axon_id}"
     return [
         get("/v1/axons", axons.list),
+        post("/v1/axons/sql/query", axons.query_many),
         post("/v1/axons", axons.create),
         get(one, axons.get),
         post(one, axons.update),
@@ -198,6 +201,11 @@ class AxonRoutes:
         """Execute one statement."""
         params = await request.read(Statement)
         work = self._store.query(request.path_params["axon_id"], params.sql, params.params or [])
+        return await _while_connected(request.receive, work)
+
+    async def query_many(self, request: Request) -> SqlManyResult:
+        """Execute one statement on many axons."""
+        work = query_many(self._store, await request.read(ManyParams))
         return await _while_connected(request.receive, work)
 
     async def batch(self, request: Request) -> SqlBatchResult:
