@@ -52,6 +52,7 @@ def _replay(call: Call) -> Any:
         recording.close()
         raise
     if not options.get("wait") and _has_page(call):
+        line.clear()
         return _bar(running, recording)
     if options.get("paused"):
         running.resume()  # nobody could

@@ -336,6 +336,8 @@ class AgentChat(LiveWidget):
 
     def saved_state(self) -> bytes:
         """Return what a file of its own shows: every entry."""
+        if self._feed is not None and not self._closed:
+            self._feed.wait_for(self._is_settled, SETTLE_UNSEEN_SECONDS)
         return self._packed_snapshot(sys.maxsize, file=True)
 
     def _packed_snapshot(self, most: int = SAVED_BYTES, **marks: bool) -> bytes:

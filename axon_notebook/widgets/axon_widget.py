@@ -219,6 +219,8 @@ class AxonWidget(LiveWidget):
 
     def saved_state(self) -> bytes:
         """Return what a file of its own shows: every kept event."""
+        if self._feed is not None and not self._closed:
+            self._feed.wait_for(self._is_settled, SETTLE_UNSEEN_SECONDS)
         return self._packed_snapshot(everything=True, file=True)
 
     def _packed_snapshot(self, *, everything: bool = False, **marks: bool) -> bytes:

@@ -21,6 +21,7 @@ from axon_notebook.models import AxonEvent
 
 from ..waiting import wait_until
 from ..widgets.comms import Comms
+from ..widgets.hostile_chat import hostile_conversation
 from ..widgets.hostile_texts import HOSTILE
 from .notebook_page import OUT
 
@@ -36,6 +37,14 @@ COMPLAINTS = """async () => {
              'landmark-one-main': { enabled: false } } });
   return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]);
 }"""
+EVENT_FIELDS = ("timestamp_ms", "origin", "source", "event_type", "payload")
+#: What shows that the content is there.
+SOMETHING = {
+    "viewer": ".list [role=row]",
+    "chat": ".parts > *",
+    "timeline": "canvas.spans",
+    "log": ".pane",
+}
 
 
 @pytest.fixture
@@ -199,3 +208,53 @@ def test_a_saved_chat_and_timeline_show_the_run(
     expect(timeline_page.page.get_by_text("Saved 20").first).to_be_visible()
     timeline_page.page.screenshot(path=OUT / "saved-timeline.png")
     timeline_page.is_well(timeline_file)
+
+
+@pytest.fixture
+def hostile_files(comms: Comms, client: an.Client, tmp_path: Path) -> dict[str, Path]:
+    """Viewer, chat, timeline and log of texts that try to become markup, in files."""
+    events = hostile_conversation("".join(HOSTILE[:40]))
+    lines = [
+        {name: getattr(event, name) for name in EVENT_FIELDS} | {"sequence": number}
+        for number, event in enumerate(events, 1)
+    ]
+    run = tmp_path / "hostile.jsonl"
+    run.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    files = {name: tmp_path / f"{name}.html" for name in ("viewer", "chat", "timeline", "log")}
+    with an.open_recording(run) as recording:
+        with an.EventViewer(recording, timeline=True) as viewer:
+            assert viewer.wait_for_history(60)
+            viewer.save_html(files["viewer"])
+        with an.Timeline(recording) as timeline:
+            assert timeline.wait_for_history(60)
+            timeline.save_html(files["timeline"])
+        with an.AgentChat(recording) as chat:
+            chat.save_html(files["chat"])
+    output = "".join(f"{text}\n" for text in HOSTILE)
+    with client.create_devbox("hostile", files={"output.txt": output}) as devbox:
+        execution = devbox.run("cat output.txt; cat output.txt >&2; echo; echo THE END")
+        with an.ExecutionLog(execution) as log:
+            execution.wait()
+            wait_until(lambda: "THE END" in log.static_text())
+            log.save_html(files["log"])
+    return files
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_hostile_texts_and_axe_in_every_saved_file(
+    hostile_files: dict[str, Path], browser: Browser, dark: bool
+) -> None:
+    """Nothing runs, nothing is loaded, and everybody can use it."""
+    for name, file in hostile_files.items():
+        opened = Opened(browser, file, dark=dark)
+        dialogs: list[str] = []
+        opened.page.on("dialog", lambda dialog, into=dialogs: into.append(dialog.message))
+        expect(opened.page.get_by_text("Saved 20").first).to_be_visible()
+        expect(opened.page.locator(SOMETHING[name]).first).to_be_visible()
+        opened.page.screenshot(path=OUT / f"saved-hostile-{name}-{'dark' if dark else 'light'}.png")
+        opened.page.evaluate(AXE.read_text("utf-8"))
+
+        assert (name, opened.page.evaluate(COMPLAINTS)) == (name, [])
+        assert opened.page.locator("script").count() == 3
+        assert dialogs == []
+        opened.is_well(file)
