@@ -111,9 +111,12 @@ class AxonStatements:
 
     def _details(self, message: str, sql: str, params: Params, missing: set[str]) -> list[str]:
         """Return where it is wrong and what was probably meant; less where that is not known."""
+        from .sql.binding import find_pasted
         from .sql.diagnosis import details
         from .sql.schema import SCHEMA_QUERY, Schema
 
+        if (pasted := find_pasted(sql)) is not None:
+            return [*pasted.detail, f"  {pasted}"]
         try:
             bound = self._bind(sql, params, missing)
             rows = self._api.query(self._axon_id, SCHEMA_QUERY, []).by_rows().rows

@@ -33,7 +33,7 @@ from .tables import (
 from .tokens import Token, quote_identifier, significant, tokenize
 from .values import Fragment, Refused, TooLarge, elements, is_many, is_table, scalar, table
 
-__all__ = ["BoundStatement", "BoundValue", "bind"]
+__all__ = ["BoundStatement", "BoundValue", "bind", "find_pasted"]
 
 #: SQLite's limit on ``?`` in one statement.
 MOST_PARAMETERS: Final = 32_766
@@ -199,11 +199,9 @@ class _Binder:
 
     def _check_variables(self) -> None:
         """Refuse SQLite's own named variables, and ``?`` that have no or too many values."""
+        if (pasted := _find_pasted(self.source, self.words)) is not None:
+            raise pasted
         for token in self.words:
-            if (pasted := pasted_character(token)) is not None:
-                place, name, way_out = pasted
-                where = Token("illegal", token.text[place], token.start + place)
-                raise self._error(f"{name} is not SQL: {way_out}", where)
             if token.text == "::":
                 raise self._error(":: is not an operator of SQLite: write CAST(… AS …)", token)
             if token.text == ":":
@@ -395,6 +393,20 @@ class _Binder:
     def _error(self, message: str, token: Token, hint: str = "") -> ParameterError:
         lines = caret_lines(self.source, token.start, len(token.text))
         return ParameterError(message, detail=[*lines, *([f"  {hint}"] if hint else [])])
+
+
+def find_pasted(sql: str) -> ParameterError | None:
+    """Return the complaint about a character that was pasted into *sql*, its place as detail."""
+    return _find_pasted(sql, significant(tokenize(sql)))
+
+
+def _find_pasted(sql: str, words: Sequence[Token]) -> ParameterError | None:
+    for token in words:
+        if (pasted := pasted_character(token)) is not None:
+            place, name, way_out = pasted
+            detail = caret_lines(sql, token.start + place, 1)
+            return ParameterError(f"{name} is not SQL: {way_out}", detail=detail)
+    return None
 
 
 def _names_milliseconds(text: str) -> bool:
