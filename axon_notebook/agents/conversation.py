@@ -6,6 +6,8 @@ other clients are followed too.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 import time
 from collections import defaultdict, deque
@@ -14,6 +16,7 @@ from typing import Final
 
 from ..errors import AgentError, AxonError, ClosedError
 from ..models import AxonEvent
+from ..wire.awaiting import LoopSignal
 from ..wire.cursor import EventBatch
 from .client_protocol import AgentAnswer, AxonLike, Message, ProtocolClient
 from .entry_log import EntryLog
@@ -136,16 +139,42 @@ class Conversation:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self.changed:
-            while not enough():
-                if self._failure is not None:
-                    raise self._failure
-                if self._closed:
-                    raise ClosedError("the session was closed: make a new AgentSession")
+            while not self._is_enough(enough):
                 left = LOOK_UP if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     return False
                 self.changed.wait(min(left, LOOK_UP))
             return True
+
+    async def wait_async(self, enough: Callable[[], bool]) -> None:
+        """Wait until *enough* is true, without blocking the loop; raises as :meth:`wait` does."""
+        signal = LoopSignal()
+
+        def changed(revisions: list[Revision], entries: list[Entry]) -> None:
+            signal.notify()
+
+        self.listeners.append(changed)
+        try:
+            while True:
+                signal.reset()
+                with self.changed:
+                    if self._is_enough(enough):
+                        return
+                # Time passes without a message: a turn is over after a moment of silence.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(signal.wait(), LOOK_UP)
+        finally:
+            if changed in self.listeners:
+                self.listeners.remove(changed)
+
+    def _is_enough(self, enough: Callable[[], bool]) -> bool:
+        if enough():
+            return True
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise ClosedError("the session was closed: make a new AgentSession")
+        return False
 
     def close(self) -> None:
         """Let nobody wait any longer; idempotent."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -40,6 +41,9 @@ class TurnOwner(Protocol):
 
     def wait(self, enough: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until *enough* is true, *timeout* seconds at most; return whether it is."""
+
+    async def wait_async(self, enough: Callable[[], bool]) -> None:
+        """Wait until *enough* is true, without blocking the event loop."""
 
 
 class TurnResult(msgspec.Struct, frozen=True):
@@ -100,7 +104,9 @@ class Turn:
     """A turn that was asked for; made by :meth:`AgentSession.prompt`.
 
     Iterate it for its updates as they come, or wait for :meth:`result`.  Ctrl-C in
-    either cancels the turn and leaves the agent running.
+    either cancels the turn and leaves the agent running.  In a coroutine
+    ``async for update in turn`` and ``await turn`` do the same without blocking the event
+    loop; a cancelled task leaves the turn running, and the next one goes on where it was.
 
     Attributes:
         prompt: What was asked.
@@ -176,16 +182,7 @@ class Turn:
         """
         while True:
             self._wait(lambda: self._read < self._count() or self._over(), None)
-            with self._conversation.changed:
-                lost = self._dropped - self._read
-                self._read = max(self._read, self._dropped)
-                fresh = self._updates[self._read - self._dropped :]
-            if lost > 0:
-                warnings.warn(
-                    f"{lost:,} updates of {self!r} were dropped before they were read:"
-                    " turn.entries has what they made",
-                    stacklevel=2,
-                )
+            fresh = self._unread()
             for update in fresh:
                 self._read += 1
                 yield update
@@ -194,6 +191,48 @@ class Turn:
             if not fresh and self._over():
                 self._raise_failure()
                 return
+
+    async def __aiter__(self) -> AsyncIterator[Update]:
+        while True:
+            await self._conversation.wait_async(
+                lambda: self._read < self._count() or self._over()
+            )
+            fresh = self._unread()
+            for update in fresh:
+                self._read += 1
+                yield update
+                if isinstance(update.entry, Question):
+                    await asyncio.to_thread(self._answer)
+            if not fresh and self._over():
+                self._raise_failure()
+                return
+
+    def _unread(self) -> list[Update]:
+        """Return what no iteration has yielded; warn of what was dropped before."""
+        with self._conversation.changed:
+            lost = self._dropped - self._read
+            self._read = max(self._read, self._dropped)
+            fresh = self._updates[self._read - self._dropped :]
+        if lost > 0:
+            warnings.warn(
+                f"{lost:,} updates of {self!r} were dropped before they were read:"
+                " turn.entries has what they made",
+                stacklevel=3,
+            )
+        return fresh
+
+    def __await__(self) -> Generator[Any, None, TurnResult]:
+        return self._result_async().__await__()
+
+    async def _result_async(self) -> TurnResult:
+        while True:
+            await self._conversation.wait_async(lambda: self._over() or bool(self._questions))
+            if self._over():
+                break
+            await asyncio.to_thread(self._answer)
+            self._raise_question()
+        self._raise_failure()
+        return self._outcome()
 
     def result(self, timeout: float | None = None) -> TurnResult:
         """Wait until the turn is over.
