@@ -20,7 +20,6 @@ import pytest
 
 import axon_notebook as an
 from axon_notebook.errors import (
-    AxonError,
     BadRequest,
     ClosedError,
     NotFound,
@@ -279,32 +278,6 @@ def test_a_failing_query_is_a_sql_error(axon: an.Axon) -> None:
     """Not an HTTP error: the statement is at fault."""
     with pytest.raises(SqlError, match="no such column: nope"):
         axon.sql("SELECT nope FROM rl_axon_events")
-
-
-@pytest.mark.parametrize(
-    ("sql", "explained"),
-    [
-        (
-            "SELECT sequense FROM events",
-            ["  1 │ SELECT sequense FROM events", "    │        ^^^^^^^^"],
-        ),
-        ("SELECT\u00a01", ["    │       ^", "  U+00A0 (no-break space) is not SQL: type a space"]),
-        ("SELECT “x”", ["    │        ^"]),
-        ("SELECT\u200b 1", ["  U+200B (zero width space) is not SQL: delete it"]),
-    ],
-)
-def test_a_refused_statement_is_explained_as_in_a_cell(
-    axon: an.Axon, sql: str, explained: list[str]
-) -> None:
-    """In a query and in a batch: the place, and what was probably meant."""
-    with pytest.raises(AxonError) as query:
-        axon.sql(sql)
-    with pytest.raises(AxonError) as batch:
-        axon.batch(["SELECT count(*) FROM events", sql])
-
-    for error in (query.value, batch.value):
-        said = [*error.detail, f"  {error}"]
-        assert [line for line in explained if line not in said] == []
 
 
 # -- reading

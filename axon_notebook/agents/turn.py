@@ -194,9 +194,7 @@ class Turn:
 
     async def __aiter__(self) -> AsyncIterator[Update]:
         while True:
-            await self._conversation.wait_async(
-                lambda: self._read < self._count() or self._over()
-            )
+            await self._conversation.wait_async(lambda: self._read < self._count() or self._over())
             fresh = self._unread()
             for update in fresh:
                 self._read += 1

@@ -8,6 +8,8 @@ import { type CharacterSet, type Node, others, type Ranges } from "./pattern-syn
 /** Ways to match from one place; each may be tried at every place of a text. */
 const MOST_WAYS = 100;
 const LAST = 0x10ffff;
+/** Halves of characters that take two code units: the automaton reads those as one. */
+const FAR = /[\ud800-\udfff]/;
 
 /** Tells whether something is found in a text. */
 export interface Finder {
@@ -30,15 +32,17 @@ export const native: Native = (node, flags, matches, otherwise) => {
   const builder = new Builder(flags, matches);
   const [pieces, lines] = split(flat(node));
   if (pieces.some((piece) => !builder.isLinear(piece))) return null;
+  const far = pieces.some((piece) => piece.some((part) => builder.isFar(part)));
   const last = pieces.pop()!;
-  if (pieces.length === 0) return builder.expression(last);
-  if (pieces.some((piece) => piece.some(isRun) && !endsFirst(piece))) return null;
+  if (pieces.length === 0 && !far) return builder.expression(last);
+  // What is looked for from behind might begin within the piece before it.
+  if (pieces.some((piece, i) => !endsFirst(piece) && (i > 0 || piece.some(isRun)))) return null;
   const expressions = [
     ...pieces.map((piece) => builder.expression(piece, "g", !endsFirst(piece))),
     builder.expression(last, "g"),
   ];
   const test = (text: string) => {
-    if (lines && text.includes("\n")) return otherwise.test(text);
+    if ((lines && text.includes("\n")) || (far && FAR.test(text))) return otherwise.test(text);
     let at = 0;
     for (const expression of expressions) {
       expression.lastIndex = at;
@@ -77,11 +81,9 @@ class Builder {
     private readonly matches: (set: CharacterSet, code: number) => boolean,
   ) {}
 
-  /** By code points only where that makes a difference, because it takes longer. */
   expression(piece: Node[], flags = "", behind = false): RegExp {
-    const far = piece.some((part) => !isRun(part) && this.#isFar(part));
-    const source = this.#source(piece, far ? LAST : 0xffff);
-    return new RegExp(behind ? `(?<=${source})` : source, `${flags}${far ? "u" : ""}`);
+    const source = this.#source(piece);
+    return new RegExp(behind ? `(?<=${source})` : source, flags);
   }
 
   /** Whether its runs begin in one way only, and the rest matches in few ways. */
@@ -117,25 +119,27 @@ class Builder {
     return (most - least + 1) * ways ** most;
   }
 
-  /** Whether a character that takes two code units, or half of one, may be one of its own. */
-  #isFar(node: Node): boolean {
-    if (typeof node === "string") return false;
+  /** Whether it matters to it that some characters take two code units. */
+  isFar(node: Node): boolean {
+    if (typeof node === "string") return node === "B";
     if ("ranges" in node)
       return this.#explicit(node)!.some(
-        ([low, high]) => high > 0xffff || (high >= 0xd800 && low < 0xe000),
+        ([low, high]) => high >= 0xd800 && !(low >= 0xe000 && high <= 0xffff),
       );
-    if ("inner" in node) return this.#isFar(node.inner);
-    return ("branches" in node ? node.branches : node).some((part) => this.#isFar(part));
+    // A run of them takes whole ones, because none stands next to it.
+    if (isRun(node) && node.least < 2) return false;
+    if ("inner" in node) return this.isFar(node.inner);
+    return ("branches" in node ? node.branches : node).some((part) => this.isFar(part));
   }
 
-  #source(node: Node, last: number): string {
+  #source(node: Node): string {
     if (typeof node === "string") return this.#assertion(node);
-    if ("ranges" in node) return this.#set(node, last);
-    if (Array.isArray(node)) return node.map((part) => this.#source(part, last)).join("");
+    if ("ranges" in node) return this.#set(node);
+    if (Array.isArray(node)) return node.map((part) => this.#source(part)).join("");
     if ("branches" in node)
-      return `(?:${node.branches.map((part) => this.#source(part, last)).join("|")})`;
+      return `(?:${node.branches.map((part) => this.#source(part)).join("|")})`;
     const { inner, least, most } = node;
-    return `(?:${this.#source(inner, last)}){${least},${most ?? ""}}${most === null ? "?" : ""}`;
+    return `(?:${this.#source(inner)}){${least},${most ?? ""}}${most === null ? "?" : ""}`;
   }
 
   #assertion(sign: string): string {
@@ -144,11 +148,11 @@ class Builder {
     return `\\${sign}`;
   }
 
-  #set(set: CharacterSet, last: number): string {
+  #set(set: CharacterSet): string {
     const ranges = this.#explicit(set)!;
     if (ranges.length === 1 && ranges[0]![0] === ranges[0]![1]) return written(ranges[0]![0]);
-    const near = ranges.filter(([low]) => low <= last);
-    return `[${near.map(([low, high]) => `${escaped(low)}-${escaped(Math.min(high, last))}`).join("")}]`;
+    const near = ranges.filter(([low]) => low <= 0xffff);
+    return `[${near.map(([low, high]) => `${escaped(low)}-${escaped(Math.min(high, 0xffff))}`).join("")}]`;
   }
 
   /** What a set holds, in full; null where case would have to be looked up. */
@@ -173,8 +177,8 @@ function written(code: number): string {
 }
 
 function escaped(code: number): string {
-  const digits = code.toString(16);
-  return code > 0xffff ? `\\u{${digits}}` : `\\u${digits.padStart(4, "0")}`;
+  const units = String.fromCodePoint(code).split("");
+  return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
 }
 
 /** Ranges in order, those that touch joined. */

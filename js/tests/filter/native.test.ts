@@ -88,6 +88,17 @@ describe("what the browser's own engine answers", () => {
   });
 
   test.each([
+    ["\\B", "_😀a"],
+    ["\\w.*(a|){1,2}\\w", "7"],
+    ['"[^"]{2,}"', '"😀"'],
+    [":[^a]*😀", ":\ude00😀"],
+  ])("%s means the same for the parts of %s", (source, text) => {
+    const { quick, slow } = both(source);
+
+    expect((quick ?? slow).test(text)).toBe(slow.test(text));
+  });
+
+  test.each([
     "plain text",
     '"status":\\s*5\\d\\d',
     "error.*timeout",
