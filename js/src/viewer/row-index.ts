@@ -78,13 +78,17 @@ export class RowIndex {
   #hitsBefore: number[] = [0];
   complete = true;
   #cut: Cut | null = null;
+  /** Of these options; asked for every event. */
+  #tellsPauses: boolean;
   readonly #picked = new Uint16Array(BLOCK);
 
   constructor(
     private readonly store: Store,
     private readonly lane: Lane,
     private options: RowOptions,
-  ) {}
+  ) {
+    this.#tellsPauses = tellsPauses(options);
+  }
 
   /** The rows of chunk i of the lane, and how many stand before it. */
   chunkRows(i: number): { rows: ChunkRows | undefined; before: number } {
@@ -103,6 +107,7 @@ export class RowIndex {
   /** Begin anew with other options; rows appear with the next `update`. */
   reset(options: Partial<RowOptions>): void {
     this.options = { ...this.options, ...options };
+    this.#tellsPauses = tellsPauses(this.options);
     this.#built.clear();
     this.#before = [0];
     this.#hitsBefore = [0];
@@ -293,12 +298,6 @@ export class RowIndex {
     else built.addRow(hit, 1);
   }
 
-  /** In a filtered list, or among the events of other axons, a quiet time would mislead. */
-  get #tellsPauses(): boolean {
-    const { filter, pauses, time } = this.options;
-    return pauses && filter.empty && !time;
-  }
-
   #pausesBefore(chunk: Chunk, slot: number): boolean {
     return this.#tellsPauses && chunk.time[slot]! - chunk.time[slot - 1]! > PAUSE_MS;
   }
@@ -419,6 +418,11 @@ export class RowIndex {
   #chunkOf(index: number, before: readonly number[]): number {
     return lowerBound(before.length, (i) => before[i]! > index) - 1;
   }
+}
+
+/** In a filtered list, or among the events of other axons, a quiet time would mislead. */
+function tellsPauses({ filter, pauses, time }: RowOptions): boolean {
+  return pauses && filter.empty && !time;
 }
 
 /** The first i in [0, length) for which `holds` is true, else length; `holds` must be monotone. */

@@ -17,6 +17,8 @@ export class Rows {
   complete = true;
   readonly #epochs: LaneMerge[] = [];
   readonly #lanes: LaneRows[] = [];
+  /** The rows of the lane, where there is one only. */
+  #only: RowIndex | null = null;
   /** Rank of the first row of each epoch, its divider included; one entry more than epochs. */
   #before: number[] = [0];
   /** The lane that is updated first: each gets its part of the time. */
@@ -102,6 +104,7 @@ export class Rows {
   }
 
   row(rank: number): Row | null {
+    if (this.#only) return this.#only.row(rank);
     const at = this.#epochAt(rank);
     if (at < 0) return null;
     const inside = rank - this.#before[at]! - this.#dividers(at);
@@ -112,6 +115,7 @@ export class Rows {
 
   /** Rank of the row that shows the event at a position, or of the next one after it. */
   indexOf(position: number): number {
+    if (this.#only) return this.#only.indexOf(position);
     const rows = this.#rowsOf(position);
     if (!rows) return 0;
     const { epoch } = rows.lane;
@@ -204,6 +208,7 @@ export class Rows {
       this.#lanes.push(rows);
       this.#epochs[lane.epoch]!.lanes.push(rows);
     }
+    this.#only = this.#lanes.length === 1 ? this.#lanes[0]!.index : null;
     if (this.several !== wereSeveral)
       for (const { lane, index } of this.#lanes) index.reset(this.#optionsOf(lane));
     return true;
