@@ -30,6 +30,7 @@ class Span(msgspec.Struct, omit_defaults=True, gc=False):
         kind: ``turn`` or ``tool``.
         status: Of a turn ``queued``, ``running``, ``completed``, ``failed``, ``cancelled``; of a
             tool call ``pending``, ``in_progress``, ``completed``, ``failed``, ``stopped``.
+        start_ms: Of a turn: when the agent began with it, or else its prompt.
         end_ms: ``None`` while it is open.
         first: Sequence of its first event; ``last``: of its last.
         waits: Times from … to in which it waited for a person; the last may have no end.
@@ -130,7 +131,7 @@ class SpanLog:
             kind="turn",
             title=_line(turn.text or turn.title or turn.origin),
             status=turn.status,
-            start_ms=turn.started_ms,
+            start_ms=turn.started_ms if turn.running_ms is None else turn.running_ms,
             end_ms=turn.ended_ms,
             first=turn.first_sequence,
             last=turn.last_sequence,

@@ -60,7 +60,8 @@ def test_a_recorded_run_has_a_span_for_each_turn_and_tool_call() -> None:
     assert {entry.id for entry in drawn} == set(spans)
     for entry in drawn:
         found = spans[entry.id]
-        assert (found.start_ms, found.end_ms) == (entry.started_ms, entry.ended_ms)
+        started = getattr(entry, "running_ms", None) or entry.started_ms
+        assert (found.start_ms, found.end_ms) == (started, entry.ended_ms)
         assert (found.first, found.status) == (entry.first_sequence, entry.status)
         assert found.kind == "turn" or spans[found.parent].start_ms <= found.start_ms
 
