@@ -32,7 +32,7 @@ STEPS = """
 import { Store } from "./src/events/event-store.ts";
 import { Tally } from "./src/events/tally.ts";
 import { compileFilter } from "./src/filter/filter.ts";
-import { RowIndex } from "./src/viewer/row-index.ts";
+import { Rows } from "./src/viewer/rows.ts";
 const COUNT = 1_000_000;
 const store = new Store();
 store.beginEpoch("");
@@ -43,9 +43,14 @@ for (let n = 1; n <= COUNT; n++)
     source: `s${n % 20}`, event_type: types[n % 5], payload: `{"n":${n},"text":"a few words"}`,
   });
 const options = { filter: compileFilter(process.argv[2] ?? "", store), fold: true,
-  limit: Infinity, since: 0, time: null, unfolded: new Set(), marks: new Map(), start: 1 };
-const rows = new RowIndex(store, options);
-rows.update(Infinity);
+  limit: Infinity, since: 0, time: null, unfolded: new Set() };
+const made = (limit) => {
+  const rows = new Rows(store, { ...options, limit });
+  rows.setFrame((lane) => lane.position(1), new Map());
+  rows.update(Infinity);
+  return rows;
+};
+const rows = made(Infinity);
 const steps = [], anew = [];
 for (let i = 0; i < 200; i++) {
   const at = 1 + Math.floor(Math.random() * COUNT);
@@ -58,8 +63,7 @@ for (let i = 0; i < 200; i++) {
   if (tally.size !== at) throw new Error("wrong count");
   if (i % 40 === 0) {
     const begun = performance.now();
-    const fresh = new RowIndex(store, { ...options, limit: at });
-    fresh.update(Infinity);
+    made(at);
     anew.push(performance.now() - begun);
   }
 }
