@@ -157,7 +157,9 @@ class _Html:
         body += [_pre(terminal_lines(tool.text)), *map(_part, tool.parts)]
         if not tool.parts and not tool.text and tool.raw_output not in (None, "", {}):
             body.append(_pre(_json(tool.raw_output)))
-        body += [_line(tool.error, BAD)] if tool.error else []
+        said = [tool.text, *(p.text for p in tool.parts if isinstance(p, parts.Text))]
+        if tool.error and not any(text.startswith(tool.error) for text in said):
+            body.append(_line(tool.error, BAD))
         body += [self._entry(entry) for entry in children]
         inside = "".join(filter(None, body))
         return _folded(name, inside) if inside else _line(name, MUTED)

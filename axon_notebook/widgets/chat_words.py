@@ -1,4 +1,4 @@
-"""The chat's states in words, the same ones as in ``js/src/chat/words.ts``."""
+"""The chat's states in words, the same ones as in ``js/src/content/entry-words.ts``."""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 // each word of a text that streams in.
 
 import { visibleLine } from "../base/visible.ts";
+import { questionTitle, turnState } from "../content/entry-words.ts";
 import type { Status } from "../events/event-status.ts";
 import type { Turn } from "../trace/model.ts";
 import { h } from "../ui/dom.ts";
 import type { Chat } from "./chat.ts";
-import { questionTitle, turnState } from "./words.ts";
 
 const ANSWER = 300;
 

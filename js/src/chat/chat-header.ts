@@ -1,12 +1,12 @@
 // The header: agent, state, totals, what can be switched, what is followed.
 
 import { visibleLine } from "../base/visible.ts";
+import { totals } from "../content/entry-words.ts";
 import type { Status } from "../events/event-status.ts";
 import type { Setting } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
 import { icon, setIcon } from "../ui/icons.ts";
 import type { Chat } from "./chat.ts";
-import { totals } from "./words.ts";
 
 const SIGNS = {
   live: "dot",

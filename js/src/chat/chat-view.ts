@@ -24,6 +24,7 @@ import type { Around, ItemView } from "./around.ts";
 import css from "./chat.css";
 import type { Chat } from "./chat.ts";
 import { Header } from "./chat-header.ts";
+import { chatStatus } from "./chat-status.ts";
 import type { Model } from "./chat-traits.ts";
 import composeCss from "./compose.css";
 import { Composer } from "./composer.ts";
@@ -31,7 +32,6 @@ import { itemView } from "./item-views.ts";
 import { MomentLine } from "./moment-line.ts";
 import toolsCss from "./tools.css";
 import { TurnView } from "./turn-view.ts";
-import { chatStatus } from "./words.ts";
 
 const SLOW_MS = 250;
 const NARROW_PX = 480;

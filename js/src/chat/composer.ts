@@ -40,7 +40,10 @@ export class Composer {
         chat.trouble = text;
         around.changed();
       },
-      () => around.changed(),
+      () => {
+        chat.trouble = "";
+        around.changed();
+      },
       signal,
     );
     form.append(this.#attaching.button, this.box, this.#stop, this.#send);

@@ -2,6 +2,7 @@
 // of their own. Behind each are its events as they were published.
 
 import { visible, visibleLine } from "../base/visible.ts";
+import { noticeText } from "../content/entry-words.ts";
 import { blockText, MarkdownView } from "../content/markdown-view.ts";
 import { partElement } from "../content/parts-view.ts";
 import { RawEvents } from "../content/raw-events.ts";
@@ -14,7 +15,6 @@ import { Annotations, badgeOf } from "./annotations.ts";
 import type { Around, ItemView } from "./around.ts";
 import { QuestionView } from "./question-view.ts";
 import { ToolView } from "./tool-view.ts";
-import { noticeText } from "./words.ts";
 
 const MOST_STEPS = 200;
 const LINE_CHARS = 300;

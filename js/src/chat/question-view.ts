@@ -1,15 +1,16 @@
 // A question of the agent: permission, form, choice, plan or address. It stays where it was asked,
 // with its answer.
 
+import { clock } from "../base/format.ts";
 import type { Json } from "../base/json.ts";
 import { visible, visibleLine } from "../base/visible.ts";
+import { answerText, isRefusal, questionTitle } from "../content/entry-words.ts";
 import { type FieldView, fieldView } from "../content/fields.ts";
 import { MarkdownView } from "../content/markdown-view.ts";
 import { partElement, value } from "../content/parts-view.ts";
 import type { Option, Question } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
 import type { Around, ItemView } from "./around.ts";
-import { answerText, isRefusal, questionTitle } from "./words.ts";
 
 const WEB = /^https?:\/\//;
 const MOST_OPTIONS = 12;
@@ -60,7 +61,8 @@ export class QuestionView implements ItemView {
       "button, input, textarea",
     ))
       control.disabled = isSending || !isOpen || !chat.canSend;
-    setText(this.#answer, isSending ? "answering …" : visible(answerText(question)));
+    const words = isOpen && question.deadline_ms ? deadline(question.deadline_ms) : "";
+    setText(this.#answer, isSending ? "answering …" : words || visible(answerText(question)));
     if (isOpen) this.#check();
   }
 
@@ -145,6 +147,14 @@ export class QuestionView implements ItemView {
     this.around.chat.answer(this.question, answer, this.#durable.checked);
     this.around.follow();
   }
+}
+
+/** No event tells that the time is over. */
+function deadline(ms: number): string {
+  const at = clock(ms).slice(0, 8);
+  return Date.now() < ms
+    ? `Not answered yet; at ${at} the agent answers it itself.`
+    : `Not answered; the agent has answered it itself at ${at}.`;
 }
 
 /** An address that the agent wants opened: shown whole, opened by a click alone. */

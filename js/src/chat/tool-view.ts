@@ -3,13 +3,13 @@
 
 import { plural } from "../base/format.ts";
 import { visibleLine } from "../base/visible.ts";
+import { isOpenTool, toolTime, toolWord } from "../content/entry-words.ts";
 import { changeCounts, partElement, textElement, value } from "../content/parts-view.ts";
 import type { Tool } from "../trace/model.ts";
 import { h, setAttribute, setText } from "../ui/dom.ts";
 import { type IconName, icon, setIcon } from "../ui/icons.ts";
 import type { Around, ItemView } from "./around.ts";
 import { ItemList } from "./item-list.ts";
-import { isOpenTool, toolTime, toolWord } from "./words.ts";
 
 const SIGNS = new Map<string, IconName>([
   ["pending", "ring"],
@@ -120,7 +120,9 @@ export class ToolView implements ItemView {
     }
     if (parts.length === 0 && !tool.text && tool.raw_output != null)
       this.#add("output", value(tool.raw_output, around.copy));
-    if (error) this.#add("error", textElement(error));
+    const isSaid = (text: string) => text.startsWith(error);
+    if (error && !isSaid(tool.text) && !parts.some((p) => p.type === "text" && isSaid(p.text)))
+      this.#add("error", textElement(error));
     const isEmpty = this.#content.childElementCount === 0 && !isOpenTool(tool.status);
     if (isEmpty) this.#content.append(h("div", { class: "path", text: "no input, no output" }));
   }

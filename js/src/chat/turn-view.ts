@@ -2,6 +2,7 @@
 
 import { clock, duration } from "../base/format.ts";
 import { visible, visibleLine } from "../base/visible.ts";
+import { turnState, usageText } from "../content/entry-words.ts";
 import { partElement } from "../content/parts-view.ts";
 import { RawEvents } from "../content/raw-events.ts";
 import type { Group } from "../trace/outline.ts";
@@ -9,7 +10,6 @@ import { h, setAttribute, setText } from "../ui/dom.ts";
 import { Annotations } from "./annotations.ts";
 import type { Around, ItemView } from "./around.ts";
 import { ItemList } from "./item-list.ts";
-import { turnState, usageText } from "./words.ts";
 
 const PROMPT_CUT = 4000;
 /** The times of running tools are shown anew so often. */

@@ -7,7 +7,7 @@ import {
   totals,
   turnState,
   usageText,
-} from "../../src/chat/words.ts";
+} from "../../src/content/entry-words.ts";
 import { matching } from "../../src/content/slash-menu.ts";
 import { whole } from "../../src/trace/fold.ts";
 import type { Question, Session, Turn } from "../../src/trace/model.ts";

@@ -1,28 +1,12 @@
-// The chat's states in words. The snapshot in a saved notebook uses the same ones:
+// The states of entries in words. The snapshot in a saved notebook uses the same ones:
 // axon_notebook/widgets/chat_words.py.
 
 import { count, duration, plural } from "../base/format.ts";
 import type { Json } from "../base/json.ts";
-import { type Status, statusOf } from "../events/event-status.ts";
 import type { Question, Session, Tool, Turn, Usage } from "../trace/model.ts";
-import type { Chat } from "./chat.ts";
 
-/** Of a reason, in the state line; all of it stands in the conversation. */
-const REASON = 300;
-
-/** The header's state: of the connection first, then of the agent. */
-export function chatStatus(chat: Chat): Status {
-  const status = statusOf(chat.session.facts);
-  const { turns, session } = chat.outline;
-  const nothing = status.empty.replace("No events yet. They appear here", "They appear here");
-  const empty = turns.length > 0 ? "" : nothing.replace(/events?\b/g, "messages");
-  if (status.sign !== "live") return { ...status, empty };
-  if (session?.gone) {
-    const line = `The agent is gone: ${session.gone.slice(0, REASON)}. A devbox with a broker_mount starts it again.`;
-    return { ...status, sign: "bad", word: "agent gone", line, empty };
-  }
-  return { ...status, empty: turns.length > 0 ? "" : "No messages yet." };
-}
+/** In place of a secret: bullets, as in password boxes; every font has them. */
+const MASK = "\u2022\u2022\u2022";
 
 /** How a turn stands, and whether that is bad. */
 export function turnState(
@@ -155,7 +139,7 @@ function spoken({ fields = [], secret }: Question, answer: Json | undefined): st
   });
   const hidden = fields
     .filter((field) => field.secret)
-    .map(({ id, title }) => labelled(title || id || "", "•••"));
+    .map(({ id, title }) => labelled(title || id || "", MASK));
   return [...lines, ...hidden].join("\n") || "Answered.";
 }
 
