@@ -19,6 +19,8 @@ from axon_notebook.local.process.launcher import ServiceAddress
 from axon_notebook.recording_file import RecordingReader
 from axon_notebook.wire.subscription import MissingEventsWarning
 
+from .waiting import wait_until
+
 DATA = Path(__file__).parents[1] / "notebooks/data"
 EVENT = {
     "sequence": 1,
@@ -334,8 +336,9 @@ def test_a_viewer_shows_a_recording(axon: an.Axon, tmp_path: Path) -> None:
     with an.open_recording(tmp_path / "run.jsonl") as recording:
         viewer = an.EventViewer(recording)
         try:
-            viewer._feed.wait_for(lambda: viewer._store.state.name == "ended", 30)
-            assert viewer._store.state.name == "ended"
+            wait_until(
+                lambda: viewer.stats()["state"]["name"] == "ended", "the end of the recording"
+            )
             assert len(viewer.frame()) == 31
         finally:
             viewer.close()
