@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from ..faults.rate_server import RateServer
+from ..waiting import wait_until
 from .viewer_page import CONNECT, Viewer
 
 LONG = bool(os.environ.get("AXON_LONG"))
@@ -120,9 +121,6 @@ def test_a_chip_filters_by_axon_and_the_list_tells_how_each_stands(several):
 
     expect(viewer.filter).to_have_value(f"axon:{viewer.axons}-1")
     expect(viewer.root.locator(".shown")).to_have_text("20 of 60")
-    viewer.list.focus()
-    viewer.page.keyboard.press("Control+a")
-    viewer.notebook.page.wait_for_timeout(400)
     frame = viewer.notebook.execute(
         "print(list(viewer.filtered().columns[:3]), set(viewer.filtered().axon_name))"
     )
@@ -141,6 +139,9 @@ def test_a_chip_filters_by_axon_and_the_list_tells_how_each_stands(several):
     viewer.notebook.screenshot("viewer-several-open")
 
 
+SELECTED = "print(viewer.selected.iloc[:, :3].equals(viewer.frame().iloc[:25, :3]))"
+
+
 def test_rows_that_are_selected_are_known_by_axon_in_python(several):
     """From row to row over all axons, also with Shift."""
     viewer, page = several, several.page
@@ -148,10 +149,5 @@ def test_rows_that_are_selected_are_known_by_axon_in_python(several):
     page.keyboard.press("Home")
     for _ in range(24):
         page.keyboard.press("Shift+ArrowDown")
-    page.wait_for_timeout(400)
 
-    found = viewer.notebook.execute(
-        "found, first = viewer.selected.iloc[:, :3], viewer.frame().iloc[:25, :3]\n"
-        "print(len(found), (found == first).all().all())"
-    )
-    assert "25 True" in found
+    wait_until(lambda: "True" in viewer.notebook.execute(SELECTED))
