@@ -12,6 +12,8 @@ import pytest
 import axon_notebook as an
 from axon_notebook.local.process.launcher import ServiceAddress
 
+from .faults.faulty_relay import FaultyRelay
+
 #: A real run of the demo agent: 15 turns with 16 tool calls.
 RUN = Path(__file__).parents[1] / "notebooks" / "data" / "agent_run.jsonl.gz"
 
@@ -159,3 +161,31 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
 
     assert len(runs.summary()) == len(runs)
+
+
+def test_a_summary_with_failures_in_a_third_of_the_set_sums_the_others(
+    client: an.Client, runs: an.AxonSet, service: ServiceAddress
+) -> None:
+    """Those that fail are named; asked again, nothing is missing."""
+    broken = {runs[1].id: "404", runs[2].id: "cut"}
+
+    def fault_of(path: str) -> str | None:
+        if path == "/v1/axons/sql/query":
+            return "404"
+        return next((fault for axon, fault in broken.items() if axon in path), None)
+
+    with (
+        FaultyRelay(service.base_url, fault_of) as relay,
+        an.connect(relay.base_url, api_key=service.token) as through,
+    ):
+        some = through.axon_set(f"{str(runs[0].name).rpartition('-')[0]}-*")
+        summary, turns = some.summary(cache=False), some.trace().turns
+
+        assert set(summary.attrs["axon"]["failed"]) == set(broken)
+        assert set(turns.attrs["axon"]["failed"]) == set(broken)
+        assert summary["turns"].sum() == len(turns) == 15
+        broken.clear()
+        whole = some.retry()
+
+    assert whole["turns"].sum() == 45
+    assert whole["axon"].tolist() == [axon.id for axon in runs]

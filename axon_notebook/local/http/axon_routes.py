@@ -28,7 +28,7 @@ from ..storage.broadcast import Broadcast
 from ..storage.store import Draft, Store
 from .answers import Answer, Receive
 from .json_bodies import decode_texts
-from .many_axons import ManyParams, query_many
+from .many_axons import AT_ONCE, ManyParams, query_many
 from .repeats import Repeats
 from .requests import BODY_LIMIT, INT64_MAX, Disconnected, Query, Request, client_left
 from .routing import Route, get, post
@@ -124,6 +124,7 @@ class AxonRoutes:
         self._broadcast = broadcast
         self._repeats = Repeats()
         self._large = asyncio.Semaphore(LARGE)
+        self._many = asyncio.Semaphore(AT_ONCE)
 
     async def list(self, request: Request) -> AxonList:
         """Answer a page of axons, newest first."""
@@ -205,7 +206,7 @@ class AxonRoutes:
 
     async def query_many(self, request: Request) -> SqlManyResult:
         """Execute one statement on many axons."""
-        work = query_many(self._store, await request.read(ManyParams))
+        work = query_many(self._store, await request.read(ManyParams), self._many)
         return await _while_connected(request.receive, work)
 
     async def batch(self, request: Request) -> SqlBatchResult:

@@ -14,14 +14,14 @@ from ...models import SqlAxonError, SqlAxonResult, SqlManyResult
 from ..refusals import Refusal
 from ..storage.store import Store
 
-__all__ = ["ManyParams", "query_many"]
+__all__ = ["AT_ONCE", "ManyParams", "query_many"]
 
 #: Axons of one request.
 AXONS: Final = 250
 #: Rows of one answer; axons after them are to be asked in another request.
 ROWS: Final = 50_000
-#: Statements at a time; others must find a turn meanwhile.
-AT_ONCE: Final = 2
+#: Statements at a time, of all such requests together: other requests find a reader meanwhile.
+AT_ONCE: Final = 3
 
 
 class ManyParams(msgspec.Struct):
@@ -32,15 +32,20 @@ class ManyParams(msgspec.Struct):
     params: list[Any] | None = None
 
 
-async def query_many(store: Store, wanted: ManyParams) -> SqlManyResult:
+async def query_many(store: Store, wanted: ManyParams, turns: asyncio.Semaphore) -> SqlManyResult:
     """Run the statement on each axon; one that refuses does not lose the others.
+
+    Args:
+        store: Where the axons live.
+        wanted: The statement and the axons.
+        turns: Shared by all such requests; whoever waits here does not wait for a reader, for
+            which the store has little patience.
 
     Raises:
         Refusal: 400 for no or too many axons.
     """
     if not 1 <= len(wanted.axon_ids) <= AXONS:
         raise Refusal(400, f"axon_ids must have 1 to {AXONS} elements.")
-    turns = asyncio.Semaphore(AT_ONCE)
     rows = 0
 
     async def one(axon_id: str) -> SqlAxonResult:
