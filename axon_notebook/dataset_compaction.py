@@ -53,7 +53,7 @@ def compact(files: DatasetFiles) -> Compacted:
             commit = Commit([added], {}, removed, datetime.now(UTC).isoformat(timespec="seconds"))
             files.commit(state.commits + 1, commit)
             state.apply(commit)
-        # Nobody can be writing: what no commit names any more is what was joined.
+        # No writer can be active: what no commit names any more is what was joined.
         files.remove_orphans(state)
     return Compacted(before, len(state.files))
 

@@ -7,7 +7,7 @@
     lease.json                  who is writing (object storage; a local path has lock)
 
 A commit is written last and as a whole: a local file appears by a hard link, an object by one
-conditional write.  So a killed writer leaves files that nobody reads, never half of its rows, and
+conditional write.  So a killed writer leaves files that are never read, not half of its rows, and
 two writers cannot both write commit *n*.
 
 Paths are a local directory or any fsspec URL.  Names of axons never become part of a path.
@@ -163,7 +163,7 @@ class DatasetFiles:
         """Write *commit* as the *number*-th, from 1.
 
         Raises:
-            AxonError: Somebody else wrote that commit.
+            AxonError: Another writer made that commit.
         """
         path = self.full(f"commits/{number:08}.json")
         try:

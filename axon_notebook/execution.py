@@ -120,7 +120,7 @@ class Execution:
         on_end: Callable[[AxonError | None], None] | None = None,
         on_state: Callable[[str, StreamState], None] | None = None,
     ) -> OutputSubscription:
-        """Start to read the output beside this thread; close what is returned.
+        """Start to read the output in a thread; close what is returned.
 
         What :meth:`output` and the log viewer stand on.
 

@@ -111,7 +111,7 @@ class _Pause:
             self._until = max(self._until, time.monotonic() + seconds)
 
     def end(self) -> None:
-        """Let the workers go; nobody waits for them any more."""
+        """Let the workers end; they are not waited for any more."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -34,7 +34,7 @@ class Followed(Protocol):
 class LiveSpans:
     """Follows an axon from its beginning and sends each span once it has ended.
 
-    Whoever starts it again sends all again, which creates nothing twice.  The stream resumes by
+    Starting it again sends all again, which creates nothing twice.  The stream resumes by
     itself; spans wait while the receiver cannot be reached.
 
     Args:
@@ -75,7 +75,7 @@ class LiveSpans:
 
         Raises:
             AxonError: The receiver refuses the spans, or the events cannot be read.
-            KeyboardInterrupt: Somebody has stopped it.
+            KeyboardInterrupt: It was stopped.
         """
         with self._sender, self._axon.subscribe(0) as subscription:
             while True:

@@ -114,7 +114,7 @@ class Replay(Closing):
         self._at_once = 0  # events before this index are published without waiting
         self._anchor = (self._clock.now(), 0.0)  # a moment, and where the replay was
         self._error: AxonError | None = None
-        # A daemon: a replay that nobody stopped must not keep the interpreter from exiting.
+        # A daemon: a replay that was not stopped must not keep the interpreter from exiting.
         name = f"axon-replay {axon.id}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()

@@ -82,7 +82,7 @@ class TraceTables:
         from .agents.axon_trace import AxonTrace, history
 
         with self._reading:
-            # Whoever is interrupted half way leaves none behind: the next use reads it whole.
+            # An interrupt half way leaves none behind: the next use reads all of it.
             trace, self._trace = self._trace, None
             if trace is None:
                 trace = AxonTrace(

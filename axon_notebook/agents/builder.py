@@ -251,7 +251,7 @@ class Builder(TurnTracker):
 
     @property
     def open_questions(self) -> list[Question]:
-        """Questions that nobody has answered, oldest first."""
+        """Questions that are not answered yet, oldest first."""
         return list(self._questions.values())
 
     def ask(self, question_id: str, kind: str, *, session: str = "", **fields: Any) -> None:
@@ -296,7 +296,7 @@ class Builder(TurnTracker):
             self._permit(question, allowed)
 
     def withdraw(self, question_id: str, by: str = "agent") -> None:
-        """Close a question that nobody may answer any more."""
+        """Close a question that can no longer be answered."""
         self._close_question(question_id, "withdrawn", answered_by=by)
 
     def _close_question(self, question_id: str, status: str, **fields: Any) -> Question | None:

@@ -315,7 +315,7 @@ class ClaudeCodec:
         self._decided(tool.call_id, array(line.get("tool_result_meta")))
 
     def _decided(self, call: str, metas: list[object]) -> None:
-        """Note who permitted or denied a call that nobody was asked about."""
+        """Note who permitted or denied a call without asking a person."""
         tool = self._b.find_tool(call)
         for meta in map(obj, metas):
             decision = obj(meta.get("permission_decision")).get("decision")

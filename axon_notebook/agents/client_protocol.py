@@ -85,7 +85,7 @@ class ProtocolClient(Protocol):
         """Keep *value* for the next prompts; whether the protocol sets it that way."""
 
     def offers(self) -> list[Message]:
-        """Ask what can be switched and which commands there are; nobody waits for the answers."""
+        """Ask what can be switched and which commands there are; does not wait for the answers."""
 
     def answer(self, question: Question, reply: Reply) -> Message:
         """Answer a question of the agent."""

@@ -177,7 +177,7 @@ class Conversation:
         return False
 
     def close(self) -> None:
-        """Let nobody wait any longer; idempotent."""
+        """End every wait; idempotent."""
         with self.changed:
             self._closed = True
             self.changed.notify_all()
@@ -247,10 +247,10 @@ class Conversation:
         return revisions
 
     def _pair(self, event: AxonEvent) -> None:
-        """Keep track of which request an answer belongs to, and refuse what nobody answers."""
+        """Keep track of which request an answer belongs to, and refuse what is not answered."""
         if event.origin == "USER_EVENT":
             if waiting := self._unrefused.get(event.event_type):
-                waiting.popleft()  # somebody has refused it
+                waiting.popleft()  # it was refused
             key = self.client.asked(event, fields_of(event.payload))
             if key is not None:
                 self._asked[key].append(event.sequence)

@@ -2,7 +2,7 @@
 
 Stateless and without decoding JSON: it looks at the type, and for types that carry several
 kinds, for keywords in the payload.  A quote inside of a JSON text is escaped, so a keyword with its
-quotes is never found in what somebody wrote.  What an event means is read by the codecs; this
+quotes is never found in a text.  What an event means is read by the codecs; this
 only sorts it.
 """
 

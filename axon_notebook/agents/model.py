@@ -145,7 +145,7 @@ class Turn(Entry, kw_only=True):
     ``completed``, ``failed`` or ``cancelled``.
 
     Attributes:
-        prompt_sequence: The prompt's event; ``None`` for a turn that nobody asked for.
+        prompt_sequence: The prompt's event; ``None`` for a turn without a prompt.
         source: Who published the prompt.
         origin: ``prompt``, ``unasked`` (a schedule, a background task) or ``history``.
         stop_reason: In the protocol's word.
@@ -287,7 +287,7 @@ class Notice(Entry, kw_only=True):
 
 
 class Annotation(Entry, kw_only=True):
-    """A judgement that somebody has published; ``text`` is its explanation.
+    """A published judgement; ``text`` is its explanation.
 
     ``status`` is empty, or ``retracted``.
 

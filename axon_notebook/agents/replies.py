@@ -19,7 +19,7 @@ class Reply(msgspec.Struct, frozen=True):
     """What a question is answered with.
 
     ``action`` is ``choose`` (``option`` of a permission, a plan or an address), ``accept``
-    (``values`` by field id), ``decline``, or ``cancel`` (nobody answers any more).
+    (``values`` by field id), ``decline``, or ``cancel`` (there will be no answer).
     """
 
     action: str

@@ -318,7 +318,7 @@ class AgentSession(Closing):
 
     @property
     def questions(self) -> list[Question]:
-        """Questions that nobody has answered, oldest first."""
+        """Questions that are not answered yet, oldest first."""
         with self._conversation.changed:
             return self._conversation.trace.open_questions
 

@@ -95,7 +95,7 @@ class Trace:
 
     @property
     def open_questions(self) -> list[Question]:
-        """Questions that nobody has answered, oldest first."""
+        """Questions that are not answered yet, oldest first."""
         return self._builder.open_questions
 
     def feed(self, event: AxonEvent) -> list[Revision]:

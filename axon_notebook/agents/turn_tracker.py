@@ -28,7 +28,7 @@ class TurnTracker(Recorder):
     Attributes:
         running: The turn that runs.
         last: The turn that began last.
-        protocol_ends_turns: Whether a turn that nobody asked for has an end of its own.
+        protocol_ends_turns: Whether a turn without a prompt has an end of its own.
         known_session: The session's entry, once there is one.
         from_start: Whether the trace has seen the session from its beginning, so that the
             first cumulative cost is the first turn's.
@@ -220,7 +220,7 @@ class TurnTracker(Recorder):
             self.change(turn, status="failed")
 
     def cancelling(self) -> None:
-        """Somebody has asked the agent to stop."""
+        """The agent was asked to stop."""
         self._cancelling = self.running
 
     def end(self, turn_id: str, stop_reason: str, error: str, *, failed: bool) -> None:
@@ -260,7 +260,7 @@ class TurnTracker(Recorder):
         self.end(turn_id, stop_reason, error, failed=failed)
 
     def _nameless(self, turn_id: str) -> Turn:
-        """Return the turn whose beginning nobody saw."""
+        """Return the turn whose beginning is not in the events."""
         last = self.last
         if last is not None and last.turn_id == f"unasked-{last.first_sequence}":
             return last

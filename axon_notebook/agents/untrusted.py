@@ -18,7 +18,7 @@ __all__ = [
     "text",
 ]
 
-#: A JSON object whose values nobody has looked at.
+#: A JSON object whose values are unchecked.
 Fields = dict[str, object]
 
 _DECODER = msgspec.json.Decoder()

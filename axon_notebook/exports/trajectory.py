@@ -1,6 +1,6 @@
 """A trace as a trajectory in the Agent Trajectory Interchange Format (ATIF v1.8).
 
-A step is a prompt, or what the agent thought, said and called until it heard the results.  A
+A step is a prompt, or what the agent thought, said and called until it received the results.  A
 subagent is an embedded trajectory that its tool call refers to.  Plain dictionaries; the
 tests validate them by the ``atif`` package.
 

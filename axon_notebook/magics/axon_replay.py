@@ -55,7 +55,7 @@ def _replay(call: Call) -> Any:
         line.clear()
         return _bar(running, recording)
     if options.get("paused"):
-        running.resume()  # nobody could
+        running.resume()  # there is no bar to do it
     started = time.monotonic()
     with recording, running:
         _follow(running, len(recording), line)

@@ -45,7 +45,7 @@ def origin_of(text: str) -> str:
     """Return the API's name of an origin.
 
     Raises:
-        ParameterError: If nobody can publish with it.
+        ParameterError: If it cannot be published with.
     """
     name = ORIGINS.get(text.lower(), text)
     if name not in PUBLISH_ORIGINS:

@@ -30,7 +30,7 @@ _TYPES: Final = (
 
 
 def install(shell: Any) -> None:
-    """Show DataFrames so in *shell*; what somebody else has set up stays."""
+    """Show DataFrames so in *shell*; an existing formatter stays."""
     formatters = shell.display_formatter.formatters
     for mime, show in (("text/plain", _plain), ("text/html", _html)):
         for module, name in _TYPES:

@@ -1,7 +1,7 @@
 """The options of a magic's line, split by a scan of our own.
 
 The rest of the line is SQL or JSON and arrives byte for byte: quotes, double
-spaces, ``->``, ``<<`` and ``-1`` are nobody's options.  Shell splitting would
+spaces, ``->``, ``<<`` and ``-1`` are not options.  Shell splitting would
 collapse them.
 """
 

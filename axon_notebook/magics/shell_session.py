@@ -205,7 +205,7 @@ class Session:
     # -- what it holds
 
     def known_schema(self, axon: Axon, *, within: float = float("inf")) -> Schema | None:
-        """Return the schema if it is known and at most *within* seconds old; asks nobody."""
+        """Return the schema if it is known and at most *within* seconds old; sends no request."""
         schema, when = self._schemas.get(axon.id, (None, 0.0))
         return schema if time.monotonic() - when <= within else None
 

@@ -119,7 +119,7 @@ class Cell(NamedTuple):
             return  # it runs over tables that the axon does not have
         if schema is None or find_unknown_name(self.sent, schema) is None:
             return
-        # Somebody may have made it a moment ago: ask before refusing.
+        # It may have been made a moment ago: ask before refusing.
         unknown = find_unknown_name(self.sent, in_thread(lambda: session.fetch_schema(axon), line))
         if unknown is None:
             return

@@ -1,4 +1,4 @@
-"""Output of a command made fit for somebody's terminal: text and colours, nothing else.
+"""Output of a command made safe for a terminal: text and colours, nothing else.
 
 What a command prints may move the cursor, change the title, write to the clipboard
 or ask the terminal to type an answer.  None of that belongs into an IPython session

@@ -105,7 +105,7 @@ class Column:
         return self._wire and affinity(self.declared) in ("blob", "real")
 
     def settle(self, kind: Kind, nullable: bool) -> None:
-        """Tell what the values are, by whoever found out on the way."""
+        """Record what the values are, as found while they were read."""
         self._settled = kind, nullable
 
     def renamed(self, name: str) -> Column:

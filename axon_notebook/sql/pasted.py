@@ -1,7 +1,7 @@
 """Characters that come along when a query is pasted from a web page, a chat or a document.
 
 SQLite takes every character from U+0080 on as part of a name, so that its message is about a
-table or column that nobody meant.
+table or column that was not meant.
 """
 
 from __future__ import annotations

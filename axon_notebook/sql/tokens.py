@@ -2,7 +2,7 @@
 
 One compiled expression follows the rules of SQLite's own tokenizer; binding,
 splitting, carets, completion and aliases all read what it finds, so that a
-colon inside a string, a comment or an identifier is nobody's parameter.
+colon inside a string, a comment or an identifier is not a parameter.
 
 ``:name`` is a parameter, ``:{expression}`` the value of a Python expression,
 ``${expression}`` an identifier to be quoted.  SQLite itself refuses ``:{`` and

@@ -208,7 +208,7 @@ def json_text(value: Any) -> str:
 def not_finite(value: Any, enc_hook: Callable[[Any], Any]) -> str | None:
     """Return what to say about the first NaN or infinity in *value*, if there is one.
 
-    msgspec writes them as ``null``, which nobody who reads the event could tell from a
+    msgspec writes them as ``null``, which a reader of the event could not tell from a
     missing value.
 
     Args:

@@ -39,7 +39,7 @@ SETTLE_UNSEEN_SECONDS: Final = 30.0  # where no page shows what comes later
 
 
 class AxonWidget(LiveWidget):
-    """Owns a subscription per axon beside its feed; borrows the axons' connections.
+    """Owns a subscription per axon and its feed; uses the axons' connections.
 
     A subclass sets what its messages need and then calls :meth:`start`.
     """

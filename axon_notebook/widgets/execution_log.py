@@ -200,7 +200,7 @@ class ExecutionLog(LiveWidget):
         return self._closed or self._feed is None or self._feed.is_caught_up
 
     def _is_over(self) -> bool:
-        """Ask whether the command has ended already: then nobody knows when."""
+        """Ask whether the command has ended already: then its end time is unknown."""
         try:
             return self._execution.status().status == "completed"
         except AxonError:

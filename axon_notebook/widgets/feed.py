@@ -69,7 +69,7 @@ class Source(Protocol):
 
 
 class _Page:
-    """A page that was heard: one browser tab's end of the comm."""
+    """A page that has sent a message: one browser tab's end of the comm."""
 
     def __init__(self, sent_bytes: int, now: float) -> None:
         self.acked_bytes = sent_bytes  # counted from the feed's start
@@ -147,7 +147,7 @@ class Feed:
         self._due = 0.0  # when the next message is due at a steady pace; of the pump thread
         # By stream; of the pump thread.
         self._answering: dict[str, tuple[_Answering, Iterator[Outgoing]]] = {}
-        # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
+        # Daemon: a viewer that was not closed must not keep the kernel from exiting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -238,7 +238,7 @@ class Feed:
             self._questions[str(message.get("page", "")), stream] = (stream, ranges[:64])
 
     def _unacked(self, now: float) -> int:
-        """Bytes on their way to the slowest living page, or to nobody."""
+        """Bytes on their way to the slowest living page; with no page, all that were sent."""
         self._pages = {
             name: page for name, page in self._pages.items() if now - page.heard_at < SILENT_SECONDS
         }

@@ -58,7 +58,7 @@ def shows_widgets() -> bool:
     kernel nothing about itself, and stores the state of every widget, scripts included, for pages
     that load more scripts from a CDN: offline they show nothing.  Known by its message ids, which
     are those of the Python client, and by the missing id of the cell.  Voilà runs cells the same
-    way, but then opens a page.  Ends when nbclient lets a kernel know that nobody looks on.
+    way, but then opens a page.  Ends when nbclient lets a kernel know that there is no page.
     """
     parent = _parent()
     request = str(parent.get("header", {}).get("msg_id", ""))

@@ -1,6 +1,6 @@
 """The stop button, deferred while a widget is made or closed.
 
-Half a constructor leaves a comm and threads that nobody holds.  Both take
+Half a constructor leaves a comm and threads without an owner.  Both take
 milliseconds, so the button waits for them.
 """
 

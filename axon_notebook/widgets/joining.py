@@ -36,7 +36,7 @@ class Joining:
         self._joined = joined
         self._failed = failed
         self._ended = threading.Event()
-        # Daemon: a viewer that nobody closed must not keep the kernel from exiting.
+        # Daemon: a viewer that was not closed must not keep the kernel from exiting.
         self._thread = threading.Thread(target=self._run, name="axon-joining", daemon=True)
         self._thread.start()
 

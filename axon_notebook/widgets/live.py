@@ -216,7 +216,7 @@ class LiveWidget(anywidget.AnyWidget):
         if comm is None:
             return
         if hosts.is_marimo(comm) and not self._made_in.is_alive():
-            self.close("replaced")  # `marimo run` ends a visitor's thread, and tells nobody
+            self.close("replaced")  # `marimo run` ends a visitor's thread without a notice
             return
         self.send(content, buffers)
         hosts.answer_while_busy(comm)

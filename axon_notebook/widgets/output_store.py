@@ -22,7 +22,7 @@ __all__ = ["OutputStore", "Piece"]
 
 STREAMS: Final = ("stdout", "stderr")
 SLACK: Final = 0.9  # of the budget is left after dropping, so that dropping is rare
-PIECE_COST: Final = 200  # bytes of memory that a piece takes beside its text (CPython 3.11: 174)
+PIECE_COST: Final = 200  # bytes of memory that a piece takes besides its text (CPython 3.11: 174)
 SMALL: Final = 16 * 1024  # pieces grow up to here with what comes within a tick
 PARTS: Final = 500  # of a message, at most
 ORDER_MS: Final = 0.001  # between two pieces, so that their times tell their order

@@ -5,7 +5,7 @@ Mirror of ``js/src/kernel/protocol.ts``: the same names, fields and order;
 
 Rules:
 
-* The kernel pushes and never waits for the page: a busy kernel answers nobody.
+* The kernel pushes and never waits for the page: a busy kernel does not answer.
 * ``ev``, ``log`` and ``rev`` messages are numbered (``batch``), so a hole is seen; what
   is missing is asked for with ``need`` and comes back in ``snap``, ``log`` or ``rev``
   messages, which do not advance the numbering.
@@ -143,7 +143,7 @@ class LogPart(TypedDict):
     length: int
     #: Arrival at the kernel, with fractions: over both streams, the order of arrival.
     at_ms: float
-    #: Bytes directly before ``offset`` that nobody can deliver any more.
+    #: Bytes directly before ``offset`` that can no longer be delivered.
     missing: int
 
 
@@ -241,7 +241,7 @@ class ChatStatMessage(Header):
     pushed: int
     #: Entries that the feed let go to stay within ``max_bytes``.
     dropped: int
-    #: Nobody can write here: a recording, or an axon without a session.
+    #: Writing is not possible: a recording, or an axon without a session.
     read_only: bool
     #: The newest 20.
     refusals: list[Refusal]
@@ -265,7 +265,7 @@ class LogStatMessage(Header):
     #: Offset behind the last byte that went out in a numbered ``log``.
     stdout_sent: int
     stderr_sent: int
-    #: Bytes nobody could deliver.
+    #: Bytes that could not be delivered.
     lost: int
     bytes: int
     max_bytes: int
@@ -298,7 +298,7 @@ KernelMessage: TypeAlias = (
 
 
 class HelloMessage(TypedDict):
-    """First message of a page, repeated until the kernel has been heard."""
+    """First message of a page, repeated until the kernel answers."""
 
     kind: Literal["hello"]
     #: Random per page and model; acknowledgements are counted per page.

@@ -25,7 +25,7 @@ class LoopSignal:
         if self._notified:
             return
         self._notified = True
-        # The loop may have been closed, and then nobody waits any more.
+        # The loop may have been closed; then there is no waiter any more.
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(self._event.set)
 

@@ -282,7 +282,7 @@ class HttpClient:
         *,
         own: bool,
     ) -> httpx.Response:
-        """Send once; *own* over a connection that nobody else uses."""
+        """Send once; *own* over a connection of its own."""
         pool = self._connections(endpoint)
         url = endpoint.base_url + path
         with pool.fresh() if own else pool.borrowed() as http, translated(url):

@@ -92,6 +92,6 @@ def httpx_clients(*, secure: bool, trust_env: bool) -> Pool[httpx.Client]:
         secure: Whether the server speaks TLS.
         trust_env: Whether to use the proxies that the environment names.
     """
-    # Made once: reading the certificates takes 20 ms.  The bare one trusts nobody.
+    # Made once: reading the certificates takes 20 ms.  The bare one trusts no certificate.
     tls = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return Pool(lambda: httpx.Client(verify=tls, trust_env=trust_env))

@@ -88,7 +88,7 @@ class LoopbackConnection:
 
     def _connected(self, base_url: str, timeout: float) -> socket.socket:
         """Return the socket; a new one where the service has closed the last, or has moved."""
-        if base_url == self._base_url and self._sock and not _has_something_to_say(self._sock):
+        if base_url == self._base_url and self._sock and not _is_readable(self._sock):
             return self._sock
         self.close()
         address = urlsplit(base_url)
@@ -133,8 +133,8 @@ def _written(
     return head + b"\r\n\r\n" + content
 
 
-def _has_something_to_say(sock: socket.socket) -> bool:
-    """Whether the other side of an idle connection has closed it, or sent what nobody asked for."""
+def _is_readable(sock: socket.socket) -> bool:
+    """Whether the service has closed an idle connection, or sent something without a request."""
     if sys.platform == "win32":
         return bool(select.select([sock], [], [], 0)[0])
     poll = select.poll()  # select() takes no descriptor above 1,023

@@ -1,4 +1,4 @@
-"""Judging events in the viewer: the form in the inspector, badges on the rows."""
+"""Annotating events in the viewer: the form in the inspector, badges on the rows."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async def test_codex_runs_turns_asks_and_is_interrupted(home: Path, protocol: st
         "cancelled",
     ]
     assert codex_said(events) == ["hello", "after the child", "-32601", "accept"]
-    assert "nobody answered vendor/question" in value(said(events, "agent.error")[0])["message"]
+    assert "no answer to vendor/question" in value(said(events, "agent.error")[0])["message"]
 
 
 @scenario
@@ -162,7 +162,7 @@ async def test_an_acp_request_that_nobody_knows_is_refused_in_time(home: Path) -
     assert text_of(events) == "-32601"
     [refused] = [value(e) for e in said(events, "agent.error")]
     assert refused["type"] == "unanswered"
-    assert "nobody answered cursor/ask_question for 0.2 s" in refused["message"]
+    assert "no answer to cursor/ask_question for 0.2 s" in refused["message"]
 
 
 @scenario

@@ -63,8 +63,8 @@ NOTIFICATIONS: Final = frozenset(
     }
 )
 
-#: What an agent may ask, with the answer if nobody can give one any more.  A person may
-#: take any time to answer these; other requests are refused if nobody answers soon.
+#: What an agent may ask, with the answer where none can be given any more.  A person may
+#: take any time to answer these; other requests are refused if they are not answered soon.
 CANCELLED: Final = {
     "session/request_permission": b'{"outcome":{"outcome":"cancelled"}}',
     "elicitation/create": b'{"action":"cancel"}',
@@ -199,7 +199,7 @@ class AcpDialect:
         return self._requested(request)
 
     def receive_oversized(self, line: Line) -> Received:
-        """Report that a line was dropped, so that nobody waits for what it carried."""
+        """Report that a line was dropped, so that what it carried is not waited for."""
         why = too_long(line.size)
         fields = outer_fields(line.data, line.tail)
         number = fields.get("id", b"null")
@@ -286,7 +286,7 @@ class AcpDialect:
         return Received(events=[AgentEvent(event.event_type, payload)], replies=replies)
 
     def _cancel(self, payload: str) -> list[bytes]:
-        """Answer what the session waits for: nobody will any more."""
+        """Answer what the session waits for: no other answer will come."""
         session = _session(payload)
         self._cancelled |= self._turn is not None and session == self._session
         return self._settle(r for r in self._all() if _session(r.params) == session)

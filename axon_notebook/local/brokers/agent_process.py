@@ -145,7 +145,7 @@ class AgentProcess:
     async def end(self) -> None:
         """Close its stdin, terminate its group, after a second kill it; idempotent."""
         if self._over:
-            return  # its number may belong to somebody else by now
+            return  # its number may belong to another process by now
         self._over = True
         self._stdin.close()
         self._signal(signal.SIGTERM)

@@ -285,12 +285,12 @@ class Bridge:
         self._wakeup.notify()
 
     async def _refuse_later(self, agent: AgentProcess, request: Hashable, what: str) -> None:
-        """Refuse a request of the agent that nobody answers: it would wait for ever."""
+        """Refuse an unanswered request of the agent: it would wait for ever."""
         await asyncio.sleep(self._timeouts.unknown)
         async with self._publishing:
             if agent is not self._agent or not (replies := self._dialect.refuse(request)):
                 return
-            why = f"nobody answered {what} for {self._timeouts.unknown:g} s: it was refused"
+            why = f"no answer to {what} for {self._timeouts.unknown:g} s: it was refused"
             await self._publish_received([Received(replies=replies)])
             await self._publish([agent_error(self.devbox_id, "unanswered", why)])
 
@@ -433,7 +433,7 @@ class Bridge:
         self._tasks.discard(task)
         if not _failed(task):
             return
-        # The axon was deleted or the disk is full: nobody can be told.
+        # The axon was deleted or the disk is full: it cannot be reported.
         logger.error("the broker of %s stopped", self.devbox_id, exc_info=task.exception())
         self.over = self.over or f"the broker failed: {task.exception()}"
         self._turn = None

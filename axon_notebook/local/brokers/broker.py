@@ -157,7 +157,7 @@ class Brokers:
         try:
             await bridge.settle("the service ended during the turn", partial(self._ended, axon_id))
         except Refusal:
-            return  # the axon was deleted: nobody can talk to this agent
+            return  # the axon was deleted: this agent has no client
         self._bridges.setdefault(axon_id, {})[bridge.devbox_id] = bridge
         bridge.open()
 

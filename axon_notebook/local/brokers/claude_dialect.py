@@ -33,7 +33,7 @@ __all__ = ["ClaudeDialect"]
 CONTROL: Final = ("control_request", "control_response", "control_cancel_request")
 
 #: What Claude may ask; a person may take any time to answer, and the last two come only
-#: if a client has registered for them.  Others are refused if nobody answers soon.
+#: if a client has registered for them.  Others are refused if they are not answered soon.
 KNOWN_REQUESTS: Final = (
     "can_use_tool",
     "elicitation",
@@ -56,7 +56,7 @@ class ClaudeDialect:
         self._prompt: str | None = None  # uuid of the prompt whose turn runs
         self._interrupted = False
         self._abandoned: list[str] = []  # prompts whose results may still come
-        self._open: set[str] = set()  # ids of requests that nobody has answered
+        self._open: set[str] = set()  # ids of requests without an answer
 
     def kind(self, event_type: str) -> Kind:
         """``query`` starts a turn; control messages pass."""

@@ -88,7 +88,7 @@ class CodexDialect:
         self._turn_id = ""
         self._interrupting: list[dict[str, object]] = []  # interrupts before the turn has an id
         self._abandoned: set[str] = set()
-        self._open: set[object] = set()  # ids of requests that nobody has answered
+        self._open: set[object] = set()  # ids of requests without an answer
 
     @property
     def initializing(self) -> bool:
@@ -180,7 +180,7 @@ class CodexDialect:
         return self._answered(number, text, frame)
 
     def receive_oversized(self, line: Line) -> Received:
-        """Report that a line was dropped, so that nobody waits for what it carried."""
+        """Report that a line was dropped, so that what it carried is not waited for."""
         why = too_long(line.size)
         received = Received(problem=why)
         fields = outer_fields(line.data, line.tail)

@@ -81,7 +81,7 @@ class Received(msgspec.Struct):
         end: The end of the running turn.
         problem: What is wrong with the line, for the log.
         unknown: A request that no client may know: it is refused, by
-            :meth:`Dialect.refuse`, unless somebody answers in time.
+            :meth:`Dialect.refuse`, unless it is answered in time.
     """
 
     events: list[AgentEvent] = msgspec.field(default_factory=list)

@@ -69,7 +69,7 @@ class PiDialect:
         self._accepted = False
         self._settling = 0  # runs of turns that were given up
         self._last: dict[str, Any] = {}  # the last message of the assistant
-        self._dialogs: set[str] = set()  # ids of dialogs that nobody has answered
+        self._dialogs: set[str] = set()  # ids of dialogs without an answer
 
     def kind(self, event_type: str) -> Kind:
         """``turn/start`` starts a turn; whether another event is for Pi, its payload tells."""

@@ -98,7 +98,7 @@ class JsonRpc:
     def _answered(self, message: Message) -> None:
         future = self._waiting.get(message.id) if isinstance(message.id, int) else None
         if future is None or future.done():
-            return  # nobody waits for it any more
+            return  # it is not waited for any more
         if message.error is not None:
             code, text = message.error.get("code", 0), message.error.get("message", "")
             future.set_exception(RpcError(int(code), str(text)))

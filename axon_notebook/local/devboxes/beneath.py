@@ -109,7 +109,7 @@ class _Walk:
         except FileNotFoundError:
             if not self._make:
                 raise
-            with contextlib.suppress(FileExistsError):  # made by somebody else meanwhile
+            with contextlib.suppress(FileExistsError):  # made by another process meanwhile
                 os.mkdir(part, dir_fd=self._open[-1])
             self._open.append(os.open(part, WALK, dir_fd=self._open[-1]))
 

@@ -1,6 +1,6 @@
 """What the service remembers of devboxes and executions: one SQLite file.
 
-Each record is a row with its JSON; the columns beside it are what is searched.
+Each record is a row with its JSON; the other columns are what is searched.
 Used on the event loop only.  Commits survive a kill of the service; after a
 power cut the last moments may be missing, as they are from the logs.
 """

@@ -45,7 +45,7 @@ Stream = Literal["stdout", "stderr"]
 ORDER: Final = "order"
 STREAMS: Final[tuple[Stream, Stream]] = ("stdout", "stderr")
 
-#: ``exit_status`` of a command whose end nobody saw, because the service was killed.
+#: ``exit_status`` of a command whose end was not seen, because the service was killed.
 LOST: Final = -1
 
 LOST_NOTE: Final = (

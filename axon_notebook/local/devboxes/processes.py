@@ -155,7 +155,7 @@ def _marks_in_proc() -> Iterator[tuple[int, str]]:
         try:
             variables = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
-            continue  # ended meanwhile, or somebody else's
+            continue  # ended meanwhile, or of another user
         for variable in variables:
             if variable.startswith(prefix):
                 yield int(entry.name), variable.removeprefix(prefix).decode("utf-8", "replace")

@@ -7,7 +7,7 @@ loop: a command must not wait because the service is busy, and a slow disk must
 not hold up the service.
 
 Every method that touches a process runs on that thread, so a process is never
-signalled after it was reaped, when its number may belong to somebody else.
+signalled after it was reaped, when its number may belong to another process.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Supervisor:
             self.terminate(command, group=True)
 
     def write(self, command: Command, data: bytes) -> bool:
-        """Queue *data* for stdin; ``False`` if nobody will read it or too much waits."""
+        """Queue *data* for stdin; ``False`` if it will not be read or too much waits."""
         stdin = command.process.stdin
         if stdin is None or stdin.closed or command.stdin_closing or command.exited:
             return False
@@ -327,7 +327,7 @@ class Supervisor:
         return True
 
     def _ring(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # enough rings are waiting to be heard
+        with contextlib.suppress(BlockingIOError):  # enough wake-ups are pending
             self._ringer.send(b"\0")
 
     def _hear(self) -> None:

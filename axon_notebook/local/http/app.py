@@ -43,7 +43,7 @@ Busy = Callable[[], bool]
 class Health(msgspec.Struct, frozen=True):
     """What ``GET /healthz`` answers.
 
-    ``busy`` tells whether ending the service would interrupt somebody.
+    ``busy`` tells whether ending the service would interrupt a client.
     """
 
     service: str
@@ -128,7 +128,7 @@ class ServiceApp:
         try:
             await self._answer(scope, receive, send)
         except Disconnected:
-            pass  # nobody waits for an answer
+            pass  # the client has gone
         except Exception as error:  # noqa: BLE001 - the one place where any error becomes an answer
             refusal = error if isinstance(error, Refusal) else _internal(error)
             await send_refusal(receive, send, refusal)

@@ -86,7 +86,7 @@ class Exchange(BodyReader):
         self.changed()
 
     def disconnect(self) -> None:
-        """Nobody waits for the answer any more."""
+        """The client has gone."""
         self.gone = True
         self.changed()
 

@@ -1,7 +1,7 @@
 """HTTP/1.1: one connection, its requests answered one after the other.
 
 The parser (llhttp, by httptools) is strict: bare line feeds, folded headers, contradicting
-lengths and bad chunks are errors.  This module adds what a server owes: the size of a head, how
+lengths and bad chunks are errors.  This module adds a server's limits: the size of a head, how
 long a request may take to arrive, how long a connection may be idle or a client may not read,
 requests that arrive before the one in front of them is answered.
 
@@ -54,7 +54,7 @@ class Http1Protocol(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._undecided: bytes | None = b""  # of a connection that may become HTTP/2
         self._refusal: Refusal | None = None
-        self._deaf = False  # what still arrives belongs to no request
+        self._ignores_input = False  # what still arrives belongs to no request
         self._reading = True
         self._url = b""
         self._headers: Head = []
@@ -84,7 +84,7 @@ class Http1Protocol(asyncio.Protocol):
         self._watch_phase()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell every request that nobody waits any more."""
+        """Tell every request that the client has gone."""
         self.state.connections.discard(self)
         for timer in (self._timer, self._write_timer):
             if timer is not None:
@@ -105,13 +105,13 @@ class Http1Protocol(asyncio.Protocol):
             if data.startswith(PREFACE):
                 self._become_http2(data)
                 return
-        if self._deaf:
+        if self._ignores_input:
             return
         self._began = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._deaf = True  # the request is answered as one of HTTP/1.1, and is the last
+            self._ignores_input = True  # answered as HTTP/1.1, and the last
         except httptools.HttpParserError:
             self._refuse(self._refusal or Refusal(400, "Malformed request."))
         else:
@@ -253,7 +253,7 @@ class Http1Protocol(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer and close, unless an answer is already on its way."""
-        self._deaf = True
+        self._ignores_input = True
         self._deadline = None
         current = self._exchanges[0] if self._exchanges else None
         if current is not None and (current is not self._arriving or current.started):
@@ -290,7 +290,7 @@ class Http1Protocol(asyncio.Protocol):
         The timer is not moved for each request: when it fires it looks what is due.
         """
         phase = "work" if self._phase == "idle" and self._exchanges else self._phase
-        if phase == self._timed or self._deaf:
+        if phase == self._timed or self._ignores_input:
             return
         self._timed = phase
         if phase == "work":

@@ -106,7 +106,7 @@ class Exchange(BodyReader):
         self.changed()
 
     def disconnect(self) -> None:
-        """Nobody waits for the answer any more."""
+        """The client has gone."""
         if not self.gone:
             self.gone = True
             self._stop_timer()

@@ -1,7 +1,7 @@
 """HTTP/2 over cleartext with prior knowledge: one connection, many requests at a time.
 
 The `h2` library reads and writes frames and keeps the state of streams; this module adds
-what a server owes: one task per request, flow control in both directions, time limits, and
+the server's part: one task per request, flow control in both directions, time limits, and
 bounds on everything that a client can cause without sending a request.
 
 Everything lives on the service's event loop.
@@ -49,7 +49,7 @@ PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #: Requests at a time, and tasks: a request that was reset may still be worked on.
 STREAMS: Final = 1024
 #: Bytes of a request's body that wait to be read.  The connection's own window is no bound:
-#: it is opened again at once, so that a request which nobody reads yet cannot stop the others.
+#: it is opened again at once, so that a request which is not read yet cannot stop the others.
 STREAM_WINDOW: Final = 128 * 1024
 CONNECTION_WINDOW: Final = 16 * 1024 * 1024
 #: Bytes parsed before the budget is looked at again.
@@ -144,7 +144,7 @@ class Http2Protocol(asyncio.Protocol):
         self._start_timer(HEAD_TIME)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell every request that nobody waits any more."""
+        """Tell every request that the client has gone."""
         self._ending = True
         self.state.connections.discard(self)
         for timer in (self._timer, self._write_timer):

@@ -26,7 +26,7 @@ class BodyReader:
     def __init__(self, *, ended: bool, continues: bool = False) -> None:
         self.body = bytearray()
         self.ended = ended
-        self.gone = False  # nobody waits for the answer any more
+        self.gone = False  # the client has gone
         self.started = False  # the head of the answer was sent
         self.complete = False  # all of the answer was
         self._continues = continues

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DEPTH_LIMIT: Final = 64
-#: Digits of an integer.  Numbers beyond the range of a double are infinities here: whoever uses
-#: one refuses it by name, and in a field that nobody knows it does no harm.
+#: Digits of an integer.  Numbers beyond the range of a double are infinities here: code that uses
+#: one refuses it by name, and in an unknown field it does no harm.
 MOST_DIGITS: Final = 4000
 #: Unknown fields that the log names, each once.
 NAMED_LIMIT: Final = 100

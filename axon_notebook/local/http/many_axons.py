@@ -38,8 +38,8 @@ async def query_many(store: Store, wanted: ManyParams, turns: asyncio.Semaphore)
     Args:
         store: Where the axons live.
         wanted: The statement and the axons.
-        turns: Shared by all such requests; whoever waits here does not wait for a reader, for
-            which the store has little patience.
+        turns: Shared by all such requests.  One that waits here does not wait for a reader, which
+            the store limits to a short time.
 
     Raises:
         Refusal: 400 for no or too many axons.

@@ -33,7 +33,7 @@ PAGE_DEFAULT: Final = 20
 
 
 class Disconnected(Exception):
-    """The client left before its request was complete; nobody waits for an answer."""
+    """The client left before its request was complete; there is no one to answer."""
 
 
 class Request:

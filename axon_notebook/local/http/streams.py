@@ -186,7 +186,7 @@ def error_frame(status: int, message: str) -> bytes:
 
 
 async def _run(stream: Stream, receive: Receive, pump: Pump) -> bytes | None:
-    """Run *pump* to its end; return the last frame, or ``None`` if nobody is there to read it."""
+    """Run *pump* to its end; return the last frame, or ``None`` if the client has gone."""
     work = asyncio.ensure_future(pump(stream))
     leaving = asyncio.ensure_future(client_left(receive))
     outcomes: list[asyncio.Future[Any]] = [work, leaving, stream.ended]

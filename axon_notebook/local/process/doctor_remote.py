@@ -150,7 +150,7 @@ def _limits(status: int, headers: Message) -> Iterator[Finding]:
     left, allowed = _first(headers, LEFT), _first(headers, ALLOWED)
     wait = headers.get("Retry-After", "").strip()
     remedy = f"wait {wait} s" if wait.isdigit() else "wait a minute"
-    remedy += "; close viewers that nobody looks at, publish with publish_many"
+    remedy += "; close viewers that are not needed, publish with publish_many"
     if status == 429:
         yield Finding("limits", False, "too many requests (429)", remedy)
     elif left is not None:

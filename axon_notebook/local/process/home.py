@@ -62,7 +62,7 @@ class Home:
         """Make the directory, readable by its owner alone.
 
         Raises:
-            ServiceError: If it cannot be made, or is somebody else's.
+            ServiceError: If it cannot be made, or belongs to another user.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
 def ensure_service(home: Path, *, timeout: float = 20.0) -> ServiceAddress:
     """Return the service of *home*, starting it if none lives.
 
-    A service of an older version that nobody uses at the moment is replaced.
+    A service of an older version that is not in use is replaced.
 
     Args:
         home: The directory whose data it serves.
@@ -179,7 +179,7 @@ def _wait_for_other(place: Home, deadline: float) -> ServiceAddress | None:
 def _spawn(place: Home, timeout: float) -> str:
     """Run the service in a session of its own; return what it complains of, if anything.
 
-    The child forks and ends at once, so the service is nobody's child: it needs
+    The child forks and ends at once, so the service has no parent: it needs
     no reaping and survives its starter.  It keeps the pipe until it answers.
     """
     command = [sys.executable, "-P", "-m", "axon_notebook.local", "--home", str(place.path)]

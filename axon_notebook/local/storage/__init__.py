@@ -1,1 +1,1 @@
-"""Axons on disk: events, SQL, and who is told of new events."""
+"""Axons on disk: events, SQL, and the broadcast of new events."""

@@ -60,7 +60,7 @@ _SQL_LIMITS: Final = {
 class AxonDatabase:
     """One axon's file, and four kinds of connections to it, lent to one thread at a time.
 
-    Each is used in a ``with``: ``publisher`` and ``sql_writer`` by whoever holds
+    Each is used in a ``with``: ``publisher`` and ``sql_writer`` by the holder of
     the axon's lane; ``history`` (the service's own reading) and ``sql_reader``
     (statements of users) by any thread.
 

@@ -74,7 +74,7 @@ def storage_damaged() -> Refusal:
 
 
 def storage_busy() -> Refusal:
-    """Return the refusal for a database that somebody else holds locked."""
+    """Return the refusal for a database that another process holds locked."""
     return Refusal(503, "Database is busy.", headers=RETRY_SOON)
 
 

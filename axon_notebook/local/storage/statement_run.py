@@ -77,7 +77,7 @@ class Run(Generic[T]):
         try:
             return await self._answer
         except asyncio.CancelledError:
-            self.stop(Refusal(499, "Nobody waits for this SQL any more."))
+            self.stop(Refusal(499, "The client of this SQL has gone."))
             raise
 
     # On the thread ---------------------------------------------------------------

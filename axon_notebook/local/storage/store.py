@@ -443,4 +443,4 @@ def _batch(
 
 
 def _ignored(axon_id: str, events: list[AxonEvent]) -> None:
-    """Nobody listens yet."""
+    """There is no listener yet."""

@@ -212,7 +212,7 @@ class Lane:
                     raise Refusal(409, "The axon has events already.")
                 if (newest := fill.insert(connection)) is None:
                     raise Refusal(400, "There is no event to import.")
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+        except Exception as error:  # noqa: BLE001 - handed to the waiting thread
             outcome = _refused(error)
         else:
             sequence, self._timestamp = newest[:2]

@@ -1,4 +1,4 @@
-// What was judged of an entry, and the way to judge it.
+// The annotations of an entry, and the form for another.
 
 import type { Annotation, Entry } from "../trace/model.ts";
 import { AnnotationBox, type Badge, badgeElement } from "../ui/annotation-box.ts";

@@ -53,7 +53,7 @@ export class Chat {
   /** Whether what is written here reaches a kernel. */
   get canSend(): boolean {
     const { facts } = this.session;
-    const isHere = facts.heard && !facts.gone && facts.bye === null && facts.snapshot === null;
+    const isHere = facts.answered && !facts.gone && facts.bye === null && facts.snapshot === null;
     return isHere && !facts.error && facts.stat?.state.name !== "failed" && !this.isReadOnly;
   }
 
@@ -71,7 +71,7 @@ export class Chat {
   /** Whether a judgement can be published: there is a kernel, and an axon. */
   get canAnnotate(): boolean {
     const { facts } = this.session;
-    return facts.heard && !facts.gone && facts.bye === null && facts.snapshot === null;
+    return facts.answered && !facts.gone && facts.bye === null && facts.snapshot === null;
   }
 
   /** What is shown, in order. */

@@ -1,4 +1,4 @@
-// The events behind an entry as they were published, asked of the kernel when somebody wants to see.
+// The events behind an entry as they were published, asked of the kernel when they are opened.
 
 import { plural } from "../base/format.ts";
 import { parseJson } from "../base/json.ts";
@@ -47,7 +47,7 @@ export class RawEvents {
   #ask(): void {
     const { element, session, copy } = this;
     const state = h("div", { class: "path", text: "asking the kernel …" });
-    if (!session.facts.heard) {
+    if (!session.facts.answered) {
       state.textContent = "The events are on the axon; a kernel is needed to read them.";
       element.append(state);
       return;

@@ -19,7 +19,7 @@ export interface Counts {
 
 export class AxonStream {
   stat: AxonStat | null = null;
-  /** Ranges of positions that nobody can deliver. */
+  /** Ranges of positions that cannot be delivered. */
   #unavailable: Range[] = [];
 
   constructor(
@@ -38,7 +38,7 @@ export class AxonStream {
     for (const gap of stat.gaps) this.declare(gap);
   }
 
-  /** Nobody has the events of these sequences. */
+  /** The events of these sequences are lost. */
   declare([from, to]: Range): void {
     const range: Range = [this.lane.position(from), this.lane.position(to)];
     const known = this.#unavailable.some(([low, high]) => low <= range[0] && high >= range[1]);

@@ -5,7 +5,7 @@
 
 import type { EventRecord } from "../kernel/protocol.ts";
 
-/** ● ordinary, ▲ something failed, ○ a sign of life nobody reads. */
+/** ● ordinary, ▲ something failed, ○ a heartbeat. */
 export type Shape = "plain" | "error" | "quiet";
 
 export interface PairEnd {

@@ -126,7 +126,7 @@ export class Session extends KernelSession<StatMessage> {
   /** Whether a judgement can be published: there is a kernel that listens. */
   get canAnnotate(): boolean {
     const { facts } = this;
-    return facts.heard && !facts.gone && facts.bye === null && facts.snapshot === null;
+    return facts.answered && !facts.gone && facts.bye === null && facts.snapshot === null;
   }
 
   /** What was judged of the events from one position to another, as of the event at `limit`. */
@@ -184,7 +184,7 @@ export class Session extends KernelSession<StatMessage> {
 
   /** Show what was saved with the notebook. */
   load(snapshot: Snapshot): void {
-    if (this.conn.heard) return;
+    if (this.conn.answered) return;
     this.store.beginEpoch("");
     this.#takeStreams(snapshot.axons);
     for (const [index, record] of snapshot.events.entries()) {

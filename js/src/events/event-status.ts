@@ -31,7 +31,7 @@ export function statusOf(facts: StateFacts): Status {
   if (facts.error)
     return failed("widget failed", facts.error, "Reload the page or run the cell again.");
   if (facts.snapshot !== null && !facts.gone) return snapshot(facts.snapshot, facts.inFile);
-  if (!facts.heard) return unheard(facts);
+  if (!facts.answered) return beforeAnswer(facts);
   if (facts.bye) return closed(facts.bye);
   if (facts.gone) {
     return quiet(
@@ -41,7 +41,7 @@ export function statusOf(facts: StateFacts): Status {
     );
   }
   if (facts.silent) {
-    const line = `No word from the kernel for ${duration(facts.silentMs)}. What is here stays usable.`;
+    const line = `No message from the kernel for ${duration(facts.silentMs)}. What is here stays usable.`;
     return quiet("warn", "kernel silent", line);
   }
   return ofState(facts);
@@ -98,14 +98,14 @@ function snapshot(taken: number, inFile: boolean): Status {
   return { ...quiet("off", "snapshot", line), empty: "The snapshot holds no events." };
 }
 
-function unheard(facts: StateFacts): Status {
+function beforeAnswer(facts: StateFacts): Status {
   if (facts.age < SNAPSHOT_AFTER_MS)
     return { ...quiet("busy", "connecting", ""), empty: "Waiting for the kernel …" };
   return {
     ...quiet(
       "warn",
       "no kernel",
-      "No word from the kernel yet. If it is not running, run the cell.",
+      "No message from the kernel yet. If it is not running, run the cell.",
     ),
     empty: NOTHING_YET,
   };

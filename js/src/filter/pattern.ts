@@ -1,6 +1,6 @@
 // Regular expressions written by a user and run on untrusted text, in linear time.
 //
-// A backtracking engine may run for ever on a text that somebody else wrote, and cannot be
+// A backtracking engine may run for ever on a text from elsewhere, and cannot be
 // stopped. So patterns become automata, but for those that it answers in linear time. Nothing is
 // cut or given up, and the answer depends on nothing but pattern and text.
 //

@@ -31,7 +31,7 @@ export interface Receiver {
   take(message: KernelMessage, bytes: Uint8Array): void;
   /** What is missing now. Called after messages and from a timer, so keep it cheap. */
   holes(): Hole[];
-  /** The kernel fell silent, or is heard again. */
+  /** The kernel stopped answering, or answers again. */
   silent(silent: boolean): void;
 }
 
@@ -84,7 +84,7 @@ export class Conn {
   bytes = 0;
   /** Batches that never came; their content is asked for by sequence or offset. */
   missedBatches = 0;
-  heard = false;
+  answered = false;
   closed = false;
 
   #lastHeard: number;
@@ -116,7 +116,7 @@ export class Conn {
   /** What is due: a repeated hello, an acknowledgement, a request for what is missing. */
   tick(): void {
     const now = this.now();
-    if (!this.heard && now - this.#helloAt >= this.#helloWait) {
+    if (!this.answered && now - this.#helloAt >= this.#helloWait) {
       this.#helloWait = Math.min(this.#helloWait * 2, NEED_LIMIT_MS);
       this.hello();
     }
@@ -164,7 +164,7 @@ export class Conn {
     const now = this.now();
     this.#lastHeard = now;
     this.#setSilent(false);
-    this.heard = true;
+    this.answered = true;
     if (message.epoch !== this.epoch) this.#begin(message);
     this.#count(message, wireBytes);
     this.receiver.take(message, bytes);
@@ -214,7 +214,7 @@ export class Conn {
 
   /** Ask once for a hole, again with growing patience, at once when the hole changed shape. */
   #need(now: number): void {
-    if (!this.heard || this.closed) return;
+    if (!this.answered || this.closed) return;
     const since = now - this.#needAt;
     if (since < ACK_MS / 2) return;
     const holes = this.receiver.holes().filter((hole) => hole.ranges.length > 0);

@@ -9,7 +9,7 @@ export const SNAPSHOT_AFTER_MS = 3000;
 
 /** What the state line of every widget is made from. */
 export interface KernelFacts {
-  heard: boolean;
+  answered: boolean;
   /** Time since the session began, ms. */
   age: number;
   silentMs: number;
@@ -73,7 +73,7 @@ export abstract class KernelSession<Stat extends { state: { retry_in_ms?: number
     const now = this.now();
     const retry = this.stat?.state.retry_in_ms;
     return {
-      heard: this.conn.heard,
+      answered: this.conn.answered,
       age: now - this.#bornAt,
       silentMs: now - this.#heardAt,
       silent: this.isSilent,

@@ -1,4 +1,4 @@
-// Which moment of an axon is looked at in this page: said by the viewer whose time bar moved, heard
+// Which moment of an axon is looked at in this page: published by the viewer whose time bar moved, read
 // by the chats of the same axon. It goes through the page, so it works while the kernel is busy.
 
 const NAME = "axon-notebook-moment";

@@ -4,7 +4,7 @@
 // tests/widgets/test_protocol_mirror.py compares the two files.
 //
 // Rules:
-// - The kernel pushes and never waits for the page: a busy kernel answers nobody.
+// - The kernel pushes and never waits for the page: a busy kernel does not answer.
 // - `ev`, `log` and `rev` messages are numbered (`batch`), so a hole is seen; what is
 //   missing is asked for with `need` and comes back in `snap`, `log` or `rev` messages,
 //   which do not advance the numbering.
@@ -128,7 +128,7 @@ export interface LogPart {
   length: number;
   /** Arrival at the kernel, with fractions: over both streams, the order of arrival. */
   at_ms: number;
-  /** Bytes directly before `offset` that nobody can deliver any more. */
+  /** Bytes directly before `offset` that can no longer be delivered. */
   missing: number;
 }
 
@@ -218,7 +218,7 @@ export interface ChatStatMessage extends Header {
   pushed: number;
   /** Entries that the feed let go to stay within `max_bytes`. */
   dropped: number;
-  /** Nobody can write here: a recording, or an axon without a session. */
+  /** Writing is not possible: a recording, or an axon without a session. */
   read_only: boolean;
   /** The newest 20. */
   refusals: Refusal[];
@@ -241,7 +241,7 @@ export interface LogStatMessage extends Header {
   /** Offset behind the last byte that went out in a numbered `log`. */
   stdout_sent: number;
   stderr_sent: number;
-  /** Bytes nobody could deliver. */
+  /** Bytes that could not be delivered. */
   lost: number;
   bytes: number;
   max_bytes: number;
@@ -270,7 +270,7 @@ export type KernelMessage =
 
 // ---- page → kernel: best effort, none is needed for the push --------------------------------
 
-/** First message of a page, repeated until the kernel has been heard. */
+/** First message of a page, repeated until the kernel answers. */
 export interface HelloMessage {
   kind: "hello";
   /** Random per page and model; acknowledgements are counted per page. */

@@ -10,7 +10,7 @@ interface Shown {
 /** Of the page, above and below the widget, px. */
 const MARGIN = 18;
 
-/** A model whose traits are what was saved; a view may change them, nobody hears what it sends. */
+/** A model whose traits are what was saved; a view may change them; what it sends is dropped. */
 export class SavedModel {
   readonly #listeners = new Map<string, Set<() => void>>();
 

@@ -36,13 +36,13 @@ export function widget<Traits extends Saved, Data, Snapshot>(
     let live: Live<Snapshot> | null = null;
     const gone = () => live?.kernelGone();
     const data = open(modelChannel(model, signal, gone), model, signal);
-    const heard = liveOf(data);
-    live = heard;
+    const found = liveOf(data);
+    live = found;
     const events = model as unknown as { on(name: string, run: () => void): void };
     // Fired by Jupyter's front ends when the comm dies or comes back; others do not know it.
     events.on("comm_live_update", gone);
     const timer = setTimeout(() => {
-      restore(model, heard).catch((error: unknown) => heard.fail(error));
+      restore(model, found).catch((error: unknown) => found.fail(error));
     }, waitFor(model));
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
     return data;

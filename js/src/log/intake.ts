@@ -12,7 +12,7 @@ interface Waiting {
   offset: number;
   bytes: Uint8Array;
   atMs: number;
-  /** Bytes directly before `offset` that nobody can deliver any more. */
+  /** Bytes directly before `offset` that can no longer be delivered. */
   missing: number;
 }
 

@@ -8,7 +8,7 @@ import { Intake } from "./intake.ts";
 import { type Job, Jobs, READING } from "./jobs.ts";
 import { type LogStore, STREAMS, type StreamName } from "./output-store.ts";
 
-/** A hole that nobody filled in this time is not waited for any longer. */
+/** A hole that was not filled in this time is not waited for any longer. */
 const GIVE_UP_MS = 30_000;
 const RATE_MS = 2000;
 /** Earlier output of at most this size is loaded without being asked for. */
@@ -86,7 +86,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
     return STREAMS.reduce((sum, name) => sum + before(name), 0);
   }
 
-  /** Bytes in front that nobody keeps any more. */
+  /** Bytes in front that are no longer kept. */
   get gone(): number {
     const { stat, intake } = this;
     if (!stat) return 0;
@@ -119,7 +119,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
     this.conn.command("stdin_eof");
   }
 
-  /** What is left to do with each frame, unless somebody waits for more; true when that is all. */
+  /** What is left to do with each frame, unless more is waited for; true when that is all. */
   work(): boolean {
     return this.jobs.idle ? this.classifier.step(CLASSIFY_MS) : this.classifier.complete;
   }
@@ -149,7 +149,7 @@ export class LogSession extends KernelSession<LogStatMessage> {
 
   /** Show what was saved with the notebook. */
   load(snapshot: LogSnapshot): void {
-    if (this.conn.heard) return;
+    if (this.conn.answered) return;
     const encoder = new TextEncoder();
     for (const { stream, offset, text, at_ms } of snapshot.pieces)
       this.intake.take(stream, offset, encoder.encode(text), at_ms, offset);

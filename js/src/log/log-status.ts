@@ -25,7 +25,7 @@ export function statusOf(facts: Facts): Status {
     const line = `Saved ${date(facts.snapshot)}.${run}`;
     return { ...outcome(facts), line, empty: "The command printed nothing." };
   }
-  if (!facts.heard) return unheard(facts);
+  if (!facts.answered) return beforeAnswer(facts);
   if (facts.stat?.status === "completed") return completed(facts);
   return troubled(facts) ?? ofCommand(facts);
 }
@@ -41,7 +41,7 @@ function troubled(facts: Facts): Status | null {
     return quiet("warn", "kernel gone", `${line} Run the cell to follow it again.`);
   }
   if (facts.silent) {
-    return quiet("warn", "kernel silent", "No word from the kernel. What is here stays usable.");
+    return quiet("warn", "kernel silent", "No message from the kernel. What is here stays usable.");
   }
   return ofState(facts);
 }
@@ -106,10 +106,10 @@ export function exitWord(exit: number | null): string {
   return signal ? `${signal} (${exit})` : `exit ${exit}`;
 }
 
-function unheard(facts: Facts): Status {
+function beforeAnswer(facts: Facts): Status {
   if (facts.age < SNAPSHOT_AFTER_MS)
     return { ...quiet("busy", "connecting", ""), empty: "Waiting for the kernel …" };
-  const line = "No word from the kernel yet. If it is not running, run the cell.";
+  const line = "No answer from the kernel yet. If it is not running, run the cell.";
   return quiet("warn", "no kernel", line);
 }
 

@@ -2,7 +2,7 @@
 //
 // A row is a line that has ended, numbered over both streams in the order in which they
 // ended; rows are never removed or moved. What was printed is kept as the bytes it came as, a line
-// that was redrawn as the text that remained. Only lines that somebody looks at are parsed.
+// that was redrawn as the text that remained. Only lines that are shown are parsed.
 
 import { type Line, parseLine } from "./ansi.ts";
 import { Arena, Pages } from "./arena.ts";

@@ -150,7 +150,7 @@ export class Pane implements PointedPane {
     return this.#complete;
   }
 
-  /** What nobody reads twenty times a second. */
+  /** What need not be drawn twenty times a second. */
   drawSlow(empty: string): void {
     setText(this.#empty, empty);
     this.#empty.hidden = this.rows.count > 0 || empty === "";
@@ -276,7 +276,7 @@ export class Pane implements PointedPane {
     this.#pill.hidden = text === "";
   }
 
-  /** Where finds and errors are, beside the scroll bar. */
+  /** Where finds and errors are, next to the scroll bar. */
   #drawTicks(): void {
     const { search } = this.finding;
     const { errors } = this.session.classifier;

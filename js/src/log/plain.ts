@@ -1,4 +1,4 @@
-// Terminal text without its sequences and controls: what searching and judging lines looks at.
+// Terminal text without its sequences and controls: what searching and classifying lines reads.
 //
 // Plain bytes and colours, which are nearly everything, go through one tight loop; where a line
 // holds anything else, the tokenizer reads the rest of it. No sequence outlives its line.

@@ -28,7 +28,7 @@ function makeRow(row: number): Uint8Array {
 }
 
 function judge(code: number): number {
-  // Tabs and line breaks are nobody's trick, and half a pair is judged as a pair.
+  // Tabs and line breaks are not a trick, and half a pair counts as a pair.
   if (code === 9 || code === 10 || code === 13 || (code >= 0xd800 && code < 0xe000)) return NARROW;
   const character = String.fromCodePoint(code);
   if (code !== ZWJ && hidesSomething(character)) return HIDES;

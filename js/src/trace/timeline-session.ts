@@ -52,7 +52,7 @@ export class TimelineSession extends Session {
   }
 
   override load(snapshot: TimelineSnapshot): void {
-    if (this.conn.heard) return;
+    if (this.conn.answered) return;
     super.load(snapshot);
     if (this.stat && snapshot.newest_ms) this.stat.newest_ms = snapshot.newest_ms;
     this.spans.take(1, 1, snapshot.spans ?? []);

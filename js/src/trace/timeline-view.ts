@@ -77,8 +77,8 @@ export class TimelineView {
     this.#line.draw(status.sign, status.line, status.retry);
     const none = this.session.spans.byId.size === 0;
     this.#empty.hidden = !none;
-    const heard = status.sign === "live" || status.empty === "";
-    setText(this.#empty, heard ? "No turns yet." : status.empty);
+    const known = status.sign === "live" || status.empty === "";
+    setText(this.#empty, known ? "No turns yet." : status.empty);
     this.#frame.root.dataset.empty = String(none);
   }
 }

@@ -100,7 +100,7 @@ export class TraceSession extends KernelSession<ChatStatMessage> {
 
   /** Show what was saved with the notebook. */
   load(snapshot: ChatSnapshot): void {
-    if (this.conn.heard) return;
+    if (this.conn.answered) return;
     this.#isPartial = true;
     for (const entry of snapshot.entries) this.trace.put(whole(entry as Entry));
     this.showSnapshot(snapshot, {

@@ -80,7 +80,7 @@ export class ScrollOrigin {
     const end = (event: Event) => this.#release(event);
     on(this.page, "pointerup", end, signal, { capture: true });
     on(this.page, "pointercancel", end, signal, { capture: true });
-    // Chromium tells nobody that the button over a scroll bar was let go.
+    // Chromium sends no event when the button over a scroll bar is released.
     const moved = (event: PointerEvent) => event.buttons === 0 && end(event);
     on(this.page, "pointermove", moved, signal, { capture: true });
   }

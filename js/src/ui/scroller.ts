@@ -99,7 +99,7 @@ export class Scroller {
   }
 
   // Rows that came since the frame which the user aimed at put the end farther away: in a fast
-  // stream nobody would ever reach it.
+  // stream it could never be reached.
 
   #keepEnd(): void {
     const { bottom } = this.map;

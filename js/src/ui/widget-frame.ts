@@ -39,7 +39,7 @@ export interface FrameOptions {
   narrow: number;
   /** `false` puts off the slow part. */
   draw(now: number): boolean;
-  /** What nobody reads twenty times a second; drawn every SLOW_MS. */
+  /** What need not be drawn twenty times a second; drawn every SLOW_MS. */
   drawSlow(now: number): void;
   /** The root or a watched element has a size, or another one. */
   measure(width: number): void;

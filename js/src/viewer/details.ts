@@ -10,8 +10,8 @@ import { copyText, h, setText } from "../ui/dom.ts";
 import { icon } from "../ui/icons.ts";
 import { jsonTree } from "../ui/tree.ts";
 import type { Display } from "../ui/widget-frame.ts";
+import { AnnotationPanel } from "./annotation-panel.ts";
 import { jsonLine } from "./export.ts";
-import { Judging } from "./judging.ts";
 import type { Pointing } from "./pointing.ts";
 import { runText } from "./run-text.ts";
 import type { Showing } from "./showing.ts";
@@ -25,7 +25,7 @@ export class Details {
   readonly #title = h("b", { class: "title" });
   readonly #facts = h("dl", { class: "facts" });
   readonly #body = h("div", { class: "body" });
-  readonly #judging: Judging;
+  readonly #annotations: AnnotationPanel;
   readonly #raw = h("button", { "aria-pressed": "false", text: "raw" });
   #shown = "";
   #isRaw = false;
@@ -38,7 +38,7 @@ export class Details {
     private readonly display: Display,
     private readonly closed: () => void,
   ) {
-    this.#judging = new Judging(session);
+    this.#annotations = new AnnotationPanel(session);
     const copy = h("button", { title: "copy the event as JSON", text: "copy" });
     copy.addEventListener("click", () => this.#copy());
     this.#raw.addEventListener("click", () => this.#toggleRaw());
@@ -52,7 +52,7 @@ export class Details {
         "div",
         { class: "details-head" },
         this.#title,
-        this.#judging.button,
+        this.#annotations.button,
         this.#raw,
         copy,
         close,
@@ -60,7 +60,7 @@ export class Details {
       h(
         "div",
         { class: "details-scroll", tabindex: 0, role: "region", "aria-label": "Event" },
-        this.#judging.element,
+        this.#annotations.element,
         this.#facts,
         this.#body,
       ),
@@ -94,7 +94,7 @@ export class Details {
   #show(from: number, to: number): void {
     const { store } = this.session;
     const event = store.get(from);
-    if (event) this.#judging.draw(event, from, to, this.showing.limit);
+    if (event) this.#annotations.draw(event, from, to, this.showing.limit);
     const pair = store.pairAt(from, this.showing.limit);
     const key = [from, to, pair?.close ?? "", this.#isRaw].join(" ");
     if (!event || key === this.#shown) return;

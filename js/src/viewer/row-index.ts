@@ -11,7 +11,7 @@ import type { Lane } from "../events/lane.ts";
 import type { Filter } from "../filter/filter.ts";
 import { ChunkRows } from "./chunk-rows.ts";
 
-/** What a row is, beside an event or a folded run of events. */
+/** What a row is, besides an event or a folded run of events. */
 export enum Divider {
   /** Time passed before the event. */
   Pause = -1,

@@ -1,4 +1,4 @@
-// Where the finds are, beside the scroll bar.
+// Where the finds are, next to the scroll bar.
 
 import { h } from "../ui/dom.ts";
 import type { ScrollMap } from "../ui/scroll-map.ts";

@@ -64,7 +64,7 @@ export class Header {
     const { isLive, totals } = this.moment;
     const total = plural(counts.total, "event");
     setText(this.#events, isLive ? total : `${count(totals.size)} of ${total}`);
-    const isRunning = isLive && facts.snapshot === null && facts.heard;
+    const isRunning = isLive && facts.snapshot === null && facts.answered;
     setText(this.#rate, isRunning ? `${rateText(rate)}/s` : "");
     setText(this.#lost, `${count(counts.lost)} lost`);
     this.#lost.dataset.bad = String(counts.lost > 0);

@@ -90,15 +90,15 @@ afterEach(() => {
 });
 
 describe("connection", () => {
-  test("hello is said at once and again, ever more patiently, until the kernel is heard", () => {
+  test("hello is said at once and again, ever more patiently, until the kernel answers", () => {
     pass(20_000);
-    const unheard = wire.of("hello").length;
+    const sent = wire.of("hello").length;
     ev(1);
     pass(20_000);
 
-    expect(unheard).toBeGreaterThan(3);
-    expect(unheard).toBeLessThan(8);
-    expect(wire.of("hello")).toHaveLength(unheard);
+    expect(sent).toBeGreaterThan(3);
+    expect(sent).toBeLessThan(8);
+    expect(wire.of("hello")).toHaveLength(sent);
     expect(wire.of("hello")[0]).toMatchObject({ epoch: "" });
   });
 
@@ -219,7 +219,7 @@ describe("connection", () => {
     wire.take("ev", []);
 
     expect(taker.taken).toEqual([]);
-    expect(conn.heard).toBe(false);
+    expect(conn.answered).toBe(false);
   });
 
   test("when the widget goes, its timers go", () => {

@@ -9,7 +9,7 @@ const utf8 = new TextEncoder();
 
 /** A kernel by hand: what it says is said at once, what it hears is kept. */
 class Desk implements Channel {
-  readonly heard: PageMessage[] = [];
+  readonly received: PageMessage[] = [];
   now = 1000;
   batch = 0;
   #take: (content: unknown, buffers: readonly ArrayBufferView[]) => void = () => {};
@@ -17,7 +17,7 @@ class Desk implements Channel {
   readonly session = new LogSession(this, this.#life.signal, () => this.now);
 
   send(message: PageMessage): void {
-    this.heard.push(message);
+    this.received.push(message);
   }
   listen(take: (content: unknown, buffers: readonly ArrayBufferView[]) => void): void {
     this.#take = take;
@@ -59,7 +59,9 @@ class Desk implements Channel {
     this.#take({ ...header, ...message } as KernelMessage, buffers);
   }
   needs(): unknown[] {
-    return this.heard.flatMap((one) => (one.kind === "need" ? [[one.stream, ...one.ranges]] : []));
+    return this.received.flatMap((one) =>
+      one.kind === "need" ? [[one.stream, ...one.ranges]] : [],
+    );
   }
   /** All of what came: by itself the session reads for a few milliseconds, then with each frame. */
   get store(): LogStore {
@@ -193,7 +195,7 @@ describe("a log's session", () => {
       kernel.session.send("yes\n");
       kernel.session.endInput();
       kernel.session.kill();
-      const commands = kernel.heard.flatMap((one) =>
+      const commands = kernel.received.flatMap((one) =>
         one.kind === "cmd" ? [[one.name, one.value]] : [],
       );
 

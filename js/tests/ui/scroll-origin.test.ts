@@ -113,7 +113,7 @@ describe("the origin on a scroller", () => {
     expect(meant).toEqual([]);
   });
 
-  test("nothing is heard after its view ended", () => {
+  test("nothing is observed after its view ended", () => {
     const { origin, ended, on } = scene();
     on("pointerdown", { button: 0 });
     ended.abort();
@@ -131,11 +131,11 @@ describe("what the origin means", () => {
     ["keydown", { key: "End" }, []],
     ["pointerdown", { button: 1 }, ["hold"]],
     ["pointerdown", { button: 0 }, []],
-  ])("%s %j is heard before the browser scrolls: %j", (type, more, heard) => {
+  ])("%s %j is seen before the browser scrolls: %j", (type, more, expected) => {
     const { meant, on } = scene();
     on(type, more);
 
-    expect(meant).toEqual(heard);
+    expect(meant).toEqual(expected);
   });
 
   test("a finger that moves down shows what is above", () => {

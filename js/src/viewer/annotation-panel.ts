@@ -1,11 +1,11 @@
-// What was judged of the event in the inspector, and the way to judge it.
+// The annotations of the event in the inspector, and the form for another.
 
 import type { Session } from "../events/event-session.ts";
 import type { EventAt } from "../events/event-store.ts";
 import { AnnotationBox, badgeElement } from "../ui/annotation-box.ts";
 import { h } from "../ui/dom.ts";
 
-export class Judging {
+export class AnnotationPanel {
   /** The button that opens the form. */
   readonly button: HTMLElement;
   /** Badges and form. */
@@ -18,7 +18,7 @@ export class Judging {
   constructor(private readonly session: Session) {
     this.#box = new AnnotationBox((made) => session.annotate(this.#position, made));
     this.button = this.#box.button;
-    this.element = h("div", { class: "judging" }, this.#badges, this.#box.element);
+    this.element = h("div", { class: "annotation-panel" }, this.#badges, this.#box.element);
   }
 
   /** Show what was judged of an event, as of `limit`; the form stays open as long as it is the same one. */
