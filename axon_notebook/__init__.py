@@ -46,6 +46,7 @@ _HOMES = {
     "open_dataset": "dataset",
     "open_recording": "recording",
     "replay": "replaying",
+    "trace_of_events": "agents.axon_trace",
 }
 
 __all__ = [
@@ -75,10 +76,12 @@ __all__ = [
     "open_dataset",
     "open_recording",
     "replay",
+    "trace_of_events",
     "unload_ipython_extension",
 ]
 
 if TYPE_CHECKING:
+    from .agents.axon_trace import trace_of_events
     from .agents.session import AgentSession
     from .axon import Axon
     from .axon_set import AxonSet

@@ -251,7 +251,17 @@ def trace_of_events(
     as_of: int | None = None,
     title: str = "",
 ) -> AxonTrace:
-    """Return the trace of *events*, which are those of one axon, in their order."""
+    """Return the trace of *events*, without an axon: what a test or a file of your own holds.
+
+    Args:
+        events: Those of one axon, in their order.
+        protocol: ``"acp"``, ``"claude"``, ``"codex"`` or ``"pi"``; found in the events if ``None``.
+        as_of: Leave out events after this sequence.
+        title: What the summary card says it is of.
+
+    Returns:
+        The same as :meth:`Axon.trace`, but :meth:`AxonTrace.refresh` has nothing to read.
+    """
     trace = AxonTrace(None, protocol, as_of=as_of, title=title)
     for event in events:
         if as_of is None or event.sequence <= as_of:

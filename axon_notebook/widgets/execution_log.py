@@ -33,7 +33,6 @@ SAVED_LINES: Final = 400
 TEXT_LINES: Final = 10
 PRE: Final = "font-family: monospace; font-size: 12px; line-height: 1.3; overflow: auto;"
 LINE_CHARS: Final = 2000
-REFRESH_SECONDS: Final = 1.0  # after its end, at most, a saved notebook shows it
 _Utf8: Final = codecs.getincrementaldecoder("utf-8")
 YOUNG_MS: Final = 1000  # a command that is over, but no older, has ended about now
 
@@ -133,7 +132,6 @@ class ExecutionLog(LiveWidget):
 
     def stop_source(self) -> None:
         """Close the subscription; the command goes on."""
-        self._feed_notify()  # a wait of the reader's
         self._subscription.close()
 
     def on_page_message(self, message: Mapping[str, Any]) -> None:
@@ -190,14 +188,10 @@ class ExecutionLog(LiveWidget):
         ended_ms = self._ended_ms() if info else None
         self._store.finish(info, str(error) if error else "", ended_ms=ended_ms)
         self._feed_notify(stat=True)
-        # A refreshed display is drawn anew: not while pages still draw the last lines.
-        if self._feed is not None and self._feed.is_heard:
-            self._feed.wait_for(self._may_refresh, REFRESH_SECONDS)
+        # At once: JupyterLab draws a refreshed display anew, and a search that has begun by then
+        # would be lost.
         if not self._closed:
             self.refresh()
-
-    def _may_refresh(self) -> bool:
-        return self._closed or self._feed is None or self._feed.is_caught_up
 
     def _is_over(self) -> bool:
         """Ask whether the command has ended already: then its end time is unknown."""

@@ -164,11 +164,6 @@ class Feed:
             self._changed.wait_for(done, timeout)
 
     @property
-    def is_caught_up(self) -> bool:
-        """Whether pages have acknowledged all that was sent, and nothing waits to be."""
-        return self._source.backlog() == 0 and self._unacked(time.monotonic()) == 0
-
-    @property
     def is_heard(self) -> bool:
         """Whether a page has said something."""
         return bool(self._pages)

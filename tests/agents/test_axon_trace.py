@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import axon_notebook as an
-from axon_notebook.agents.axon_trace import trace_of_events
+from axon_notebook import trace_of_events
 from axon_notebook.agents.trace_tables import TABLES
 from axon_notebook.axon import Axon
 from axon_notebook.errors import ParameterError, WaitTimedOut

@@ -154,7 +154,7 @@ MADE_OF = re.compile(
     r"|em|del|hr|br|blockquote|table|tr|th|td|small|select|option|input|label|fieldset|legend|svg"
     r"|path)"
     r"( (class|style|type|title|role|tabindex|hidden|dir|placeholder|disabled|open|rows|spellcheck"
-    r"|start|value|name|step|autocomplete|viewBox|d|fill|stroke[a-z-]*|width|height|aria-[a-z]+|data-[a-z-]+))?"
+    r"|start|value|name|step|multiple|autocomplete|viewBox|d|fill|stroke[a-z-]*|width|height|aria-[a-z]+|data-[a-z-]+))?"
     r"|a( (href|title|target|rel|data-lm-suppress-shortcuts))?|img( (src|alt|class))?"
 )
 ALL_TURNS = """root => {

@@ -62,6 +62,7 @@ def test_hostile_output_is_text_and_nothing_else(open_notebook, jupyter):
     log.pane.focus()
     pages = 0
     notebook.page.keyboard.press("Home")
+    becomes(lambda: log.pane.evaluate("p => p.scrollTop"), 0)
     while pages < 60 and not log.pane.evaluate(
         "p => p.scrollTop + p.clientHeight + 2 > p.scrollHeight"
     ):
