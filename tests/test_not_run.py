@@ -40,7 +40,12 @@ def ran(folder: Path, cases: str, *options: str) -> list[str]:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, "test_cases.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(TESTS),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "",
+        },
         capture_output=True,
         text=True,
         timeout=300,
