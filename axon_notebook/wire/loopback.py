@@ -38,6 +38,11 @@ class LoopbackConnection:
         self._base_url = ""
         self._sock: socket.socket | None = None
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether the service has closed it; the next request opens another one."""
+        return self._sock is not None and _is_readable(self._sock)
+
     def close(self) -> None:
         """Close it; another request would open it again."""
         sock, self._sock = self._sock, None
@@ -88,7 +93,7 @@ class LoopbackConnection:
 
     def _connected(self, base_url: str, timeout: float) -> socket.socket:
         """Return the socket; a new one where the service has closed the last, or has moved."""
-        if base_url == self._base_url and self._sock and not _is_readable(self._sock):
+        if base_url == self._base_url and self._sock and not self.is_stale:
             return self._sock
         self.close()
         address = urlsplit(base_url)

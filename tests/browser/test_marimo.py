@@ -158,8 +158,9 @@ def test_a_visitor_of_a_marimo_app_takes_the_viewer_along(browser: Browser, tmp_
         server.run(10**9, 100)
         source = BEGIN + VIEWER.format(url=server.base_url)
         with MarimoApp(tmp_path, source, options=["--session-ttl", "1"]) as app:
-            first, second = opened(browser, app), opened(browser, app)
+            first = opened(browser, app)
             Viewer(first).has(100)
+            second = opened(browser, app)
             Viewer(second).has(100)
             becomes(lambda: server.streams, 2)
 

@@ -13,6 +13,8 @@ import pytest
 from axon_notebook.config import Secret
 from axon_notebook.wire.loopback import LoopbackConnection, Reply
 
+from ..waiting import wait_until
+
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: b\r\n\r\n{}"
 Serve = Callable[[Callable[[socket.socket], None]], str]
 
@@ -61,7 +63,10 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(
         sock.sendall(ANSWER)
 
     url = serve(once)
-    replies = [ask(connection, url, b"%d" % n) for n in range(3)]
+    replies = []
+    for n in range(3):
+        replies.append(ask(connection, url, b"%d" % n))
+        wait_until(lambda: connection.is_stale)
 
     assert {(r.status_code, r.content, r.headers["X-A"]) for r in replies} == {(200, b"{}", "b")}
     assert [request.rpartition(b"\r\n\r\n")[2] for request in requests] == [b"0", b"1", b"2"]
