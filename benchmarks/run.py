@@ -158,9 +158,9 @@ run, on the same machine. A ratio above 1 means that ours is better, below 1 tha
 
 A durable publish is answered after its transaction is on the disk. Of 32 connections half wait for
 one transaction while the other half arrive for the next. So "beside the disk" compares with SQLite
-alone, in transactions of 16 and of 32 events, on the same disk in the same run: nobody answers 32
-connections faster than the second. What else a durable publish costs is processor time, which has
-a row of its own.
+alone, in transactions of 16 and of 32 events, on the same disk in the same run: no server answers
+32 connections faster than the second. What else a durable publish costs is processor time, which
+has a row of its own.
 
 {markdown(rows)}
 
