@@ -9,6 +9,7 @@ import nbformat
 from playwright.sync_api import expect
 
 from ..faults.scripted_server import ScriptedServer, events_up_to
+from ..waiting import wait_until
 from .notebook_page import NotebookPage
 from .viewer_page import CONNECT, Viewer
 
@@ -28,6 +29,8 @@ def test_a_saved_notebook_shows_the_events_wherever_it_is_opened(open_notebook, 
         Viewer(notebook, 1).has(30)
         notebook.execute("closed.close()")
         expect(notebook.output(2).locator("details")).to_have_count(1)
+        # The page learns of the setting and of the slider in its own time.
+        wait_until(lambda: "widgets" in nbformat.read(notebook.save(), as_version=4).metadata)
         saved = notebook.save()
     book = nbformat.read(saved, as_version=4)
     holds_the_events_as_html(book)
