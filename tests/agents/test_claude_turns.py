@@ -386,7 +386,7 @@ def test_a_transcript_means_what_it_says(events: list[AxonEvent], expected: list
 
 
 def test_a_switch_of_mode_or_model_is_seen_among_the_settings() -> None:
-    """The header's lists show what holds, whoever has switched."""
+    """The header's lists show the present setting, also after a switch by another client."""
     s = Claude()
     models = [{"value": "a", "displayName": "A"}, {"value": "b", "displayName": "B"}]
 
